@@ -55,6 +55,20 @@ func discard(f *os.File, target string) error {
 	return discardNamed(f)
 }
 
+// exchange swaps temp and target in one step where the file system can, and
+// returns where the old target is now: "" if there was none.
+func exchange(temp, target string) (old string, err error) {
+	err = unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, target, unix.RENAME_EXCHANGE)
+	switch {
+	case err == nil:
+		return temp, nil
+	case errors.Is(err, unix.ENOENT):
+		return "", os.Rename(temp, target)
+	default: // FAT, NFS and others know no exchange
+		return swapByRename(temp, target)
+	}
+}
+
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -1,0 +1,64 @@
+# Firstday. `make demo` shows the main job; `make test` proves it.
+
+export CGO_ENABLED = 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+GOBUILD  = go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+AGENTS   = windows-amd64 windows-arm64 darwin-amd64 darwin-arm64 linux-amd64 linux-arm64
+FUZZTIME ?= 60s
+lint     = go tool -modfile=tools/lint/go.mod
+
+.PHONY: all build agents demo test bench fuzz lint vet setup clean
+all: build
+
+# The agents come first: the command line puts them into packages.
+build: agents
+	$(GOBUILD) -o bin/ ./cmd/firstday
+
+agents: $(AGENTS:%=agent-%)
+agent-windows-%: resources
+	GOOS=windows GOARCH=$* $(GOBUILD) -o bin/agents/firstday-agent-windows-$*.exe ./cmd/firstday-agent
+agent-%:
+	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
+		$(GOBUILD) -o bin/agents/firstday-agent-$* ./cmd/firstday-agent
+
+# The name and version Windows shows in the agent's properties.
+resources:
+	go tool -modfile=tools/winres/go.mod go-winres make --in cmd/firstday-agent/winres.json \
+		--out cmd/firstday-agent/resource --arch amd64,arm64 \
+		--product-version "$(VERSION)" --file-version "$(VERSION)"
+
+demo:
+	scripts/setup.sh demo
+	$(MAKE) build
+	scripts/demo.sh
+
+# Every test with every outside judge at hand: under CI=true a missing one fails.
+test:
+	scripts/setup.sh test
+	$(MAKE) build
+	CI=true go test -timeout 30m ./...
+	cd cmd/firstday-signer && CI=true CGO_ENABLED=1 go test -timeout 10m ./...
+
+bench:
+	scripts/setup.sh demo
+	go run ./bench
+
+# One fuzz target after the other, $(FUZZTIME) each.
+fuzz:
+	scripts/fuzz.sh $(FUZZTIME)
+
+lint: vet
+	$(lint) golangci-lint run ./...
+	cd cmd/firstday-signer && go tool -modfile=../../tools/lint/go.mod golangci-lint run ./...
+
+# Code for other systems than this one is never run here; at least vet reads it.
+vet:
+	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
+	cd cmd/firstday-signer && go vet ./...
+
+setup:
+	scripts/setup.sh test
+
+clean:
+	rm -rf bin dist demo cmd/firstday-agent/*.syso

@@ -1,0 +1,46 @@
+#!/bin/sh
+# Installs the outside tools that judge our packages, on Debian and Ubuntu.
+# usage: setup.sh demo|test
+set -eu
+
+case "${1:-}" in
+demo) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file" ;;
+test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
+	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
+	softhsm2-util:softhsm2 gcc:gcc libc-dev:libc6-dev" ;;
+*) echo "usage: $0 demo|test" >&2; exit 2 ;;
+esac
+
+# have NAME|NAME… is true when one of the programs (or /usr/include for libc-dev) is there.
+have() {
+	for name in $(echo "$1" | tr '|' ' '); do
+		if [ "$name" = libc-dev ]; then
+			[ -e /usr/include/stdlib.h ] && return 0
+		elif command -v "$name" >/dev/null 2>&1; then
+			return 0
+		fi
+	done
+	[ "$1" = "wine64|wine" ] && [ -e /usr/lib/wine/wine64 ] && return 0
+	return 1
+}
+
+missing=
+for entry in $need; do
+	have "${entry%%:*}" || missing="$missing ${entry##*:}"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "error: missing:$missing" >&2
+	echo "hint: these are Debian's package names; install their like with your package manager" >&2
+	exit 1
+fi
+sudo=
+if [ "$(id -u)" != 0 ]; then
+	sudo=sudo
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -q
+# shellcheck disable=SC2086 # a list of words
+$sudo apt-get install -q -y --no-install-recommends $missing
