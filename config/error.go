@@ -1,0 +1,204 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Error is one mistake in a file, for a person to find and mend.
+type Error struct {
+	File         string
+	Line, Column int    // from 1, columns in characters; 0 when it concerns the file as a whole
+	Path         string // which value, for example windows.wifi[0].ssid
+	Message      string // what is wrong, one sentence without a full stop
+	Hint         string // what to do about it; may be empty
+	excerpt      string
+}
+
+// Error gives the place and the message.
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Excerpt gives the line of the file with a mark below the place, two lines
+// without a final line break. It is empty where the line may hold a secret.
+func (e *Error) Excerpt() string { return e.excerpt }
+
+// Errors is every mistake in a file, in the order of their places. It is never
+// empty when used as an error.
+type Errors []*Error
+
+// Error gives one line for each mistake.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i, err := range e {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives the mistakes one by one.
+func (e Errors) Unwrap() []error {
+	errs := make([]error, len(e))
+	for i, err := range e {
+		errs[i] = err
+	}
+	return errs
+}
+
+// maxErrors bounds how many mistakes of one file are told.
+const maxErrors = 50
+
+func (e Errors) sorted() Errors {
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	if more := len(e) - maxErrors; more > 0 {
+		last := e[maxErrors]
+		e = append(e[:maxErrors:maxErrors], &Error{File: last.File, Line: last.Line, Column: last.Column,
+			Message: fmt.Sprintf("and %d more mistakes from here on", more)})
+	}
+	return e
+}
+
+// position is a place in the file, from 1; the zero position is no place.
+type position struct{ line, column int }
+
+// report collects what is wrong with one file.
+type report struct {
+	file     string
+	lines    []string
+	now      time.Time
+	places   map[string]position // of each value in the file, by path
+	broken   map[string]bool     // paths that could not be read: no rule is asked about them
+	errs     Errors
+	warnings Errors
+}
+
+// has says whether the file holds a readable value at path.
+func (r *report) has(path string) bool {
+	_, ok := r.places[path]
+	return ok && !r.brokenAt(path)
+}
+
+// brokenAt says whether path, or something it is part of, could not be read.
+func (r *report) brokenAt(path string) bool {
+	for p := path; ; p = parent(p) {
+		if r.broken[p] {
+			return true
+		}
+		if p == "" {
+			return false
+		}
+	}
+}
+
+// brokenBelow says whether a part of the value at path could not be read.
+func (r *report) brokenBelow(path string) bool {
+	for p := range r.broken {
+		if strings.HasPrefix(p, path+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// errorf reports a mistake at path, unless one was reported there already.
+func (r *report) errorf(path, hint, format string, args ...any) {
+	if e := r.mistake(path, hint, fmt.Sprintf(format, args...)); e != nil {
+		e.excerpt = r.excerpt(e.Line, e.Column)
+	}
+}
+
+// secretf is errorf without the excerpt, for lines that may hold a secret.
+func (r *report) secretf(path, hint, format string, args ...any) {
+	r.mistake(path, hint, fmt.Sprintf(format, args...))
+}
+
+func (r *report) mistake(path, hint, message string) *Error {
+	if r.brokenAt(path) {
+		return nil
+	}
+	e := r.at(path, hint, message)
+	r.errs = append(r.errs, e)
+	r.broken[path] = true
+	return e
+}
+
+// warnf reports something allowed and probably not meant.
+func (r *report) warnf(path, hint, format string, args ...any) {
+	if r.brokenAt(path) {
+		return
+	}
+	e := r.at(path, hint, fmt.Sprintf(format, args...))
+	e.excerpt = r.excerpt(e.Line, e.Column)
+	r.warnings = append(r.warnings, e)
+}
+
+// at places a message at path or, where the file does not say anything about
+// it, at the nearest thing around it.
+func (r *report) at(path, hint, message string) *Error {
+	var place position
+	for p := path; ; p = parent(p) {
+		if at, ok := r.places[p]; ok {
+			place = at
+			break
+		}
+		if p == "" {
+			break
+		}
+	}
+	return &Error{File: r.file, Line: place.line, Column: place.column, Path: path, Message: message, Hint: hint}
+}
+
+// excerptWidth bounds how much of a long line is shown, in characters.
+const excerptWidth = 100
+
+func (r *report) excerpt(line, column int) string {
+	if line < 1 || line > len(r.lines) || column < 1 {
+		return ""
+	}
+	text := []rune(strings.TrimRight(r.lines[line-1], "\r"))
+	if column > len(text)+1 {
+		return ""
+	}
+	column--
+	if from := column - excerptWidth/2; from > 0 && len(text) > excerptWidth {
+		text, column = text[from:], column-from
+	}
+	if len(text) > excerptWidth {
+		text = text[:excerptWidth]
+	}
+	number := fmt.Sprintf("%5d | ", line)
+	// Tabs are kept before the mark so that it stands where the eye expects it.
+	mark := strings.Map(func(c rune) rune {
+		if c == '\t' {
+			return c
+		}
+		return ' '
+	}, string(text[:column]))
+	return number + string(text) + "\n" + strings.Repeat(" ", len(number)-2) + "| " + mark + "^"
+}
+
+// parent gives the path of what a value is part of, "" at the top.
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// lastKey gives the name a value has in its mapping: "ssid" for
+// "windows.wifi[0].ssid", "wifi[0]" for "windows.wifi[0]".
+func lastKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
+
+// child gives the path of a key's value.
+func child(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}

@@ -1,0 +1,86 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Load reads a file and everything it names except secrets, keys and the
+// bodies of payloads. A mistake in it is returned as [Errors]; any other error
+// means that the file itself could not be read.
+func Load(path string) (*Config, error) {
+	data, err := readFile(Path(path), MaxSize)
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	c, r := parse(path, data, time.Now())
+	if c != nil {
+		c.open(r)
+	}
+	return r.result(c)
+}
+
+// Parse reads a file's text without looking at the files it names: they may be
+// missing, and what [Load] reads from them stays empty. The name is for errors,
+// and its folder is where the paths in the file begin.
+func Parse(name string, data []byte) (*Config, error) {
+	c, r := parse(name, data, time.Now())
+	return r.result(c)
+}
+
+func parse(name string, data []byte, now time.Time) (*Config, *report) {
+	r := &report{
+		file:   name,
+		now:    now,
+		places: map[string]position{"": {1, 1}},
+		broken: map[string]bool{},
+	}
+	root := r.document(data)
+	if root == nil {
+		return nil, r
+	}
+	d := &decoder{report: r, dir: filepath.Dir(name), anchors: map[string]ast.Node{}}
+	c := defaults()
+	d.value("", root, c)
+	if r.broken[""] {
+		return nil, r
+	}
+	c.check(r)
+	if c.Signing != nil {
+		c.Signing.resolveSigner(d.dir)
+	}
+	return c, r
+}
+
+// open looks at the files that the configuration names.
+func (c *Config) open(r *report) {
+	c.Directory.open(r)
+	c.ConnectKey.open(r, "connectKey")
+	if c.Windows.BreakGlass.Password != nil {
+		c.Windows.BreakGlass.Password.open(r, "windows.breakGlass.password")
+	}
+	for i := range c.Windows.WiFi {
+		c.Windows.WiFi[i].open(r, fmt.Sprintf("windows.wifi[%d]", i))
+	}
+	for i := range c.Windows.RootCertificates {
+		c.Windows.RootCertificates[i].open(r, fmt.Sprintf("windows.rootCertificates[%d]", i))
+	}
+	for i := range c.Windows.Payloads {
+		c.Windows.Payloads[i].open(r, fmt.Sprintf("windows.payloads[%d]", i))
+	}
+	if c.Signing != nil {
+		c.Signing.open(r)
+	}
+}
+
+// result gives the configuration, or what is wrong with it.
+func (r *report) result(c *Config) (*Config, error) {
+	if len(r.errs) > 0 {
+		return nil, r.errs.sorted()
+	}
+	c.Warnings = r.warnings.sorted()
+	return c, nil
+}

@@ -1,0 +1,165 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// Kind is how a payload is run.
+type Kind string
+
+// The kinds of payloads.
+const (
+	MSI Kind = "msi" // by msiexec, silently
+	EXE Kind = "exe" // as it is
+)
+
+var kinds = []Kind{MSI, EXE}
+
+// maxArguments bounds a command line, in characters, well below the 32767
+// that Windows can pass on.
+const maxArguments = 8000
+
+// maxCodes bounds each list of exit codes.
+const maxCodes = 64
+
+// Payload is a program to install after the agent.
+type Payload struct {
+	// The installer: an .msi or .exe file.
+	File Path `yaml:"file,required"`
+	// msi or exe. Default: by the file's extension.
+	Kind Kind `yaml:"kind"`
+	// Command line for the installer. An .exe must be told how to be silent, for example /S or /quiet: nobody sees its windows. An .msi is silent by itself; give only properties.
+	Arguments *string `yaml:"arguments"`
+	// Exit codes that mean success. Default 0.
+	SuccessCodes []int `yaml:"successCodes"`
+	// Exit codes that mean success after a restart. Default 3010 and 1641.
+	RebootCodes []int `yaml:"rebootCodes"`
+	// SHA-256 the file must have, 64 hexadecimal digits: the build stops if it has another.
+	SHA256 string `yaml:"sha256"`
+}
+
+// Name gives the name under which the payload lies in the package.
+func (p Payload) Name() string { return filepath.Base(string(p.File)) }
+
+func checkPayloads(r *report, payloads []Payload) {
+	seen := map[string]string{}
+	for i := range payloads {
+		p := &payloads[i]
+		path := fmt.Sprintf("windows.payloads[%d]", i)
+		p.check(r, path)
+		if !r.has(path + ".file") {
+			continue
+		}
+		if other, ok := seen[foldName(p.Name())]; ok {
+			r.errorf(path+".file", "rename one of them: in the package they lie in one folder, and Windows ignores case",
+				"%s and %s would have the same name in the package", other, p.File)
+		}
+		seen[foldName(p.Name())] = string(p.File)
+	}
+}
+
+func (p *Payload) check(r *report, path string) {
+	if r.has(path + ".file") {
+		if err := CheckPayloadName(p.Name()); err != nil {
+			r.errorf(path+".file", "rename the file", "%v", err)
+		}
+	}
+	p.checkKind(r, path)
+	switch arguments := path + ".arguments"; {
+	case p.Arguments == nil && p.Kind == EXE:
+		r.errorf(arguments, `write how it is silent, for example arguments: "/S"; if it needs nothing: arguments: ""`,
+			"%s has no arguments; its windows would wait for somebody who cannot see them", p.Name())
+	case p.Arguments == nil:
+	case utf8.RuneCountInString(*p.Arguments) > maxArguments:
+		r.errorf(arguments, "", "arguments has more than %d characters", maxArguments)
+	case strings.ContainsFunc(*p.Arguments, isControl):
+		r.errorf(arguments, "", "arguments holds a line break or control character")
+	}
+	p.checkCodes(r, path)
+	p.SHA256 = strings.ToLower(p.SHA256)
+	if r.has(path+".sha256") && !isSHA256(p.SHA256) {
+		r.errorf(path+".sha256", "sha256sum "+string(p.File), "sha256 must have 64 hexadecimal digits")
+	}
+}
+
+func (p *Payload) checkKind(r *report, path string) {
+	if r.has(path + ".kind") {
+		oneOf(r, path+".kind", p.Kind, kinds)
+		return
+	}
+	switch ext := strings.ToLower(filepath.Ext(string(p.File))); ext {
+	case ".msi", ".exe":
+		p.Kind = Kind(ext[1:])
+	default:
+		if r.has(path + ".file") {
+			r.errorf(path+".file", "scripts and other formats need an installer around them; for an odd extension add kind: msi or kind: exe",
+				"%s is neither an .msi nor an .exe file", p.Name())
+		}
+	}
+}
+
+func (p *Payload) checkCodes(r *report, path string) {
+	if p.SuccessCodes == nil {
+		p.SuccessCodes = []int{0}
+	}
+	if p.RebootCodes == nil {
+		p.RebootCodes = []int{3010, 1641}
+	}
+	seen := map[int]bool{}
+	list := func(key string, codes []int) {
+		if len(codes) > maxCodes {
+			r.errorf(path+"."+key, "", "%s has %d codes; at most %d are allowed", key, len(codes), maxCodes)
+			return
+		}
+		for i, code := range codes {
+			at := fmt.Sprintf("%s.%s[%d]", path, key, i)
+			switch {
+			case code < -1<<31 || code > 1<<32-1:
+				r.errorf(at, "", "exit code %d does not fit into 32 bits", code)
+			case seen[code] && r.has(at):
+				r.errorf(at, "", "exit code %d is listed twice", code)
+			}
+			seen[code] = true
+		}
+	}
+	list("successCodes", p.SuccessCodes)
+	list("rebootCodes", p.RebootCodes)
+}
+
+// open looks at the first bytes of the file: a wrong download shows there.
+// Sizes and hashes are for the build, which reads the whole file anyway.
+func (p *Payload) open(r *report, path string) {
+	path += ".file"
+	info, err := os.Stat(string(p.File))
+	switch {
+	case err != nil:
+		r.errorf(path, missingHint(err), "%v", err)
+		return
+	case !info.Mode().IsRegular():
+		r.errorf(path, "", "%s is not a file", p.File)
+		return
+	case info.Size() == 0:
+		r.errorf(path, "", "%s is empty", p.File)
+		return
+	}
+	f, err := os.Open(string(p.File))
+	if err != nil {
+		r.errorf(path, "", "%v", err)
+		return
+	}
+	defer f.Close()
+	magic, what := "MZ", "a Windows program"
+	if p.Kind == MSI {
+		magic, what = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a Windows Installer package"
+	}
+	head := make([]byte, len(magic))
+	if _, err := io.ReadFull(f, head); err != nil || !bytes.Equal(head, []byte(magic)) {
+		r.errorf(path, "is the download complete, or an error page?", "%s is not %s", p.File, what)
+	}
+}

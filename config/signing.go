@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Signing is who signs the package: exactly one of a certificate with its key,
+// a PKCS #12 file, an external signer and a throw-away identity.
+type Signing struct {
+	// Certificate chain, the signer's own first (PEM file); with key.
+	Certificate Path `yaml:"certificate"`
+	// Private key of the certificate (PEM file).
+	Key Path `yaml:"key"`
+	// Certificate, chain and key in one file (.p12 or .pfx).
+	PKCS12 Path `yaml:"pkcs12"`
+	// A program and its arguments that holds the key, such as firstday-signer for PKCS #11 and cloud KMS.
+	Signer []string `yaml:"signer"`
+	// Where the password of the key or PKCS #12 file is.
+	Password *SecretSource `yaml:"password"`
+	// Addresses of RFC 3161 timestamp authorities, tried in this order. With a timestamp a signature outlives its certificate.
+	Timestamp []string `yaml:"timestamp"`
+	// CA certificates the timestamps must lead to (PEM or DER files). Default: those this system trusts.
+	TimestampRoots []RootCertificate `yaml:"timestampRoots"`
+	// Sign with an identity made for this one build, which nobody trusts. For trying out only.
+	Throwaway bool `yaml:"throwaway"`
+}
+
+func (s *Signing) check(r *report) {
+	identities := 0
+	for _, given := range []bool{s.Certificate != "" || s.Key != "", s.PKCS12 != "", len(s.Signer) > 0, s.Throwaway} {
+		if given {
+			identities++
+		}
+	}
+	const choice = "give certificate and key, or pkcs12, or signer; to try things out: throwaway: true"
+	switch {
+	case r.brokenBelow("signing"):
+		// Counting what could not be read would only confuse.
+	case identities == 0:
+		r.errorf("signing", choice+"; to build unsigned, remove signing", "signing does not say who signs")
+	case identities > 1:
+		r.errorf("signing", choice, "signing names more than one identity")
+	case s.Certificate != "" && s.Key == "":
+		r.errorf("signing.certificate", "add key, the file with the private key", "certificate has no key")
+	case s.Key != "" && s.Certificate == "":
+		r.errorf("signing.key", "add certificate, the file with the certificate chain", "key has no certificate")
+	}
+	if s.Password != nil {
+		s.Password.label = "password of the signing key"
+		s.Password.check(r, "signing.password")
+		if s.Key == "" && s.PKCS12 == "" {
+			r.errorf("signing.password", "remove it", "password is given, and there is no key or PKCS #12 file to open")
+		}
+	}
+	for i, arg := range s.Signer {
+		path := fmt.Sprintf("signing.signer[%d]", i)
+		if arg == "" && i == 0 || strings.ContainsFunc(arg, isControl) {
+			r.errorf(path, "", "signer[%d] is not a word of a command line", i)
+		}
+	}
+	for i, address := range s.Timestamp {
+		if !isWebAddress(address) {
+			r.errorf(fmt.Sprintf("signing.timestamp[%d]", i), "for example: http://timestamp.digicert.com", "timestamp must be an http or https address")
+		}
+	}
+	if len(s.TimestampRoots) > 0 && len(s.Timestamp) == 0 {
+		r.errorf("signing.timestampRoots", "add timestamp, or remove them", "timestampRoots is given without a timestamp authority")
+	}
+}
+
+// open checks that the files are there; reading keys is for the signing
+// itself, which knows the password.
+func (s *Signing) open(r *report) {
+	for _, file := range []struct {
+		key  string
+		name Path
+	}{{"certificate", s.Certificate}, {"key", s.Key}, {"pkcs12", s.PKCS12}} {
+		if file.name == "" {
+			continue
+		}
+		path := "signing." + file.key
+		info, err := os.Stat(string(file.name))
+		switch {
+		case err != nil:
+			r.errorf(path, missingHint(err), "%v", err)
+		case !info.Mode().IsRegular():
+			r.errorf(path, "", "%s is not a file", file.name)
+		case file.key == "key" && openToOthers(info):
+			r.warnf(path, "chmod 600 "+string(file.name), "everybody on this machine can read the private key %s", file.name)
+		}
+	}
+	if s.Password != nil {
+		s.Password.open(r, "signing.password")
+	}
+	for i := range s.TimestampRoots {
+		s.TimestampRoots[i].open(r, fmt.Sprintf("signing.timestampRoots[%d]", i))
+	}
+}
+
+// resolveSigner makes a signer given by a path, rather than by a name to be
+// looked up, relative to dir as every other path is.
+func (s *Signing) resolveSigner(dir string) {
+	if len(s.Signer) > 0 && strings.ContainsAny(s.Signer[0], `/\`) {
+		s.Signer[0] = string(resolve(dir, s.Signer[0]))
+	}
+}
+
+// resolve gives a path as the file means it: relative to the file's folder.
+func resolve(dir, name string) Path {
+	name = filepath.FromSlash(name)
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(dir, name)
+	}
+	return Path(name)
+}

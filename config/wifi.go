@@ -1,0 +1,190 @@
+package config
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"firstday.dev/api"
+)
+
+// Security is how a wireless network lets devices in.
+type Security string
+
+// The kinds of networks that need no more than a password.
+const (
+	WPA2 Security = "wpa2" // WPA2-Personal, AES
+	WPA3 Security = "wpa3" // WPA3-Personal, SAE
+	Open Security = "open"
+)
+
+var securities = []Security{WPA2, WPA3, Open}
+
+// maxProfileSize bounds a WLAN profile, in bytes.
+const maxProfileSize = 64 << 10
+
+// WiFi is a wireless network: its name and password, or a whole profile as
+// `netsh wlan export profile` writes it.
+type WiFi struct {
+	// Name of the network, 1 to 32 bytes. With a profile it is read from there.
+	SSID string `yaml:"ssid"`
+	// wpa2 (default), wpa3 or open.
+	Security Security `yaml:"security"`
+	// Whether the network hides its name. Default false.
+	Hidden bool `yaml:"hidden"`
+	// Where the password is; not for open networks.
+	Password *SecretSource `yaml:"password"`
+	// A WLAN profile (XML file) for everything else, such as WPA2-Enterprise; instead of the other fields.
+	Profile Path `yaml:"profile"`
+
+	// ProfileXML is the profile's text, read by Load.
+	ProfileXML string `yaml:"-"`
+	// ProfileHasKey is whether the profile carries a key in the clear.
+	ProfileHasKey bool `yaml:"-"`
+}
+
+// Passphrase reads the network's password and checks that it can be one: 8 to
+// 63 ASCII characters, or, for WPA2, a key of 64 hexadecimal digits. An open
+// network and one with a profile have none.
+func (w WiFi) Passphrase(prompt func(label string) ([]byte, error)) (api.Secret, error) {
+	if w.Password == nil {
+		return "", nil
+	}
+	secret, err := w.Password.Resolve(prompt)
+	if err != nil {
+		return "", err
+	}
+	s := secret.Reveal()
+	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return "", fmt.Errorf("%s holds a character that is not ASCII", w.Password.Label())
+	}
+	key := w.Security == WPA2 && len(s) == 64 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+	if (len(s) < 8 || len(s) > 63) && !key {
+		return "", fmt.Errorf("%s has %d characters; it must have 8 to 63", w.Password.Label(), len(s))
+	}
+	return secret, nil
+}
+
+func checkWiFi(r *report, networks []WiFi) {
+	seen := map[string]bool{}
+	for i := range networks {
+		w := &networks[i]
+		path := fmt.Sprintf("windows.wifi[%d]", i)
+		w.check(r, path)
+		if w.SSID != "" && seen[w.SSID] {
+			r.errorf(path+".ssid", "", "network %q is listed twice", w.SSID)
+		}
+		seen[w.SSID] = true
+	}
+}
+
+func (w *WiFi) check(r *report, path string) {
+	if r.has(path + ".profile") {
+		for _, key := range []string{"ssid", "security", "hidden", "password"} {
+			if r.has(path + "." + key) {
+				r.errorf(path+"."+key, "remove it, or the profile", "%s is given beside a profile, which says it already", key)
+			}
+		}
+		return
+	}
+	w.checkSSID(r, path)
+	if w.Security == "" {
+		w.Security = WPA2
+	}
+	oneOf(r, path+".security", w.Security, securities)
+	given := r.has(path + ".password")
+	switch {
+	case w.Security == Open && given:
+		r.errorf(path+".password", "remove it, or write security: wpa2", "password is given for an open network")
+	case w.Security != Open && w.Password == nil:
+		r.errorf(path+".password", "add password with one of file, env and prompt, or write security: open", "network %q has no password", w.SSID)
+	case w.Password != nil:
+		w.Password.label = fmt.Sprintf("password of Wi-Fi %q", w.SSID)
+		w.Password.check(r, path+".password")
+	}
+}
+
+func (w *WiFi) checkSSID(r *report, path string) {
+	switch {
+	case w.SSID == "":
+		r.errorf(path+".ssid", "give an ssid, or a profile", "the network has no name")
+	case len(w.SSID) > 32:
+		r.errorf(path+".ssid", "", "ssid has %d bytes; a network's name has at most 32", len(w.SSID))
+	case strings.ContainsFunc(w.SSID, isControl):
+		r.errorf(path+".ssid", "", "ssid holds a control character")
+	case strings.Contains(w.SSID, "/"):
+		// The name is a node of the Wi-Fi CSP's path, where / separates.
+		r.errorf(path+".ssid", "use a profile for it", "ssid holds a slash, which a package cannot express")
+	}
+}
+
+// open reads the profile.
+func (w *WiFi) open(r *report, path string) {
+	if w.Password != nil {
+		w.Password.open(r, path+".password")
+	}
+	if w.Profile == "" {
+		return
+	}
+	path += ".profile"
+	data, err := readFile(w.Profile, maxProfileSize)
+	if err != nil {
+		r.errorf(path, missingHint(err), "%v", err)
+		return
+	}
+	w.SSID, w.ProfileHasKey, err = readProfile(data)
+	if err != nil {
+		r.errorf(path, "`netsh wlan export profile` writes such files", "%s: %v", w.Profile, err)
+		return
+	}
+	w.ProfileXML = string(bytes.TrimPrefix(data, []byte("\ufeff")))
+}
+
+const profileNamespace = "http://www.microsoft.com/networking/WLAN/profile/v1"
+
+// readProfile checks that data is one WLAN profile and gives its name and
+// whether it carries a key in the clear.
+func readProfile(data []byte) (name string, key bool, err error) {
+	dec := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
+	var profile struct {
+		XMLName xml.Name
+		Name    string `xml:"name"`
+		MSM     struct {
+			Protected string `xml:"security>sharedKey>protected"`
+			Key       string `xml:"security>sharedKey>keyMaterial"`
+		} `xml:"MSM"`
+	}
+	if err := dec.Decode(&profile); err != nil {
+		return "", false, fmt.Errorf("not well-formed XML: %w", err)
+	}
+	for {
+		token, err := dec.RawToken()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		switch token := token.(type) {
+		case xml.CharData:
+			if len(bytes.TrimSpace(token)) == 0 {
+				continue
+			}
+		case xml.Comment:
+			continue
+		}
+		return "", false, errors.New("something follows the profile")
+	}
+	if profile.XMLName != (xml.Name{Space: profileNamespace, Local: "WLANProfile"}) {
+		return "", false, errors.New("not a WLAN profile")
+	}
+	if profile.Name == "" || strings.Contains(profile.Name, "/") {
+		return "", false, fmt.Errorf("the profile's name is %q", profile.Name)
+	}
+	if strings.TrimSpace(profile.MSM.Protected) == "true" {
+		return "", false, errors.New("its key is encrypted for the machine that wrote it; export it with key=clear")
+	}
+	return profile.Name, profile.MSM.Key != "", nil
+}
+
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
