@@ -1,0 +1,410 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"firstday.dev/api"
+)
+
+// Outcome is what an installation came to.
+type Outcome struct {
+	AgentVersion string
+	Changed      bool // false: everything was in place already
+	RebootNeeded bool // a payload wants it
+	// Unfinished: the time ran out; the service goes on with the payloads.
+	Unfinished bool
+}
+
+// InstallOptions changes how [Agent.Install] decides.
+type InstallOptions struct {
+	Force bool // also replace a newer agent
+}
+
+// Install brings the device into the state the bundle asks for: the agent of
+// the machine's native architecture in its versioned folder, the enrollment
+// in the data folder, the service registered and running, the payloads run.
+//
+// Every phase first looks whether its work is done already. So a second run
+// changes nothing, and a run after a kill or a reboot goes on where the first
+// one ended. Nothing is touched before every file of the bundle has been
+// checked against its hash.
+func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (out Outcome, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.installLimit())
+	defer cancel()
+	arch, err := a.System.Arch()
+	if err != nil {
+		return out, err
+	}
+	file, err := b.agentFor(arch)
+	if err != nil {
+		return out, err
+	}
+	out.AgentVersion = file.Version
+	if err := b.checkFiles(file); err != nil {
+		return out, err
+	}
+	layout := a.System.Layout()
+	if err := a.System.MakeFolder(layout.Data, AdminsOnly); err != nil {
+		return out, err
+	}
+	unlock, err := a.System.Lock(ctx, layout.Lock())
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, unlock(false)) }()
+
+	a, stop, err := a.logging(layout.InstallLog())
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	in := &installation{Agent: a, bundle: b, file: file, layout: layout}
+	if in.state, err = readState(layout.State()); err != nil {
+		return out, err
+	}
+	if err := in.checkDowngrade(opts.Force); err != nil {
+		return out, err
+	}
+	in.begin()
+	err = in.run(ctx)
+	out.Changed = in.changed
+	out.RebootNeeded = rebootNeeded(in.state.Payloads, a.System.BootTime())
+	if errors.Is(err, errUnfinished) {
+		out.Unfinished = true
+		err = nil
+	}
+	return out, err
+}
+
+// checkFiles compares every file that will be used with its hash.
+func (b *Bundle) checkFiles(agent api.AgentFile) error {
+	if err := b.check(agent.File, agent.SHA256); err != nil {
+		return err
+	}
+	for _, p := range b.Payloads {
+		if err := b.check(p.File, p.SHA256); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// installation is one run of [Agent.Install] that holds the lock.
+type installation struct {
+	*Agent
+	bundle  *Bundle
+	file    api.AgentFile
+	layout  Layout
+	state   *state
+	changed bool
+}
+
+// step is one phase: done looks whether there is anything to do, and do does
+// it, from wherever an earlier attempt was interrupted.
+type step struct {
+	phase Phase
+	done  func(context.Context) (bool, error)
+	do    func(context.Context) error
+}
+
+func (in *installation) steps() []step {
+	return []step{
+		{PhaseCopy, in.copied, in.copy},
+		{PhaseConfigure, in.configured, in.configure},
+		{PhaseRegister, in.registered, in.register},
+		{PhaseStart, in.started, in.start},
+		{PhaseTidy, in.tidied, in.tidy},
+		{PhasePayloads, in.payloadsDone, in.runPayloads},
+	}
+}
+
+func (in *installation) checkDowngrade(force bool) error {
+	if force || in.state == nil || checkVersion(in.state.AgentVersion) != nil {
+		return nil
+	}
+	if compareVersions(in.file.Version, in.state.AgentVersion) < 0 {
+		return fmt.Errorf("%w: %s, the package carries %s", ErrDowngrade, in.state.AgentVersion, in.file.Version)
+	}
+	return nil
+}
+
+// begin makes the state speak of this bundle. A package with another id takes
+// over: its payloads are its own, whatever ran before.
+func (in *installation) begin() {
+	old := in.state
+	in.state = &state{PackageID: in.bundle.PackageID, AgentVersion: in.file.Version, Phase: PhaseCopy}
+	if old != nil && old.PackageID == in.bundle.PackageID {
+		in.state.Phase, in.state.Error = old.Phase, old.Error
+		if old.AgentVersion != in.file.Version {
+			in.state.Phase = PhaseCopy
+		}
+		in.state.Payloads = old.Payloads
+	}
+	in.state.Payloads = matchPayloads(in.bundle.Payloads, in.state.Payloads)
+}
+
+func (in *installation) run(ctx context.Context) error {
+	log := in.log().With("package", in.bundle.PackageID, "version", in.file.Version)
+	for _, s := range in.steps() {
+		done, err := s.done(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.phase, err)
+		}
+		if done {
+			continue
+		}
+		in.changed = true
+		in.state.Phase, in.state.Error = s.phase, ""
+		if err := in.state.write(in.layout.State()); err != nil {
+			return err
+		}
+		log.InfoContext(ctx, "phase begins", "phase", s.phase)
+		in.mark(s.phase, before)
+		begun := time.Now()
+		if err := s.do(ctx); err != nil {
+			in.state.Error = err.Error()
+			log.WarnContext(ctx, "phase ends early", "phase", s.phase, "error", err)
+			return errors.Join(fmt.Errorf("%s: %w", s.phase, err), in.state.write(in.layout.State()))
+		}
+		in.mark(s.phase, after)
+		log.InfoContext(ctx, "phase is done", "phase", s.phase, "took", time.Since(begun).Round(time.Millisecond))
+	}
+	if in.state.Phase == PhaseDone {
+		return nil
+	}
+	in.changed = true
+	in.state.Phase, in.state.Error = PhaseDone, ""
+	if err := in.state.write(in.layout.State()); err != nil {
+		return err
+	}
+	log.Log(ctx, LevelNotice, "installed")
+	return nil
+}
+
+func (a *Agent) mark(p Phase, m moment) {
+	if a.entered != nil {
+		a.entered(p, m)
+	}
+}
+
+func (in *installation) target() string { return in.layout.Agent(in.file.Version) }
+
+func (in *installation) copied(context.Context) (bool, error) {
+	return hasHash(in.target(), in.file.SHA256)
+}
+
+func (in *installation) copy(ctx context.Context) error {
+	if err := in.System.MakeFolder(in.layout.Program, Everyone); err != nil {
+		return err
+	}
+	if err := in.System.MakeFolder(filepath.Dir(in.target()), Everyone); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(in.target()); err == nil {
+		// Other bytes under the same version: a running file cannot be
+		// replaced everywhere.
+		if err := in.System.StopService(ctx); err != nil {
+			return err
+		}
+		if err := in.System.RemoveAll(in.target()); err != nil {
+			return err
+		}
+	}
+	return in.bundle.copyTo(in.target(), in.file.File, in.file.SHA256, 0o755)
+}
+
+// configured: the enrollment is this one, and the payloads to be run are at
+// hand.
+func (in *installation) configured(context.Context) (bool, error) {
+	current, err := os.ReadFile(in.layout.Enrollment())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if !bytes.Equal(current, in.bundle.raw) {
+		return false, nil
+	}
+	for i, p := range in.bundle.Payloads {
+		if in.state.Payloads[i].settled() {
+			continue
+		}
+		if ok, err := hasHash(in.staged(p), p.SHA256); !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (in *installation) staged(p api.Payload) string {
+	return filepath.Join(in.layout.Payloads(), p.File)
+}
+
+// configure copies the payloads too: the folder Windows extracted them into
+// is gone after a reboot, and others may write there.
+func (in *installation) configure(context.Context) error {
+	current, err := os.ReadFile(in.layout.Enrollment())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case !bytes.Equal(current, in.bundle.raw):
+		// What the running service lives by is kept until its successor runs.
+		if _, err := os.Lstat(in.layout.PreviousEnrollment()); errors.Is(err, fs.ErrNotExist) {
+			if err := writeFile(in.layout.PreviousEnrollment(), current); err != nil {
+				return err
+			}
+		}
+	}
+	for i, p := range in.bundle.Payloads {
+		if in.state.Payloads[i].settled() {
+			continue
+		}
+		if err := in.System.MakeFolder(in.layout.Payloads(), AdminsOnly); err != nil {
+			return err
+		}
+		if ok, err := hasHash(in.staged(p), p.SHA256); err != nil || ok {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := in.bundle.copyTo(in.staged(p), p.File, p.SHA256, 0o700); err != nil {
+			return err
+		}
+	}
+	return writeFile(in.layout.Enrollment(), in.bundle.raw)
+}
+
+func (in *installation) registered(context.Context) (bool, error) {
+	return in.System.Registered(in.target())
+}
+
+func (in *installation) register(ctx context.Context) error {
+	return in.System.Register(ctx, in.target())
+}
+
+// started: a service runs, and it is this version living by this enrollment.
+func (in *installation) started(ctx context.Context) (bool, error) {
+	current, err := in.System.ServiceState(ctx)
+	if err != nil || current == ServiceOffline {
+		return err == nil, err
+	}
+	return current == ServiceRunning && in.reports(), nil
+}
+
+func (in *installation) reports() bool {
+	r, err := readReport(in.layout.Report())
+	return err == nil && r.AgentVersion == in.file.Version && r.Configuration == digest(in.bundle.raw)
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// start replaces whatever runs by the new agent. If that does not report in
+// time, the old one is put back.
+func (in *installation) start(ctx context.Context) error {
+	err := in.restart(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	old, found := in.predecessor()
+	if !found {
+		return err
+	}
+	in.log().WarnContext(ctx, "the new agent did not start, the old one is put back", "error", err)
+	return errors.Join(err, in.rollBack(ctx, old))
+}
+
+func (in *installation) restart(ctx context.Context) error {
+	if err := in.System.StopService(ctx); err != nil {
+		return err
+	}
+	// An older report must not be taken for the new agent's.
+	if err := os.Remove(in.layout.Report()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := in.System.StartService(ctx); err != nil {
+		return err
+	}
+	deadline := time.After(in.startLimit())
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !in.reports() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return fmt.Errorf("the service did not report within %v", in.startLimit())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// predecessor finds the newest other version that is still there.
+func (in *installation) predecessor() (version string, found bool) {
+	for _, v := range in.otherVersions() {
+		if _, err := os.Lstat(in.layout.Agent(v)); err == nil && (!found || compareVersions(v, version) > 0) {
+			version, found = v, true
+		}
+	}
+	return version, found
+}
+
+// otherVersions lists the folders of other versions, also of those that are
+// no versions at all.
+func (in *installation) otherVersions() []string {
+	entries, _ := os.ReadDir(in.layout.Program) // none if it does not exist
+	var others []string
+	for _, e := range entries {
+		if e.Name() != in.file.Version {
+			others = append(others, e.Name())
+		}
+	}
+	return others
+}
+
+func (in *installation) rollBack(ctx context.Context, old string) error {
+	previous, err := os.ReadFile(in.layout.PreviousEnrollment())
+	if err == nil {
+		err = writeFile(in.layout.Enrollment(), previous)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := in.System.StopService(ctx); err != nil {
+		return err
+	}
+	if err := in.System.Register(ctx, in.layout.Agent(old)); err != nil {
+		return err
+	}
+	in.state.AgentVersion = old
+	return in.System.StartService(ctx)
+}
+
+func (in *installation) tidied(context.Context) (bool, error) {
+	_, err := os.Lstat(in.layout.PreviousEnrollment())
+	return len(in.otherVersions()) == 0 && errors.Is(err, fs.ErrNotExist), nil
+}
+
+// tidy removes what was kept in case the new agent would not run.
+func (in *installation) tidy(ctx context.Context) error {
+	for _, v := range in.otherVersions() {
+		if err := in.System.RemoveAll(filepath.Join(in.layout.Program, v)); err != nil {
+			return err
+		}
+		in.log().InfoContext(ctx, "older agent removed", slog.String("old", v))
+	}
+	return in.System.RemoveAll(in.layout.PreviousEnrollment())
+}

@@ -1,0 +1,51 @@
+package agent
+
+import "path/filepath"
+
+// Layout says where things are on a device.
+//
+//	            Program                                   Data
+//	Windows     %ProgramFiles%\Firstday\Agent             %ProgramData%\Firstday
+//	macOS       /Library/Application Support/Firstday/Agent   …/Firstday/Data
+//	Linux       /opt/firstday/agent                       /var/lib/firstday
+type Layout struct {
+	Program    string // holds one folder per version; everybody may read
+	Data       string // system and administrators only
+	Executable string // base name of the agent
+}
+
+// Agent is where the agent of a version lies.
+func (l Layout) Agent(version string) string {
+	return filepath.Join(l.Program, version, l.Executable)
+}
+
+// Enrollment is the enrollment the device lives by, byte for byte as the
+// package carried it.
+func (l Layout) Enrollment() string { return filepath.Join(l.Data, "enrollment.json") }
+
+// PreviousEnrollment is what Enrollment held, until its successor is known to
+// work.
+func (l Layout) PreviousEnrollment() string {
+	return filepath.Join(l.Data, "enrollment.previous.json")
+}
+
+// State is how far the installation is, written by whoever holds the lock.
+func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
+
+// Report is what the service says about itself.
+func (l Layout) Report() string { return filepath.Join(l.Data, "report.json") }
+
+// Lock is held by whoever installs, removes or runs payloads.
+func (l Layout) Lock() string { return filepath.Join(l.Data, "install.lock") }
+
+// Payloads holds the payloads still to be run.
+func (l Layout) Payloads() string { return filepath.Join(l.Data, "payloads") }
+
+// Logs holds the logs in JSON lines, one file per writer.
+func (l Layout) Logs() string { return filepath.Join(l.Data, "log") }
+
+// InstallLog is written by install and by the service when it resumes one.
+func (l Layout) InstallLog() string { return filepath.Join(l.Logs(), "install.jsonl") }
+
+// ServiceLog is written by the service.
+func (l Layout) ServiceLog() string { return filepath.Join(l.Logs(), "service.jsonl") }

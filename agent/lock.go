@@ -1,0 +1,27 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// lockPatiently tries until the lock is there or the context ends.
+func lockPatiently(ctx context.Context, try func() (bool, error)) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, err := try()
+		if err != nil {
+			return fmt.Errorf("locking: %w", err)
+		}
+		if ok {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ErrBusy
+		}
+	}
+}

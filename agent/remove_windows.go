@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+// removePatience is how long RemoveAll waits for others to let go: a service
+// is stopped a moment before its process is gone, and virus scanners look at
+// everything.
+const removePatience = 15 * time.Second
+
+func (windowsSystem) RemoveAll(path string) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if isBelow(exe, path) {
+		if err := stepAside(exe); err != nil {
+			return err
+		}
+	}
+	deadline := time.Now().Add(removePatience)
+	for {
+		err := os.RemoveAll(path)
+		if err == nil || !inUse(err) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// isBelow tells whether the file is path, or in it.
+func isBelow(file, path string) bool {
+	file, path = strings.ToLower(filepath.Clean(file)), strings.ToLower(filepath.Clean(path))
+	return file == path || strings.HasPrefix(file, path+`\`)
+}
+
+// stepAside moves this running program out of the way: Windows lets a running
+// file be renamed but not deleted. It goes to the system's temporary folder,
+// under a name of its own, and is deleted from there once this process has
+// ended.
+func stepAside(exe string) error {
+	windir, err := windows.GetSystemWindowsDirectory()
+	if err != nil {
+		return err
+	}
+	// The folder we stand in could not be removed either.
+	if err := os.Chdir(windir); err != nil {
+		return err
+	}
+	aside := filepath.Join(windir, "Temp", "firstday-agent-"+strconv.FormatUint(rand.Uint64(), 36)+".exe")
+	if err := os.Rename(exe, aside); err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // we stepped aside before
+			return nil
+		}
+		return err
+	}
+	if err := deleteSoon(aside); err != nil {
+		name, nameErr := windows.UTF16PtrFromString(aside)
+		if nameErr != nil {
+			return errors.Join(err, nameErr)
+		}
+		return windows.MoveFileEx(name, nil, windows.MOVEFILE_DELAY_UNTIL_REBOOT)
+	}
+	return nil
+}
+
+// deleteSoon leaves the deletion to a command interpreter that outlives us. It
+// tries once a second for a minute; ping is the interpreter's only way to
+// wait without a console.
+func deleteSoon(path string) error {
+	system, err := windows.GetSystemDirectory()
+	if err != nil {
+		return err
+	}
+	shell := filepath.Join(system, "cmd.exe")
+	cmd := exec.Command(shell)
+	cmd.Dir = system
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		CmdLine: fmt.Sprintf(`"%s" /d /q /c for /l %%i in (1,1,60) do if exist "%s" (del /f /q "%s" & ping -n 2 127.0.0.1)`, shell, path, path),
+		// Its output, if any, belongs to nobody.
+		CreationFlags: windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP,
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	return cmd.Process.Release()
+}

@@ -1,0 +1,178 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"firstday.dev/api"
+	"github.com/google/uuid"
+)
+
+// report is what the service says about itself, in a file, so that status
+// needs no connection to it.
+type report struct {
+	Schema        int       `json:"schema"`
+	PID           int       `json:"pid"`
+	AgentVersion  string    `json:"agentVersion"`
+	PackageID     uuid.UUID `json:"packageId"`
+	Configuration string    `json:"configuration"` // SHA-256 of the enrollment
+	StartedAt     time.Time `json:"startedAt"`
+	UpdatedAt     time.Time `json:"updatedAt"`
+	Enrolment     Enrolment `json:"enrolment"`
+	Error         string    `json:"error,omitempty"` // why there is nothing to do
+}
+
+func readReport(path string) (*report, error) {
+	r := new(report)
+	if err := readJSON(path, r); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Run is the service. It ends with the context.
+//
+// A device whose enrollment cannot be read has nothing to do; Run then says
+// so in its report and waits: a service that keeps dying helps nobody.
+func (a *Agent) Run(ctx context.Context) (err error) {
+	layout := a.System.Layout()
+	a, stop, err := a.logging(layout.ServiceLog())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	now := time.Now().UTC().Truncate(time.Second)
+	r := report{Schema: stateSchema, PID: os.Getpid(), AgentVersion: a.Version, StartedAt: now}
+	raw, err := os.ReadFile(layout.Enrollment())
+	var e *api.Enrollment
+	if err == nil {
+		e, err = parseEnrollment(raw)
+	}
+	if err != nil {
+		r.Error = fmt.Sprintf("reading the enrollment: %v", err)
+		a.log().ErrorContext(ctx, "there is no usable enrollment", "error", err)
+		if err := a.publish(&r); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	}
+	r.PackageID, r.Configuration = e.PackageID, digest(raw)
+	a.log().Log(ctx, LevelNotice, "service runs", "version", a.Version, "package", e.PackageID)
+
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() {
+		if err := a.resume(ctx, e); err != nil && ctx.Err() == nil {
+			a.log().WarnContext(ctx, "the installation was not finished", "error", err)
+		}
+	})
+	return a.keepContact(ctx, e, r)
+}
+
+func (a *Agent) publish(r *report) error {
+	r.UpdatedAt = time.Now().UTC().Truncate(time.Second)
+	return writeJSON(a.System.Layout().Report(), r)
+}
+
+// keepContact drives the contact machine until the context ends.
+func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) error {
+	random := a.Random
+	if random == nil {
+		random = rand.Float64
+	}
+	c := &contact{random: random, Enrolment: Enrolment{Directory: e.Directory.URL, KeyExpiresAt: e.ExpiresAt}}
+	c.begin(time.Now())
+	r.Enrolment = c.Enrolment
+	if err := a.publish(&r); err != nil {
+		return err
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil
+		}
+		result := probe(ctx, e.Directory)
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait := c.step(time.Now(), result)
+		timer.Reset(wait)
+		a.log().InfoContext(ctx, "directory tried", "state", c.State, "error", c.LastError, "wait", wait.Round(time.Second))
+		r.Enrolment = c.Enrolment
+		if err := a.publish(&r); err != nil {
+			// A full disk must not end the service.
+			a.log().WarnContext(ctx, "the report was not written", "error", err)
+		}
+	}
+}
+
+// resume finishes an installation that was interrupted after its service had
+// been registered, or ran out of time.
+func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
+	layout := a.System.Layout()
+	if !a.unfinished(e) {
+		return nil
+	}
+	unlock, err := a.System.Lock(ctx, layout.Lock())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock(false)) }()
+	// Whoever held the lock may have finished it.
+	if !a.unfinished(e) {
+		return nil
+	}
+	s, err := readState(layout.State())
+	if err != nil {
+		return err
+	}
+	s.Payloads = matchPayloads(e.Payloads, s.Payloads)
+	a, stop, err := a.logging(layout.InstallLog())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	a.log().Log(ctx, LevelNotice, "the service resumes the installation", "phase", s.Phase, "package", e.PackageID)
+	in := &installation{Agent: a, layout: layout, state: s, file: api.AgentFile{Version: a.Version}}
+	if err := in.tidy(ctx); err != nil {
+		return err
+	}
+	s.Phase = PhasePayloads
+	if err := a.finishPayloads(ctx, e.Payloads, s); err != nil {
+		if errors.Is(err, errUnfinished) {
+			return nil // the next start goes on
+		}
+		s.Error = err.Error()
+		return errors.Join(err, s.write(layout.State()))
+	}
+	s.Phase, s.Error = PhaseDone, ""
+	a.log().Log(ctx, LevelNotice, "installed")
+	return s.write(layout.State())
+}
+
+// unfinished tells whether the state speaks of this agent and enrollment, has
+// come as far as the service, and leaves something to do.
+func (a *Agent) unfinished(e *api.Enrollment) bool {
+	s, err := readState(a.System.Layout().State())
+	if err != nil || s == nil || s.PackageID != e.PackageID || s.AgentVersion != a.Version {
+		return false
+	}
+	s.Payloads = matchPayloads(e.Payloads, s.Payloads)
+	switch s.Phase {
+	case PhaseStart, PhaseTidy:
+		return true
+	case PhasePayloads:
+		return slices.ContainsFunc(s.Payloads, func(r PayloadResult) bool { return !r.ended() })
+	}
+	return false
+}

@@ -1,0 +1,53 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/svc"
+)
+
+// Serve runs the agent for the service manager that started this process.
+func Serve(ctx context.Context, a *Agent) error {
+	h := &handler{ctx: ctx, agent: a}
+	err := svc.Run(ServiceName, h)
+	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
+		return fmt.Errorf("this process was not started by the service manager: %w", ErrUnsupported)
+	}
+	return errors.Join(err, h.err)
+}
+
+type handler struct {
+	ctx   context.Context
+	agent *Agent
+	err   error
+}
+
+// Execute answers the service manager until it wants the service to stop, or
+// the agent ends by itself.
+func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status chan<- svc.Status) (specific bool, code uint32) {
+	ctx, cancel := context.WithCancel(h.ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- h.agent.Run(ctx) }()
+	status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
+	for {
+		select {
+		case r := <-requests:
+			switch r.Cmd {
+			case svc.Interrogate:
+				status <- r.CurrentStatus
+			case svc.Stop, svc.Shutdown:
+				status <- svc.Status{State: svc.StopPending}
+				cancel()
+			}
+		case h.err = <-ended:
+			if h.err != nil {
+				return true, 1
+			}
+			return false, 0
+		}
+	}
+}

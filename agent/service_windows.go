@@ -1,0 +1,271 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/eventlog"
+	"golang.org/x/sys/windows/svc/mgr"
+)
+
+const (
+	// eventSource is our name in the Application event log.
+	eventSource    = "Firstday"
+	eventSourceKey = `SYSTEM\CurrentControlSet\Services\EventLog\Application\` + eventSource
+
+	displayName = "Firstday agent"
+	description = "Enrols this device with its organisation and lets its owner sign in."
+
+	// stopPatience is how long a service may take to end; its payloads are
+	// not waited for.
+	stopPatience = 30 * time.Second
+	// After recoveryReset without a failure the delays begin anew.
+	recoveryReset = 24 * 60 * 60 // seconds
+)
+
+var recovery = []mgr.RecoveryAction{
+	{Type: mgr.ServiceRestart, Delay: 5 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: 30 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: 2 * time.Minute},
+}
+
+// serviceCommand says "run" in plain words: svc.IsWindowsService only guesses,
+// and under Wine it guesses wrong (platform/windows-signin.md §2, trap 3).
+func serviceCommand(program string) string { return `"` + program + `" run` }
+
+// withService opens our service for fn. Without one it gives
+// ERROR_SERVICE_DOES_NOT_EXIST.
+func withService(fn func(*mgr.Service) error) error {
+	m, err := mgr.Connect()
+	if err != nil {
+		return fmt.Errorf("connecting to the service manager: %w", err)
+	}
+	s, err := m.OpenService(ServiceName)
+	if err != nil {
+		return errors.Join(err, m.Disconnect())
+	}
+	return errors.Join(fn(s), s.Close(), m.Disconnect())
+}
+
+func isMissing(err error) bool { return errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) }
+
+// isDisappearing: deleted, but somebody still holds a handle.
+func isDisappearing(err error) bool { return errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) }
+
+func (windowsSystem) ServiceState(context.Context) (state ServiceState, err error) {
+	err = withService(func(s *mgr.Service) error {
+		status, err := s.Query()
+		switch status.State {
+		case svc.Running:
+			state = ServiceRunning
+		case svc.StartPending:
+			state = ServiceStarting
+		case svc.StopPending:
+			state = ServiceStopping
+		default:
+			state = ServiceStopped
+		}
+		return err
+	})
+	if isMissing(err) {
+		return ServiceMissing, nil
+	}
+	return state, err
+}
+
+func (windowsSystem) Registered(program string) (same bool, err error) {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, eventSourceKey, registry.QUERY_VALUE)
+	if errors.Is(err, registry.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := key.Close(); err != nil {
+		return false, err
+	}
+	err = withService(func(s *mgr.Service) error {
+		c, err := s.Config()
+		if err != nil {
+			return err
+		}
+		actions, err := s.RecoveryActions()
+		if err != nil {
+			return err
+		}
+		same = c.BinaryPathName == serviceCommand(program) && c.StartType == mgr.StartAutomatic &&
+			c.DelayedAutoStart && c.DisplayName == displayName && c.Description == description &&
+			len(actions) == len(recovery)
+		return nil
+	})
+	if isMissing(err) {
+		return false, nil
+	}
+	return same, err
+}
+
+func (w windowsSystem) Register(ctx context.Context, program string) error {
+	err := eventlog.InstallAsEventCreate(eventSource, eventlog.Info|eventlog.Warning|eventlog.Error)
+	if err != nil && !eventSourceExists() {
+		return fmt.Errorf("registering the event source: %w", err)
+	}
+	for {
+		err := register(program)
+		if !isDisappearing(err) {
+			return err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func eventSourceExists() bool {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, eventSourceKey, registry.QUERY_VALUE)
+	return err == nil && key.Close() == nil
+}
+
+func register(program string) error {
+	config := mgr.Config{
+		ServiceType:      windows.SERVICE_WIN32_OWN_PROCESS,
+		StartType:        mgr.StartAutomatic,
+		DelayedAutoStart: true,
+		ErrorControl:     mgr.ErrorNormal,
+		BinaryPathName:   serviceCommand(program),
+		DisplayName:      displayName,
+		Description:      description,
+	}
+	err := withService(func(s *mgr.Service) error {
+		current, err := s.Config()
+		if err != nil {
+			return err
+		}
+		config.ServiceStartName, config.SidType = current.ServiceStartName, current.SidType
+		if err := s.UpdateConfig(config); err != nil {
+			return err
+		}
+		return setRecovery(s)
+	})
+	if !isMissing(err) {
+		return err
+	}
+	m, err := mgr.Connect()
+	if err != nil {
+		return err
+	}
+	s, err := m.CreateService(ServiceName, program, config, "run")
+	if err != nil {
+		return errors.Join(err, m.Disconnect())
+	}
+	return errors.Join(setRecovery(s), s.Close(), m.Disconnect())
+}
+
+func setRecovery(s *mgr.Service) error {
+	if err := s.SetRecoveryActions(recovery, recoveryReset); err != nil {
+		return fmt.Errorf("setting recovery actions: %w", err)
+	}
+	// An exit with an error code counts as a failure too.
+	return s.SetRecoveryActionsOnNonCrashFailures(true)
+}
+
+func (windowsSystem) StartService(context.Context) error {
+	return withService(func(s *mgr.Service) error {
+		err := s.Start()
+		if errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
+			return nil
+		}
+		return err
+	})
+}
+
+func (windowsSystem) StopService(ctx context.Context) error {
+	err := withService(func(s *mgr.Service) error {
+		status, err := s.Query()
+		if err != nil || status.State == svc.Stopped {
+			return err
+		}
+		process := openForWait(status.ProcessId)
+		defer process.close()
+		if status.State != svc.StopPending {
+			_, err := s.Control(svc.Stop)
+			if err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) && !errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL) {
+				return err
+			}
+		}
+		ctx, cancel := context.WithTimeout(ctx, stopPatience)
+		defer cancel()
+		return process.waitStopped(ctx, s)
+	})
+	if isMissing(err) || isDisappearing(err) {
+		return nil
+	}
+	return err
+}
+
+// serviceProcess is the process behind a service, 0 if it could not be opened.
+type serviceProcess windows.Handle
+
+func openForWait(pid uint32) serviceProcess {
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, pid)
+	if err != nil {
+		return 0
+	}
+	return serviceProcess(h)
+}
+
+func (p serviceProcess) close() {
+	if p != 0 {
+		_ = windows.CloseHandle(windows.Handle(p))
+	}
+}
+
+// waitStopped waits for the service to be stopped and its process to be gone:
+// only then are its files free.
+func (p serviceProcess) waitStopped(ctx context.Context, s *mgr.Service) error {
+	for {
+		status, err := s.Query()
+		if err != nil {
+			return err
+		}
+		if status.State == svc.Stopped && p.gone() {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("the service does not stop: %w", ctx.Err())
+		}
+	}
+}
+
+func (p serviceProcess) gone() bool {
+	if p == 0 {
+		return true
+	}
+	event, err := windows.WaitForSingleObject(windows.Handle(p), 0)
+	return err != nil || event == windows.WAIT_OBJECT_0
+}
+
+func (w windowsSystem) Unregister(ctx context.Context) error {
+	if err := w.StopService(ctx); err != nil {
+		return err
+	}
+	err := withService((*mgr.Service).Delete)
+	if err != nil && !isMissing(err) && !isDisappearing(err) {
+		return err
+	}
+	if !eventSourceExists() {
+		return nil
+	}
+	if err := eventlog.Remove(eventSource); err != nil {
+		return fmt.Errorf("removing the event source: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// StatusSchema is the version of [Status] as JSON. Fields may be added under
+// the same number; none changes its meaning or goes.
+const StatusSchema = 1
+
+// Status is how the agent on this device is doing.
+type Status struct {
+	Schema         int             `json:"schema"`
+	Healthy        bool            `json:"healthy"`
+	Problems       []string        `json:"problems"` // plain sentences, none when healthy
+	Service        ServiceStatus   `json:"service"`
+	AgentVersion   string          `json:"agentVersion,omitempty"` // installed
+	Organisation   string          `json:"organisation,omitempty"`
+	PackageID      *uuid.UUID      `json:"packageId,omitempty"`
+	PackageName    string          `json:"packageName,omitempty"`
+	PackageVersion string          `json:"packageVersion,omitempty"`
+	Phase          Phase           `json:"phase,omitempty"`
+	PhaseError     string          `json:"phaseError,omitempty"`
+	Payloads       []PayloadResult `json:"payloads"`
+	RebootNeeded   bool            `json:"rebootNeeded"`
+	Enrolment      *Enrolment      `json:"enrolment,omitempty"`
+
+	faulty bool
+}
+
+// ServiceStatus is what the service manager and the service itself say.
+type ServiceStatus struct {
+	State        ServiceState `json:"state"`
+	AgentVersion string       `json:"agentVersion,omitempty"` // running
+	PID          int          `json:"pid,omitempty"`
+	StartedAt    *time.Time   `json:"startedAt,omitempty"`
+	UpdatedAt    *time.Time   `json:"updatedAt,omitempty"`
+}
+
+// Faulty tells that something is wrong on the device itself, not just that no
+// directory has taken it yet.
+func (s *Status) Faulty() bool { return s.faulty }
+
+// Status looks at the device. Only who may read the data folder can ask:
+// administrators. It returns ErrNotInstalled when there is no trace of an
+// agent.
+func (a *Agent) Status(ctx context.Context) (*Status, error) {
+	layout := a.System.Layout()
+	service, err := a.System.ServiceState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Lstat(layout.Data); errors.Is(err, fs.ErrNotExist) && (service == ServiceMissing || service == ServiceOffline) {
+		return nil, ErrNotInstalled
+	}
+	s := &Status{Schema: StatusSchema, Problems: []string{}, Payloads: []PayloadResult{}, Service: ServiceStatus{State: service}}
+	if service != ServiceRunning {
+		s.fault("the service is %s", service)
+	}
+	if err := s.addEnrollment(layout); err != nil {
+		return nil, err
+	}
+	if err := s.addInstallation(layout, a.System.BootTime()); err != nil {
+		return nil, err
+	}
+	if err := s.addReport(layout); err != nil {
+		return nil, err
+	}
+	s.Healthy = len(s.Problems) == 0
+	return s, nil
+}
+
+func (s *Status) fault(format string, args ...any) {
+	s.faulty = true
+	s.Problems = append(s.Problems, fmt.Sprintf(format, args...))
+}
+
+func (s *Status) addEnrollment(layout Layout) error {
+	raw, err := os.ReadFile(layout.Enrollment())
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if err != nil {
+		s.fault("there is no enrollment: %v", err)
+		return nil
+	}
+	e, err := parseEnrollment(raw)
+	if err != nil {
+		s.fault("the enrollment is damaged: %v", err)
+		return nil
+	}
+	s.Organisation, s.PackageID = e.Organisation, &e.PackageID
+	s.PackageName, s.PackageVersion = e.PackageName, e.PackageVer
+	return nil
+}
+
+func (s *Status) addInstallation(layout Layout, boot time.Time) error {
+	st, err := readState(layout.State())
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if err != nil {
+		s.fault("the record of the installation is damaged: %v", err)
+		return nil
+	}
+	if st == nil {
+		s.fault("the installation has not begun")
+		return nil
+	}
+	s.AgentVersion, s.Phase, s.PhaseError = st.AgentVersion, st.Phase, st.Error
+	if st.Phase != PhaseDone {
+		s.fault("the installation is unfinished, in phase %q", st.Phase)
+	}
+	for _, r := range st.Payloads {
+		s.Payloads = append(s.Payloads, r)
+		if r.State == PayloadFailed {
+			s.fault("payload %s did not succeed: %s", r.File, r.Error)
+		}
+	}
+	s.RebootNeeded = rebootNeeded(st.Payloads, boot)
+	return nil
+}
+
+func (s *Status) addReport(layout Layout) error {
+	r, err := readReport(layout.Report())
+	if errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	if err != nil {
+		s.fault("the service has not reported")
+		return nil
+	}
+	s.Service.AgentVersion, s.Service.StartedAt, s.Service.UpdatedAt = r.AgentVersion, &r.StartedAt, &r.UpdatedAt
+	if s.Service.State == ServiceRunning {
+		s.Service.PID = r.PID
+	}
+	if r.Error != "" {
+		s.fault("%s", r.Error)
+		return nil
+	}
+	s.Enrolment = &r.Enrolment
+	s.Problems = append(s.Problems, r.Enrolment.problem())
+	return nil
+}
+
+// problem says in one sentence why the device is not enrolled.
+func (e Enrolment) problem() string {
+	switch e.State {
+	case EnrolmentPending:
+		return "not enrolled: the directory has not been tried yet"
+	case EnrolmentNoDirectory:
+		return "not enrolled: no directory answered: " + e.LastError
+	case EnrolmentKeyExpired:
+		return fmt.Sprintf("not enrolled: by this device's clock the connect key expired at %v", e.KeyExpiresAt)
+	case EnrolmentUnsupported:
+		return "not enrolled: a server answers at the directory's address, but this version of the agent cannot enrol"
+	default:
+		return fmt.Sprintf("not enrolled: %s", e.State)
+	}
+}

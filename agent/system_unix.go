@@ -1,0 +1,168 @@
+//go:build unix
+
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"log/syslog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unixSystem is what the systems without msiexec have in common.
+type unixSystem struct {
+	root   string // "" for the running system
+	layout Layout
+}
+
+func (s unixSystem) Layout() Layout {
+	l := s.layout
+	l.Program, l.Data = filepath.Join(s.root, l.Program), filepath.Join(s.root, l.Data)
+	return l
+}
+
+// path is where a file of the installed system lies for this process.
+func (s unixSystem) path(name string) string { return filepath.Join(s.root, name) }
+
+// installed is the reverse of path: the name by which the installed system
+// will know the file.
+func (s unixSystem) installed(path string) (string, error) {
+	rel, err := filepath.Rel(filepath.Join(s.root, "/"), path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return "", fmt.Errorf("%s is not below %s", path, s.root)
+	}
+	return "/" + rel, nil
+}
+
+func (s unixSystem) MakeFolder(dir string, readers Readers) error {
+	mode := fs.FileMode(0o700)
+	if readers == Everyone {
+		mode = 0o755
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", dir)
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return &fs.PathError{Op: "lstat", Path: dir, Err: err}
+	}
+	if int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to user %d; remove it and try again", dir, st.Uid)
+	}
+	return os.Chmod(dir, mode) // not below the umask
+}
+
+func (s unixSystem) RemoveAll(path string) error { return os.RemoveAll(path) }
+
+func (s unixSystem) Lock(ctx context.Context, file string) (func(remove bool) error, error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = lockPatiently(ctx, func() (bool, error) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func(remove bool) error {
+		if remove {
+			return errors.Join(os.Remove(file), f.Close())
+		}
+		return f.Close()
+	}, nil
+}
+
+func (s unixSystem) BootTime() time.Time { return time.Time{} }
+
+func (s unixSystem) Journal() (slog.Handler, func() error, error) {
+	if s.root != "" {
+		return nil, nil, ErrUnsupported
+	}
+	w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, ServiceName)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newTextJournal(syslogWriter{w}), w.Close, nil
+}
+
+type syslogWriter struct{ *syslog.Writer }
+
+func (w syslogWriter) writeRecord(l slog.Level, text string) error {
+	switch {
+	case l >= slog.LevelError:
+		return w.Err(text)
+	case l >= slog.LevelWarn:
+		return w.Warning(text)
+	default:
+		return w.Notice(text)
+	}
+}
+
+// Payloads are Windows installers so far.
+
+func (s unixSystem) StartPayload(kind, path, arguments string) (Process, error) {
+	return nil, fmt.Errorf("payload of kind %s: %w", kind, ErrUnsupported)
+}
+
+func (s unixSystem) FindProcess(ProcessID) (Process, error) { return nil, ErrNoProcess }
+
+// inUse is for systems that do not let go of open files.
+func inUse(error) bool { return false }
+
+// tool runs one of the system's own programs and gives its output. What it
+// says goes into the error.
+func tool(ctx context.Context, name string, args ...string) (string, error) {
+	var out, errOut bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, firstLine(errOut.String()))
+	}
+	return out.String(), nil
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
+
+// sameFile tells whether the file holds exactly these bytes.
+func sameFile(path string, want []byte) (bool, error) {
+	got, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return bytes.Equal(got, want), err
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
