@@ -12,6 +12,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -162,7 +163,7 @@ func (c *Config) check(r *report) {
 	c.Organisation.check(r)
 	c.Directory.check(r)
 	c.ConnectKey.check(r)
-	if c.Package.Name == "" && c.Organisation.Name != "" {
+	if c.Package.Name == "" && !r.has("package.name") && c.Organisation.Name != "" {
 		c.Package.Name = nameFrom(c.Organisation.Name)
 	}
 	c.Package.check(r)
@@ -177,7 +178,7 @@ func (o *Organisation) check(r *report) {
 	if o.ID == "" && o.Name != "" {
 		o.ID = strings.ToLower(nameFrom(o.Name))
 	}
-	if o.ID != "" && !isSlug(o.ID) {
+	if (o.ID != "" || r.has("organisation.id")) && !isSlug(o.ID) {
 		r.errorf("organisation.id", "for example: acme", "id is %q; it may hold lower-case letters, digits and inner hyphens, 63 at most", o.ID)
 	}
 }
@@ -190,15 +191,17 @@ func (d *Directory) check(r *report) {
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || len(d.URL) > 2048:
 		r.errorf("directory.url", "for example: https://directory.acme.example", "url is not a web address")
-	case u.Scheme != "https":
+	case !strings.HasPrefix(d.URL, "https://"):
 		r.errorf("directory.url", "devices talk to the directory over TLS only", "url begins with %q; it must begin with https://", u.Scheme+":")
 	case u.User != nil:
 		r.secretf("directory.url", "the connect key is what lets a device in", "url carries a user name or password")
 	case strings.ContainsAny(d.URL, "?#"):
 		r.errorf("directory.url", "", "url has a query or fragment; it must end with the path")
 	}
-	d.Pin = strings.ToLower(d.Pin)
-	if d.Pin != "" && !isPin(d.Pin) {
+	if hex, ok := strings.CutPrefix(d.Pin, "sha256:"); ok {
+		d.Pin = "sha256:" + strings.ToLower(hex)
+	}
+	if r.has("directory.pin") && !isPin(d.Pin) {
 		r.errorf("directory.pin", "`firstday serve` prints it; or name the CA certificate's file with ca", `pin must be "sha256:" and 64 hexadecimal digits`)
 	}
 	if d.Pin != "" && d.CA != "" {
@@ -216,9 +219,13 @@ func (k *ConnectKey) check(r *report) {
 }
 
 func (p *Package) check(r *report) {
-	if p.Name != "" {
-		if err := CheckFileName(p.Name + ".ppkg"); err != nil {
-			r.errorf("package.name", "", "name cannot be a file name: %v", err)
+	if r.has("package.name") {
+		err := CheckFileName(p.Name + ".ppkg")
+		if err == nil && p.Name == "" {
+			err = errors.New("it is empty")
+		}
+		if err != nil {
+			r.errorf("package.name", "the package's file is called NAME.ppkg", "name cannot be a file name: %v", err)
 		}
 	}
 	if !isVersion(p.Version) {
@@ -251,7 +258,7 @@ func (s *SignIn) check(r *report, path string) {
 	if s.Text != "" {
 		r.text(path+".text", s.Text, 200)
 	}
-	if s.HelpURL != "" && !isWebAddress(s.HelpURL) {
+	if r.has(path+".helpUrl") && !isWebAddress(s.HelpURL) {
 		r.errorf(path+".helpUrl", "for example: https://help.acme.example", "helpUrl must be an http or https address")
 	}
 }
@@ -303,7 +310,7 @@ func (r *report) text(path, s string, limit int) {
 
 func isWebAddress(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && len(s) <= 2048
+	return err == nil && (strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://")) && u.Hostname() != "" && len(s) <= 2048
 }
 
 func isPin(s string) bool {

@@ -126,6 +126,7 @@ func (d *decoder) resolve(path string, n ast.Node) ast.Node {
 // entry is one key of a mapping.
 type entry struct {
 	key   string
+	at    position
 	value ast.Node
 }
 
@@ -139,13 +140,17 @@ func (d *decoder) mapping(path string, n ast.Node) ([]entry, bool) {
 	var entries []entry
 	for it := m.MapRange(); it.Next(); {
 		key := it.Key().GetToken().Value
-		at := child(path, key)
-		if before, ok := d.places[at]; ok && slices.ContainsFunc(entries, func(e entry) bool { return e.key == key }) {
-			d.here(place(it.Key()), "keep one of them", "%s is given twice, first in line %d", key, before.line)
+		at := place(it.Key())
+		if i := slices.IndexFunc(entries, func(e entry) bool { return e.key == key }); i >= 0 {
+			d.here(at, "keep one of them", "%s is given twice, first in line %d", key, entries[i].at.line)
 			continue
 		}
-		d.places[at] = place(it.Key())
-		entries = append(entries, entry{key, it.Value()})
+		entries = append(entries, entry{key, at, it.Value()})
+		// A short value is where the eye should go; a mapping or list is found by its key.
+		if _, scalar := it.Value().(ast.ScalarNode); scalar {
+			at = place(it.Value())
+		}
+		d.places[child(path, key)] = at
 	}
 	return entries, true
 }
@@ -162,17 +167,20 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	if !ok {
 		return
 	}
+	meant := map[string]bool{} // fields that unknown keys probably are
 	for _, e := range entries {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == e.key })
 		if i < 0 {
-			d.unknown(path, e, fields, secret)
+			meant[d.unknown(path, e, fields, secret)] = true
 			continue
 		}
 		d.reflect(child(path, e.key), e.value, v.FieldByIndex(fields[i].index), fields[i].option)
 	}
 	for _, f := range fields {
 		at := child(path, f.name)
-		if _, given := d.places[at]; f.required && !given {
+		if _, given := d.places[at]; f.required && !given && meant[f.name] {
+			d.broken[at] = true
+		} else if f.required && !given {
 			whose := lastKey(path)
 			if path == "" {
 				whose = "the file"
@@ -182,28 +190,27 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	}
 }
 
-// unknown reports a key that is no field, with the most likely meant one.
-func (d *decoder) unknown(path string, e entry, fields []field, secret bool) {
+// unknown reports a key that is no field, and gives the field most likely meant.
+func (d *decoder) unknown(path string, e entry, fields []field, secret bool) (meant string) {
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.name
 	}
-	hint := "these are known here: " + strings.Join(names, ", ")
-	meant := nearest(e.key, names)
-	switch elsewhere := homeOf(e.key); {
-	case meant != "":
+	meant = nearest(e.key, names)
+	hint := "known here: " + strings.Join(names, ", ")
+	if meant != "" {
 		hint = "did you mean " + meant + "?"
-		// Do not also say that the one meant is missing.
-		defer func() { d.broken[child(path, meant)] = true }()
-	case elsewhere != "":
-		hint = "it belongs " + elsewhere
+	} else if home := homeOf(e.key); home != "" {
+		hint = "it belongs " + home
 	}
-	const format = "%q is not known here"
+	at := child(path, e.key)
+	d.places[at] = e.at
 	if secret || soundsSecret(e.key) {
-		d.secretf(child(path, e.key), hint, format, e.key)
-		return
+		d.secretf(at, hint, "%q is not known here", e.key)
+	} else {
+		d.errorf(at, hint, "%q is not known here", e.key)
 	}
-	d.errorf(child(path, e.key), hint, format, e.key)
+	return meant
 }
 
 func (d *decoder) list(path string, n ast.Node, v reflect.Value) {

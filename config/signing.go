@@ -55,6 +55,9 @@ func (s *Signing) check(r *report) {
 			r.errorf("signing.password", "remove it", "password is given, and there is no key or PKCS #12 file to open")
 		}
 	}
+	if r.has("signing.signer") && len(s.Signer) == 0 {
+		r.errorf("signing.signer", "a list of the program and its arguments", "signer is empty")
+	}
 	for i, arg := range s.Signer {
 		path := fmt.Sprintf("signing.signer[%d]", i)
 		if arg == "" && i == 0 || strings.ContainsFunc(arg, isControl) {
