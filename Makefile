@@ -2,7 +2,7 @@
 
 export CGO_ENABLED = 0
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
+VERSION ?= $(or $(shell git describe --tags --match 'v*' --dirty 2>/dev/null | sed 's/^v//'),0.1.0-dev)
 GOBUILD  = go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 AGENTS   = windows-amd64 windows-arm64 darwin-amd64 darwin-arm64 linux-amd64 linux-arm64
 FUZZTIME ?= 60s

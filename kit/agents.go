@@ -1,0 +1,83 @@
+package kit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// ErrNoAgent says that an agent binary is not where it should be, or is not
+// what its name says.
+var ErrNoAgent = errors.New("no usable agent")
+
+// windowsAgents are the agents a Windows package carries. The amd64 one is
+// what Windows starts, on ARM64 too; it installs the one of the machine's own
+// architecture.
+var windowsAgents = []struct{ arch, source, name string }{
+	{"amd64", "firstday-agent-windows-amd64.exe", "firstday-agent-amd64.exe"},
+	{"arm64", "firstday-agent-windows-arm64.exe", "firstday-agent-arm64.exe"},
+}
+
+// FindAgents returns the folder of agent binaries that belongs to the running
+// program: agents beside it, as in the release archives and in bin.
+func FindAgents() (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if exe, err = filepath.EvalSymlinks(exe); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(filepath.Dir(exe), "agents")
+	if _, err := os.Stat(dir); err != nil {
+		return "", fmt.Errorf("looking for agents: %w: %w", ErrNoAgent, err)
+	}
+	return dir, nil
+}
+
+// openAgents checks the agents in dir: each must be a program for its
+// architecture and say its version, and all the same one.
+func openAgents(dir string) ([]part, error) {
+	var agents []part
+	for _, a := range windowsAgents {
+		path := filepath.Join(dir, a.source)
+		program, size, err := openAgent(path)
+		switch {
+		case err != nil:
+			return nil, err
+		case program.Arch != a.arch:
+			return nil, fmt.Errorf("%w: %s is a program for %s", ErrNoAgent, path, program.Arch)
+		case program.Version == "":
+			return nil, fmt.Errorf("%w: %s has no version resource", ErrNoAgent, path)
+		case len(agents) > 0 && program.Version != agents[0].Version:
+			return nil, fmt.Errorf("%w: %s has version %s, its sibling %s", ErrNoAgent, path, program.Version, agents[0].Version)
+		}
+		agents = append(agents, part{
+			Content: Content{File: a.name, Kind: kindAgent, Arch: a.arch, Version: program.Version, Size: size},
+			path:    path,
+		})
+	}
+	return agents, nil
+}
+
+func openAgent(path string) (*Program, int64, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("%w: %w", ErrNoAgent, err)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	program, err := readProgram(f)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrNoAgent, err)
+	}
+	return program, info.Size(), nil
+}

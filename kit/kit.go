@@ -1,0 +1,29 @@
+// Package kit does the main job: from an organisation's configuration and the
+// agent's binaries it builds a kit, the folder that goes onto a USB stick or
+// to a purchasing partner. It also reads kits and packages back, to say what
+// is in them and whether they are what they were.
+//
+// A kit holds the package and its catalog, and for machines and people what
+// they need to handle it:
+//
+//	Acme.ppkg, Acme.cat   the provisioning package and its catalog
+//	manifest.json         ids, versions, sizes, hashes, secrets, expiry
+//	SHA256SUMS            of every other file
+//	SHA256SUMS.p7s        the signature of those, when there is an identity
+//	signer.pem            the signer's certificates, likewise
+//	sbom.cdx.json         what the package is made of (CycloneDX)
+//	INSTRUCTIONS.md       for the person with the stick
+package kit
+
+// The kinds of files a package carries.
+const (
+	kindAgent = "agent"
+	kindMSI   = "msi"
+	kindEXE   = "exe"
+)
+
+// part is a file on its way into a package.
+type part struct {
+	Content
+	path string // where it is now
+}

@@ -1,0 +1,117 @@
+package kit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// The files of a kit that are there whatever the configuration says.
+const (
+	ManifestFile     = "manifest.json"
+	SumsFile         = "SHA256SUMS"
+	SignatureFile    = "SHA256SUMS.p7s" // only when the kit is signed
+	SBOMFile         = "sbom.cdx.json"
+	InstructionsFile = "INSTRUCTIONS.md"
+)
+
+// ManifestVersion is the version of the manifest this build writes, and the
+// newest it reads.
+const ManifestVersion = 1
+
+// maxManifestSize bounds what a reader accepts, in bytes.
+const maxManifestSize = 4 << 20
+
+// Manifest says what a kit holds: for machines what INSTRUCTIONS.md says for
+// people.
+type Manifest struct {
+	Version      int       `json:"version"`
+	Builder      string    `json:"builder"` // "firstday" and its version
+	Organisation string    `json:"organisation"`
+	Directory    string    `json:"directory"` // URL
+	Created      time.Time `json:"created"`
+	// ExpiresAt is when the kit stops enrolling devices: the end of the
+	// connect key's life, where that is known.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	Packages  []Package  `json:"packages"`
+	Secrets   []Secret   `json:"secrets,omitempty"`
+}
+
+// Package is one installable package of a kit.
+type Package struct {
+	Platform string    `json:"platform"` // "windows"
+	File     string    `json:"file"`
+	Size     int64     `json:"size"` // bytes
+	SHA256   string    `json:"sha256"`
+	ID       uuid.UUID `json:"id"`
+	Name     string    `json:"name"`
+	Version  string    `json:"version"`
+	Catalog  string    `json:"catalog"` // file name of its catalog
+	Signer   *Signer   `json:"signer,omitempty"`
+	Contents []Content `json:"contents"`
+}
+
+// Signer is whose certificate signed a package's catalog.
+type Signer struct {
+	Subject    string    `json:"subject"`
+	Issuer     string    `json:"issuer"`
+	SHA256     string    `json:"sha256"` // of the certificate's DER
+	NotAfter   time.Time `json:"notAfter"`
+	Throwaway  bool      `json:"throwaway,omitempty"`
+	Timestamps []string  `json:"timestamps,omitempty"` // URLs of the timestamp authorities asked
+}
+
+// Content is one file inside a package.
+type Content struct {
+	File    string `json:"file"`
+	Kind    string `json:"kind"` // "agent", "msi" or "exe"
+	Arch    string `json:"arch,omitempty"`
+	Version string `json:"version,omitempty"`
+	Size    int64  `json:"size"` // bytes
+	SHA256  string `json:"sha256"`
+}
+
+// Secret says that a package carries a secret, never which: whoever holds the
+// stick holds the secret, so somebody must know that it is there.
+type Secret struct {
+	Package   string     `json:"package"` // file name
+	Kind      string     `json:"kind"`
+	Name      string     `json:"name,omitempty"` // which account, which network
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
+// encode writes the manifest as it stands in the kit.
+func (m *Manifest) encode() ([]byte, error) {
+	data, err := json.MarshalIndent(m, "", "  ")
+	return append(data, '\n'), err
+}
+
+// ReadManifest reads a manifest strictly: unknown fields, trailing data and
+// newer versions are errors.
+func ReadManifest(r io.Reader) (*Manifest, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxManifestSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading manifest: %w", err)
+	}
+	if len(data) > maxManifestSize {
+		return nil, fmt.Errorf("manifest is larger than %d bytes", maxManifestSize)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	m := new(Manifest)
+	if err := dec.Decode(m); err != nil {
+		return nil, fmt.Errorf("decoding manifest: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("manifest is followed by other data")
+	}
+	if m.Version < 1 || m.Version > ManifestVersion {
+		return nil, fmt.Errorf("manifest has version %d; this build reads up to %d", m.Version, ManifestVersion)
+	}
+	return m, nil
+}

@@ -1,0 +1,85 @@
+package kit
+
+import (
+	"bytes"
+	"debug/buildinfo"
+	"fmt"
+	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/google/uuid"
+)
+
+// sbom describes the packages of a kit as a CycloneDX document: each package
+// with the files it carries, and for our agents the Go modules compiled into
+// them, read from the very binaries that were packed (paths maps their names
+// in the package to files).
+func sbom(m *Manifest, paths map[string]string) ([]byte, error) {
+	doc := cdx.NewBOM()
+	doc.SerialNumber = "urn:uuid:" + uuid.NewSHA1(m.Packages[0].ID, []byte("sbom")).String()
+	doc.Metadata = &cdx.Metadata{
+		Timestamp: m.Created.UTC().Format(time.RFC3339),
+		Tools: &cdx.ToolsChoice{Components: &[]cdx.Component{{
+			Type: cdx.ComponentTypeApplication, Name: "firstday", Version: m.Builder,
+		}}},
+		Component: &cdx.Component{
+			BOMRef: "kit", Type: cdx.ComponentTypeApplication, Name: m.Organisation + " first-day kit", Version: m.Packages[0].Version,
+		},
+	}
+	var components []cdx.Component
+	for _, p := range m.Packages {
+		c := cdx.Component{
+			BOMRef: p.File, Type: cdx.ComponentTypeFile, Name: p.File, Version: p.Version,
+			Hashes: sha256Hash(p.SHA256),
+		}
+		var inside []cdx.Component
+		for _, content := range p.Contents {
+			file := cdx.Component{
+				BOMRef: p.File + "/" + content.File, Type: cdx.ComponentTypeFile, Name: content.File, Version: content.Version,
+				Hashes: sha256Hash(content.SHA256),
+			}
+			if content.Kind == kindAgent {
+				modules, err := goModules(paths[content.File], file.BOMRef)
+				if err != nil {
+					return nil, err
+				}
+				file.Components = &modules
+			}
+			inside = append(inside, file)
+		}
+		c.Components = &inside
+		components = append(components, c)
+	}
+	doc.Components = &components
+	var b bytes.Buffer
+	if err := cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).Encode(doc); err != nil {
+		return nil, fmt.Errorf("writing SBOM: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func sha256Hash(sum string) *[]cdx.Hash {
+	return &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: sum}}
+}
+
+// goModules lists the modules the Go linker recorded in a program.
+func goModules(path, owner string) ([]cdx.Component, error) {
+	info, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading modules of agent: %w", err)
+	}
+	modules := []cdx.Component{{
+		BOMRef: owner + "#std", Type: cdx.ComponentTypeLibrary, Name: "std", Version: info.GoVersion,
+		PackageURL: "pkg:golang/std@" + info.GoVersion[len("go"):],
+	}}
+	for _, dep := range info.Deps {
+		if dep.Replace != nil {
+			dep = dep.Replace
+		}
+		modules = append(modules, cdx.Component{
+			BOMRef: owner + "#" + dep.Path, Type: cdx.ComponentTypeLibrary, Name: dep.Path, Version: dep.Version,
+			PackageURL: "pkg:golang/" + dep.Path + "@" + dep.Version,
+		})
+	}
+	return modules, nil
+}

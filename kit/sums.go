@@ -1,0 +1,133 @@
+package kit
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// sums maps the names of a kit's files to the lower-case hex SHA-256 of each,
+// in the form that `sha256sum -c` reads.
+type sums map[string]string
+
+const (
+	maxSumsSize  = 1 << 20
+	maxSumsFiles = 4096
+)
+
+// sumFolder hashes every file of the folder except SHA256SUMS and its signature.
+func sumFolder(ctx context.Context, dir string, progress func(done, total int64)) (sums, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	var total int64
+	for _, e := range entries {
+		if e.Name() == SumsFile || e.Name() == SignatureFile {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, &fs.PathError{Op: "sum", Path: filepath.Join(dir, e.Name()), Err: errors.New("not a regular file")}
+		}
+		names = append(names, e.Name())
+		total += info.Size()
+	}
+	s := make(sums, len(names))
+	var done int64
+	for _, name := range names {
+		sum, err := sumFile(ctx, filepath.Join(dir, name), func(n int64) {
+			done += n
+			progress(done, total)
+		})
+		if err != nil {
+			return nil, err
+		}
+		s[name] = sum
+	}
+	return s, nil
+}
+
+// sumFile hashes one file, telling progress how many bytes more it has read.
+func sumFile(ctx context.Context, path string, progress func(n int64)) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := make([]byte, 1<<20)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		progress(int64(n))
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(h.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// encode writes the sums sorted by name.
+func (s sums) encode() []byte {
+	names := make([]string, 0, len(s))
+	for name := range s {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var b bytes.Buffer
+	for _, name := range names {
+		fmt.Fprintf(&b, "%s  %s\n", s[name], name)
+	}
+	return b.Bytes()
+}
+
+// parseSums reads exactly what encode writes: anything looser would let two
+// readers see two kits.
+func parseSums(data []byte) (sums, error) {
+	if len(data) > maxSumsSize {
+		return nil, fmt.Errorf("%s is larger than %d bytes", SumsFile, maxSumsSize)
+	}
+	s := sums{}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for n := 1; lines.Scan(); n++ {
+		sum, name, ok := strings.Cut(lines.Text(), "  ")
+		switch {
+		case !ok || len(sum) != 2*sha256.Size || strings.Trim(sum, "0123456789abcdef") != "":
+			return nil, fmt.Errorf("%s:%d: not a SHA-256 and a file name", SumsFile, n)
+		case name == "" || name != filepath.Base(name) || strings.ContainsAny(name, `/\`) || name == ".." || name == ".":
+			return nil, fmt.Errorf("%s:%d: %q is not the name of a file in the kit", SumsFile, n, name)
+		case s[name] != "":
+			return nil, fmt.Errorf("%s:%d: %s is listed twice", SumsFile, n, name)
+		case len(s) == maxSumsFiles:
+			return nil, fmt.Errorf("%s lists more than %d files", SumsFile, maxSumsFiles)
+		}
+		s[name] = sum
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", SumsFile, err)
+	}
+	if !bytes.Equal(s.encode(), data) {
+		return nil, fmt.Errorf("%s is not written as Firstday writes it", SumsFile)
+	}
+	return s, nil
+}

@@ -1,0 +1,54 @@
+#!/bin/sh
+# The main job, from nothing: a kit for a sample organisation, signed by a
+# throw-away identity, checked by us and by tools that are not ours.
+set -eu
+cd "$(dirname "$0")/.."
+firstday=$PWD/bin/firstday
+sevenzip=$(command -v 7zz || command -v 7z)
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+[ -t 1 ] || say() { printf '\n%s\n' "$*"; }
+
+rm -rf demo
+mkdir -p demo/tree
+cp -R scripts/demo/. demo/
+openssl rand -hex 32 >demo/connect.key
+chmod 600 demo/connect.key
+
+say "Building and signing a kit for $(sed -n 's/^ *name: *//p' demo/firstday.yaml | head -n 1)"
+"$firstday" build windows -c demo/firstday.yaml -o demo/kit
+package=$(ls demo/kit/*.ppkg)
+catalog=${package%.ppkg}.cat
+
+say "Verifying it with firstday"
+"$firstday" verify --root demo/kit/signer.pem demo/kit
+
+say "Verifying it with tools that are not ours"
+file "$package"
+wimlib-imagex verify "$package"
+"$sevenzip" t "$package" | grep -E '^(Everything|Type|Method)'
+wimlib-imagex apply "$package" demo/tree >/dev/null
+(cd demo/kit && sha256sum -c SHA256SUMS)
+openssl cms -verify -binary -inform DER -in demo/kit/SHA256SUMS.p7s -content demo/kit/SHA256SUMS \
+	-CAfile demo/kit/signer.pem -purpose any -out /dev/null
+osslsigncode verify -CAfile demo/kit/signer.pem -in "$catalog" >demo/osslsigncode.log || { cat demo/osslsigncode.log; exit 1; }
+echo "osslsigncode: $catalog: $(grep -E '^(Signature verification|Succeeded)' demo/osslsigncode.log | tail -n 1)"
+find demo/tree -name 'firstday-agent-*.exe' | while read -r agent; do
+	osslsigncode verify -CAfile demo/kit/signer.pem -in "$agent" >demo/osslsigncode.log || { cat demo/osslsigncode.log; exit 1; }
+	echo "osslsigncode: $(basename "$agent"): $(grep -E '^(Signature verification|Succeeded)' demo/osslsigncode.log | tail -n 1)"
+done
+
+say "What is in it"
+"$firstday" inspect "$package"
+
+say "Done: demo/kit"
+ls -l demo/kit
+cat <<EOF
+
+What to do next
+  1. firstday init                 writes a firstday.yaml to fill in (bin/firstday here)
+  2. firstday build windows        makes your own kit
+  3. copy the .ppkg and the .cat into the root of a USB stick, insert it at the
+     first screen of a new laptop, and wait: demo/kit/INSTRUCTIONS.md
+This kit is signed by a throw-away identity. It is for looking at, not for laptops.
+EOF
