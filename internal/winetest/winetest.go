@@ -1,0 +1,178 @@
+// Package winetest runs Windows programs in tests, on Wine.
+//
+// Making a Wine prefix takes many seconds, so one is kept in the user's cache
+// folder; each test works in a copy of its own, which costs a moment since
+// the big files are hard links.
+package winetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"firstday.dev/internal/testtool"
+)
+
+// Prefix is a Windows of its own: drive, registry and services. It ends with
+// the test that made it.
+type Prefix struct {
+	tb     testing.TB
+	dir    string
+	tools  tools
+	launch string // Windows program
+}
+
+// New gives a fresh Windows. It skips the test where Wine is not installed,
+// except under CI=true, where it fails it.
+func New(tb testing.TB) *Prefix {
+	tb.Helper()
+	t := findTools(tb)
+	template, err := t.template()
+	if err != nil {
+		tb.Fatalf("making a Wine prefix: %v", err)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(template), fmt.Sprintf("run-%d-", os.Getpid()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &Prefix{tb: tb, dir: dir, tools: t}
+	tb.Cleanup(p.remove)
+	if err := clonePrefix(template, dir); err != nil {
+		tb.Fatalf("copying the Wine prefix: %v", err)
+	}
+	p.launch = Build(tb, "firstday.dev/internal/winetest/testdata/launch", "amd64")
+	return p
+}
+
+func findTools(tb testing.TB) tools {
+	return tools{
+		wine:   testtool.Need(tb, "wine", "wine64"),
+		server: testtool.Need(tb, "wineserver"),
+	}
+}
+
+func (p *Prefix) remove() {
+	// Services outlive the command that started them.
+	_ = p.tools.command(context.Background(), p.dir, p.tools.server, "--kill").Run()
+	_ = p.tools.command(context.Background(), p.dir, p.tools.server, "--wait").Run()
+	if err := os.RemoveAll(p.dir); err != nil {
+		p.tb.Errorf("removing the Wine prefix: %v", err)
+	}
+}
+
+// Path gives the path on this system of a file on drive C of the prefix, so
+// that a test can look at it: Path(`Program Files\Firstday`).
+func (p *Prefix) Path(name string) string {
+	return filepath.Join(p.dir, "drive_c", filepath.FromSlash(strings.ReplaceAll(name, `\`, "/")))
+}
+
+// Result is how a Windows command ended.
+type Result struct {
+	Code           int // all 32 bits
+	Stdout, Stderr string
+}
+
+// Run runs a command line in a folder, both as Windows would for a
+// provisioning package: CreateProcess with that current folder, no shell. dir
+// is a path of this system.
+func (p *Prefix) Run(dir, commandLine string) Result {
+	p.tb.Helper()
+	return p.Start(dir, commandLine).Wait()
+}
+
+// Running is a Windows command that has not been waited for.
+type Running struct {
+	p      *Prefix
+	cmd    *exec.Cmd
+	line   string
+	result string
+	stdin  io.WriteCloser
+	cancel context.CancelFunc
+	out    bytes.Buffer
+	err    bytes.Buffer
+	once   sync.Once
+	ended  Result
+}
+
+// commandTimeout is far beyond what any command here takes.
+const commandTimeout = 3 * time.Minute
+
+// Start is Run that does not wait.
+func (p *Prefix) Start(dir, commandLine string) *Running {
+	p.tb.Helper()
+	ctx, cancel := context.WithTimeout(p.tb.Context(), commandTimeout)
+	r := &Running{p: p, line: commandLine, cancel: cancel}
+	r.result = filepath.Join(p.tb.TempDir(), "code")
+	r.cmd = p.tools.command(ctx, p.dir, p.tools.wine, p.launch, windowsPath(r.result), commandLine)
+	r.cmd.Dir = dir
+	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.err
+	// A service it starts may inherit the pipes and keep them open.
+	r.cmd.WaitDelay = 2 * time.Second
+	stdin, err := r.cmd.StdinPipe()
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	r.stdin = stdin
+	if err := r.cmd.Start(); err != nil {
+		p.tb.Fatalf("starting Wine: %v", err)
+	}
+	p.tb.Cleanup(cancel)
+	return r
+}
+
+// Wait waits for the command to end.
+func (r *Running) Wait() Result {
+	r.p.tb.Helper()
+	r.once.Do(func() {
+		waitErr := r.cmd.Wait()
+		r.ended = Result{Stdout: r.out.String(), Stderr: r.err.String()}
+		text, err := os.ReadFile(r.result)
+		if err != nil {
+			r.p.tb.Fatalf("%s did not run: %v\n%s", r.line, waitErr, r.err.String())
+		}
+		code, err := strconv.ParseUint(string(text), 10, 32)
+		if err != nil {
+			r.p.tb.Fatal(err)
+		}
+		r.ended.Code = int(int32(uint32(code)))
+	})
+	return r.ended
+}
+
+// Kill terminates the command without any notice, as a power cut would.
+func (r *Running) Kill() Result {
+	r.p.tb.Helper()
+	if err := r.stdin.Close(); err != nil {
+		r.p.tb.Fatal(err)
+	}
+	return r.Wait()
+}
+
+// Registry gives what is below a key such as `HKLM\SYSTEM\CurrentControlSet\Services`,
+// as text in the form of regedit, one line per key or value.
+func (p *Prefix) Registry(key string) string {
+	p.tb.Helper()
+	file := filepath.Join(p.tb.TempDir(), "export.reg")
+	res := p.Run(p.dir, fmt.Sprintf(`reg.exe export "%s" "%s" /y`, key, windowsPath(file)))
+	if res.Code != 0 {
+		p.tb.Fatalf("exporting %s: code %d\n%s%s", key, res.Code, res.Stdout, res.Stderr)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	return decodeUTF16(data)
+}
+
+// windowsPath gives the Windows name of an absolute path of this system: Wine
+// shows the whole file system as drive Z.
+func windowsPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
