@@ -33,12 +33,39 @@ func (windowsSystem) RemoveAll(path string) error {
 	}
 	deadline := time.Now().Add(removePatience)
 	for {
-		err := os.RemoveAll(path)
+		err := removeTree(path)
 		if err == nil || !inUse(err) || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
+}
+
+// removeTree is os.RemoveAll in plain deletions: that one asks for POSIX
+// semantics first, which Wine answers with an error it does not expect.
+func removeTree(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() == fs.ModeDir { // a link or junction is removed, not followed
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := removeTree(filepath.Join(path, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // isBelow tells whether the file is path, or in it.

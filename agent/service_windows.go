@@ -18,25 +18,10 @@ const (
 	eventSource    = "Firstday"
 	eventSourceKey = `SYSTEM\CurrentControlSet\Services\EventLog\Application\` + eventSource
 
-	displayName = "Firstday agent"
-	description = "Enrols this device with its organisation and lets its owner sign in."
-
 	// stopPatience is how long a service may take to end; its payloads are
 	// not waited for.
 	stopPatience = 30 * time.Second
-	// After recoveryReset without a failure the delays begin anew.
-	recoveryReset = 24 * 60 * 60 // seconds
 )
-
-var recovery = []mgr.RecoveryAction{
-	{Type: mgr.ServiceRestart, Delay: 5 * time.Second},
-	{Type: mgr.ServiceRestart, Delay: 30 * time.Second},
-	{Type: mgr.ServiceRestart, Delay: 2 * time.Minute},
-}
-
-// serviceCommand says "run" in plain words: svc.IsWindowsService only guesses,
-// and under Wine it guesses wrong (platform/windows-signin.md §2, trap 3).
-func serviceCommand(program string) string { return `"` + program + `" run` }
 
 // withService opens our service for fn. Without one it gives
 // ERROR_SERVICE_DOES_NOT_EXIST.
@@ -90,18 +75,8 @@ func (windowsSystem) Registered(program string) (same bool, err error) {
 		return false, err
 	}
 	err = withService(func(s *mgr.Service) error {
-		c, err := s.Config()
-		if err != nil {
-			return err
-		}
-		actions, err := s.RecoveryActions()
-		if err != nil {
-			return err
-		}
-		same = c.BinaryPathName == serviceCommand(program) && c.StartType == mgr.StartAutomatic &&
-			c.DelayedAutoStart && c.DisplayName == displayName && c.Description == description &&
-			len(actions) == len(recovery)
-		return nil
+		same, err = isConfigured(s, program)
+		return err
 	})
 	if isMissing(err) {
 		return false, nil
@@ -133,46 +108,20 @@ func eventSourceExists() bool {
 }
 
 func register(program string) error {
-	config := mgr.Config{
-		ServiceType:      windows.SERVICE_WIN32_OWN_PROCESS,
-		StartType:        mgr.StartAutomatic,
-		DelayedAutoStart: true,
-		ErrorControl:     mgr.ErrorNormal,
-		BinaryPathName:   serviceCommand(program),
-		DisplayName:      displayName,
-		Description:      description,
-	}
-	err := withService(func(s *mgr.Service) error {
-		current, err := s.Config()
-		if err != nil {
-			return err
-		}
-		config.ServiceStartName, config.SidType = current.ServiceStartName, current.SidType
-		if err := s.UpdateConfig(config); err != nil {
-			return err
-		}
-		return setRecovery(s)
-	})
+	change := func(s *mgr.Service) error { return configure(s, program) }
+	err := withService(change)
 	if !isMissing(err) {
 		return err
 	}
 	m, err := mgr.Connect()
 	if err != nil {
-		return err
+		return fmt.Errorf("connecting to the service manager: %w", err)
 	}
-	s, err := m.CreateService(ServiceName, program, config, "run")
+	s, err := m.CreateService(ServiceName, program, mgr.Config{StartType: mgr.StartAutomatic, ErrorControl: mgr.ErrorNormal}, "run")
 	if err != nil {
-		return errors.Join(err, m.Disconnect())
+		return errors.Join(fmt.Errorf("creating the service: %w", err), m.Disconnect())
 	}
-	return errors.Join(setRecovery(s), s.Close(), m.Disconnect())
-}
-
-func setRecovery(s *mgr.Service) error {
-	if err := s.SetRecoveryActions(recovery, recoveryReset); err != nil {
-		return fmt.Errorf("setting recovery actions: %w", err)
-	}
-	// An exit with an error code counts as a failure too.
-	return s.SetRecoveryActionsOnNonCrashFailures(true)
+	return errors.Join(change(s), s.Close(), m.Disconnect())
 }
 
 func (windowsSystem) StartService(context.Context) error {
