@@ -93,14 +93,21 @@ func (d *decoder) reflect(path string, n ast.Node, v reflect.Value, option strin
 	}
 }
 
+// exhausted says whether the bound was reached, and makes that the only
+// mistake then: the others are as many as the aliases.
+func (d *decoder) exhausted() bool {
+	if d.nodes == maxNodes+1 {
+		d.errs = nil
+		d.whole("write it out without aliases", "the aliases stand for more than %d values", maxNodes)
+	}
+	return d.nodes > maxNodes
+}
+
 // resolve follows anchors and aliases to the value itself. It returns nil when
 // there is none, and has reported it then.
 func (d *decoder) resolve(path string, n ast.Node) ast.Node {
 	for {
-		if d.nodes++; d.nodes > maxNodes {
-			if d.nodes == maxNodes+1 {
-				d.errorf(path, "write it out without aliases", "the aliases stand for more than %d values", maxNodes)
-			}
+		if d.nodes++; d.exhausted() {
 			return nil
 		}
 		switch alias := n.(type) {
@@ -185,7 +192,7 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 			if path == "" {
 				whose = "the file"
 			}
-			d.secretf(at, "add "+f.name, "%s has no %s", whose, f.name)
+			d.errorf(at, "add "+f.name, "%s has no %s", whose, f.name)
 		}
 	}
 }
@@ -290,8 +297,8 @@ func (d *decoder) time(path string, n ast.Node, v reflect.Value) {
 
 func (d *decoder) wrongType(path string, n ast.Node, want string) {
 	name := lastKey(path)
-	if name == "" {
-		name = "the file"
+	if path == "" {
+		name, d.places[""] = "the file", place(n)
 	}
 	d.errorf(path, "", "%s is %s; it must be %s", name, describe(n), want)
 }

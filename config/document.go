@@ -143,8 +143,11 @@ func (r *report) syntax(err error) {
 
 // here reports a mistake at a place rather than in a value.
 func (r *report) here(at position, hint, format string, args ...any) {
+	if at.line >= 1 && at.line <= len(r.lines) && soundsSecret(r.lines[at.line-1]) {
+		r.private[at.line] = true
+	}
 	r.errs = append(r.errs, &Error{File: r.file, Line: at.line, Column: at.column,
-		Message: fmt.Sprintf(format, args...), Hint: hint, excerpt: r.excerpt(at.line, at.column)})
+		Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 // whole reports a mistake of the file as a whole.

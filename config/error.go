@@ -55,18 +55,6 @@ func (e Errors) Unwrap() []error {
 // maxErrors bounds how many mistakes of one file are told.
 const maxErrors = 50
 
-func (e Errors) sorted() Errors {
-	slices.SortStableFunc(e, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
-	if more := len(e) - maxErrors; more > 0 {
-		last := e[maxErrors]
-		e = append(e[:maxErrors:maxErrors], &Error{File: last.File, Line: last.Line, Column: last.Column,
-			Message: fmt.Sprintf("and %d more mistakes from here on", more)})
-	}
-	return e
-}
-
 // position is a place in the file, from 1; the zero position is no place.
 type position struct{ line, column int }
 
@@ -77,8 +65,32 @@ type report struct {
 	now      time.Time
 	places   map[string]position // of each value in the file, by path
 	broken   map[string]bool     // paths that could not be read: no rule is asked about them
+	private  map[int]bool        // lines that may hold a secret
 	errs     Errors
 	warnings Errors
+}
+
+// mistakes gives what was reported, in order, without repetitions (an alias
+// repeats the mistakes of what it stands for), bounded, and without excerpts
+// of lines that may hold a secret.
+func (r *report) mistakes() Errors { return r.tell(r.errs) }
+
+func (r *report) tell(errs Errors) Errors {
+	order := func(a, b *Error) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) }
+	same := func(a, b *Error) bool { return order(a, b) == 0 && a.Message == b.Message }
+	slices.SortStableFunc(errs, order)
+	errs = slices.CompactFunc(errs, same)
+	if more := len(errs) - maxErrors; more > 0 {
+		e := errs[maxErrors]
+		e = &Error{File: e.File, Line: e.Line, Column: e.Column, Message: fmt.Sprintf("and %d more from here on", more)}
+		errs = append(errs[:maxErrors:maxErrors], e)
+	}
+	for _, e := range errs {
+		if !r.private[e.Line] {
+			e.excerpt = r.excerpt(e.Line, e.Column)
+		}
+	}
+	return errs
 }
 
 // has says whether the file holds a readable value at path.
@@ -111,34 +123,24 @@ func (r *report) brokenBelow(path string) bool {
 
 // errorf reports a mistake at path, unless one was reported there already.
 func (r *report) errorf(path, hint, format string, args ...any) {
-	if e := r.mistake(path, hint, fmt.Sprintf(format, args...)); e != nil {
-		e.excerpt = r.excerpt(e.Line, e.Column)
-	}
-}
-
-// secretf is errorf without the excerpt, for lines that may hold a secret.
-func (r *report) secretf(path, hint, format string, args ...any) {
-	r.mistake(path, hint, fmt.Sprintf(format, args...))
-}
-
-func (r *report) mistake(path, hint, message string) *Error {
 	if r.brokenAt(path) {
-		return nil
+		return
 	}
-	e := r.at(path, hint, message)
-	r.errs = append(r.errs, e)
+	r.errs = append(r.errs, r.at(path, hint, fmt.Sprintf(format, args...)))
 	r.broken[path] = true
-	return e
+}
+
+// secretf is errorf for a line that may hold a secret: it will not be shown.
+func (r *report) secretf(path, hint, format string, args ...any) {
+	r.errorf(path, hint, format, args...)
+	r.private[r.at(path, "", "").Line] = true
 }
 
 // warnf reports something allowed and probably not meant.
 func (r *report) warnf(path, hint, format string, args ...any) {
-	if r.brokenAt(path) {
-		return
+	if !r.brokenAt(path) {
+		r.warnings = append(r.warnings, r.at(path, hint, fmt.Sprintf(format, args...)))
 	}
-	e := r.at(path, hint, fmt.Sprintf(format, args...))
-	e.excerpt = r.excerpt(e.Line, e.Column)
-	r.warnings = append(r.warnings, e)
 }
 
 // at places a message at path or, where the file does not say anything about
@@ -165,10 +167,7 @@ func (r *report) excerpt(line, column int) string {
 		return ""
 	}
 	text := []rune(strings.TrimRight(r.lines[line-1], "\r"))
-	if column > len(text)+1 {
-		return ""
-	}
-	column--
+	column = min(column-1, len(text))
 	if from := column - excerptWidth/2; from > 0 && len(text) > excerptWidth {
 		text, column = text[from:], column-from
 	}

@@ -33,10 +33,11 @@ func Parse(name string, data []byte) (*Config, error) {
 
 func parse(name string, data []byte, now time.Time) (*Config, *report) {
 	r := &report{
-		file:   name,
-		now:    now,
-		places: map[string]position{"": {1, 1}},
-		broken: map[string]bool{},
+		file:    name,
+		now:     now,
+		places:  map[string]position{},
+		broken:  map[string]bool{},
+		private: map[int]bool{},
 	}
 	root := r.document(data)
 	if root == nil {
@@ -45,7 +46,7 @@ func parse(name string, data []byte, now time.Time) (*Config, *report) {
 	d := &decoder{report: r, dir: filepath.Dir(name), anchors: map[string]ast.Node{}}
 	c := defaults()
 	d.value("", root, c)
-	if r.broken[""] {
+	if r.broken[""] || d.exhausted() {
 		return nil, r
 	}
 	c.check(r)
@@ -79,8 +80,8 @@ func (c *Config) open(r *report) {
 // result gives the configuration, or what is wrong with it.
 func (r *report) result(c *Config) (*Config, error) {
 	if len(r.errs) > 0 {
-		return nil, r.errs.sorted()
+		return nil, r.mistakes()
 	}
-	c.Warnings = r.warnings.sorted()
+	c.Warnings = r.tell(r.warnings)
 	return c, nil
 }

@@ -60,6 +60,9 @@ func (p *Policies) decode(d *decoder, path string, n ast.Node) {
 	for _, e := range entries {
 		at := child(path, e.key)
 		area, name, ok := strings.Cut(e.key, "/")
+		if !ok || !isPolicyName(area) || !isPolicyName(name) || seen[foldName(e.key)] != "" {
+			d.places[at] = e.at
+		}
 		if !ok || !isPolicyName(area) || !isPolicyName(name) {
 			d.errorf(at, "for example: Experience/AllowCortana", "%q is not a policy's Area/Name", e.key)
 			continue

@@ -112,7 +112,8 @@ func trimLineBreak(b []byte) []byte {
 	return bytes.TrimSuffix(b, []byte("\r"))
 }
 
-// check reports a source that is not exactly one.
+// check reports a source that is not exactly one. What is written there may be
+// the secret itself, by mistake.
 func (s SecretSource) check(r *report, path string) {
 	given := 0
 	for _, key := range []string{"file", "env", "prompt"} {
@@ -122,15 +123,14 @@ func (s SecretSource) check(r *report, path string) {
 	}
 	switch {
 	case given == 0:
-		r.errorf(path, "give one of file, env and prompt", "%s does not say where the secret is", lastKey(path))
+		r.secretf(path, "give one of file, env and prompt", "%s does not say where the secret is", lastKey(path))
 	case given > 1:
-		r.errorf(path, "keep one of them", "%s has more than one source", lastKey(path))
+		r.secretf(path, "keep one of them", "%s has more than one source", lastKey(path))
 	}
 	if r.has(child(path, "prompt")) && !s.Prompt {
-		r.errorf(child(path, "prompt"), "write prompt: true, or leave it out", "prompt is false")
+		r.secretf(child(path, "prompt"), "write prompt: true, or leave it out", "prompt is false")
 	}
 	if r.has(child(path, "env")) && !isEnvName(s.Env) {
-		// What stands here may be the secret itself, by mistake.
 		r.secretf(child(path, "env"), "for example: FIRSTDAY_CONNECT_KEY; the secret itself never stands in this file", "env is not the name of an environment variable")
 	}
 }

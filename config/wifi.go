@@ -99,7 +99,7 @@ func (w *WiFi) check(r *report, path string) {
 	switch {
 	case w.Security == Open && given:
 		r.errorf(path+".password", "remove it, or write security: wpa2", "password is given for an open network")
-	case w.Security != Open && w.Password == nil:
+	case !given && w.SSID != "" && (w.Security == WPA2 || w.Security == WPA3):
 		r.errorf(path+".password", "add password with one of file, env and prompt, or write security: open", "network %q has no password", w.SSID)
 	case w.Password != nil:
 		w.Password.label = fmt.Sprintf("password of Wi-Fi %q", w.SSID)
