@@ -34,7 +34,7 @@ func (c *RootCertificate) decode(d *decoder, path string, n ast.Node) { d.value(
 func (c *RootCertificate) open(r *report, path string) {
 	data, err := readFile(c.File, maxCertificateFile)
 	if err != nil {
-		r.errorf(path, missingHint(err), "%v", err)
+		r.unreadable(path, c.File, err)
 		return
 	}
 	certs, err := parseCertificates(data)

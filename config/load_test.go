@@ -217,14 +217,15 @@ func stairs() string {
 }
 
 func TestErrorsAreErrors(t *testing.T) {
-	_, err := Parse("dir/firstday.yaml", []byte("version: 2\n"))
+	_, err := Parse("dir/firstday.yaml", []byte("version: 2\nx: 1\n"))
 	var all Errors
 	var one *Error
 	if !errors.As(err, &all) || !errors.As(err, &one) {
 		t.Fatalf("got %T", err)
 	}
-	if one.File != "dir/firstday.yaml" || one.Line != 1 || one.Column != 1 {
-		t.Errorf("got %+v", one)
+	last := all[len(all)-1]
+	if last.File != "dir/firstday.yaml" || last.Line != 2 || last.Column != 1 || last.Path != "x" {
+		t.Errorf("got %+v", last)
 	}
 	if got, want := strings.Count(err.Error(), "\n")+1, len(all); got != want {
 		t.Errorf("%d lines for %d mistakes", got, want)

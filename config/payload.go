@@ -139,7 +139,7 @@ func (p *Payload) open(r *report, path string) {
 	info, err := os.Stat(string(p.File))
 	switch {
 	case err != nil:
-		r.errorf(path, missingHint(err), "%v", err)
+		r.unreadable(path, p.File, err)
 		return
 	case !info.Mode().IsRegular():
 		r.errorf(path, "", "%s is not a file", p.File)
@@ -150,7 +150,7 @@ func (p *Payload) open(r *report, path string) {
 	}
 	f, err := os.Open(string(p.File))
 	if err != nil {
-		r.errorf(path, "", "%v", err)
+		r.unreadable(path, p.File, err)
 		return
 	}
 	defer f.Close()

@@ -6,7 +6,7 @@ import (
 )
 
 // SchemaID is the name of the JSON Schema of firstday.yaml.
-const SchemaID = "https://firstday.dev/schema/v1/firstday.schema.json"
+const SchemaID = "https://firstday.dev/schema/firstday.schema.json"
 
 //go:embed firstday.schema.json
 var schema []byte

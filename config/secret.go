@@ -145,7 +145,7 @@ func (s SecretSource) open(r *report, path string) {
 	info, err := os.Stat(string(s.File))
 	switch {
 	case err != nil:
-		r.errorf(path, missingHint(err), "%v", err)
+		r.unreadable(path, s.File, err)
 	case !info.Mode().IsRegular():
 		r.errorf(path, "", "%s is not a file", s.File)
 	case info.Size() == 0:
@@ -189,9 +189,15 @@ func readFile(name Path, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-func missingHint(err error) string {
-	if errors.Is(err, fs.ErrNotExist) {
-		return "paths are relative to the folder of this file"
+// unreadable reports that the file named at path could not be read.
+func (r *report) unreadable(path string, name Path, err error) {
+	var failed *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.errorf(path, "paths are relative to the folder of this file", "%s does not exist", name)
+	case errors.As(err, &failed):
+		r.errorf(path, "", "%s cannot be read: %v", name, failed.Err)
+	default:
+		r.errorf(path, "", "%v", err)
 	}
-	return ""
 }

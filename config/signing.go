@@ -88,7 +88,7 @@ func (s *Signing) open(r *report) {
 		info, err := os.Stat(string(file.name))
 		switch {
 		case err != nil:
-			r.errorf(path, missingHint(err), "%v", err)
+			r.unreadable(path, file.name, err)
 		case !info.Mode().IsRegular():
 			r.errorf(path, "", "%s is not a file", file.name)
 		case file.key == "key" && openToOthers(info):

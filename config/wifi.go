@@ -132,7 +132,7 @@ func (w *WiFi) open(r *report, path string) {
 	path += ".profile"
 	data, err := readFile(w.Profile, maxProfileSize)
 	if err != nil {
-		r.errorf(path, missingHint(err), "%v", err)
+		r.unreadable(path, w.Profile, err)
 		return
 	}
 	w.SSID, w.ProfileHasKey, err = readProfile(data)

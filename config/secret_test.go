@@ -1,0 +1,154 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestSecretFromFile(t *testing.T) {
+	dir := t.TempDir()
+	for text, want := range map[string]string{
+		"hunter2":                        "hunter2",
+		"hunter2\n":                      "hunter2",
+		"hunter2\r\n":                    "hunter2",
+		"hunter2\n\n":                    "hunter2\n",
+		" spaces \n":                     " spaces ",
+		strings.Repeat("x", 4096) + "\n": strings.Repeat("x", 4096),
+	} {
+		s := SecretSource{File: write(t, dir, "secret", text)}
+		got, err := s.Resolve(nil)
+		if err != nil || got.Reveal() != want {
+			t.Errorf("%q gives %q, %v", text, got.Reveal(), err)
+		}
+	}
+	for text, why := range map[string]string{
+		"":                        "is empty",
+		"\n":                      "is empty",
+		"a\x00b":                  "not text",
+		"\xff\xfea\x00":           "not text",
+		strings.Repeat("x", 4097): "more than 4096 bytes",
+		strings.Repeat("x", 9999): "more than",
+	} {
+		s := SecretSource{File: write(t, dir, "secret", text), label: "connect key"}
+		_, err := s.Resolve(nil)
+		if err == nil || !strings.Contains(err.Error(), why) || !strings.HasPrefix(err.Error(), "reading connect key: ") {
+			t.Errorf("%.10q: got %v, want %q", text, err, why)
+		}
+	}
+	if _, err := (SecretSource{File: Path(dir)}).Resolve(nil); err == nil {
+		t.Error("a folder was read")
+	}
+	if _, err := (SecretSource{File: "no/such/file"}).Resolve(nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSecretFromEnvironment(t *testing.T) {
+	t.Setenv("FIRSTDAY_TEST_KEY", "hunter2")
+	s := SecretSource{Env: "FIRSTDAY_TEST_KEY"}
+	if got, err := s.Resolve(nil); err != nil || got.Reveal() != "hunter2" {
+		t.Errorf("got %q, %v", got.Reveal(), err)
+	}
+	t.Setenv("FIRSTDAY_TEST_KEY", "")
+	if _, err := s.Resolve(nil); !errors.Is(err, ErrNoSecret) || !strings.Contains(err.Error(), "variable FIRSTDAY_TEST_KEY is empty") {
+		t.Errorf("got %v", err)
+	}
+	os.Unsetenv("FIRSTDAY_TEST_KEY")
+	if _, err := s.Resolve(nil); !errors.Is(err, ErrNoSecret) || !strings.Contains(err.Error(), "variable FIRSTDAY_TEST_KEY is not set") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSecretFromPrompt(t *testing.T) {
+	s := SecretSource{Prompt: true, label: "connect key"}
+	got, err := s.Resolve(func(label string) ([]byte, error) { return []byte("the " + label), nil })
+	if err != nil || got.Reveal() != "the connect key" {
+		t.Errorf("got %q, %v", got.Reveal(), err)
+	}
+	gone := errors.New("terminal is gone")
+	if _, err := s.Resolve(func(string) ([]byte, error) { return nil, gone }); !errors.Is(err, gone) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := s.Resolve(nil); !errors.Is(err, ErrNoSecret) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := (SecretSource{}).Resolve(nil); !errors.Is(err, ErrNoSecret) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestNothingShowsTheSecret formats a loaded configuration every way there is.
+func TestNothingShowsTheSecret(t *testing.T) {
+	t.Setenv("FIRSTDAY_TEST_KEY", "hunter2")
+	c, err := Parse("x.yaml", []byte(minimal))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := c.ConnectKey.Resolve(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%v %+v %#v %v %s", c, c, c, secret, secret); strings.Contains(got, "hunter2") {
+		t.Error(got)
+	}
+}
+
+func TestSecretFileThatOthersCanRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no such permissions on Windows")
+	}
+	name := write(t, t.TempDir(), "key", "hunter2")
+	s := SecretSource{File: name}
+	if s.OpenToOthers() {
+		t.Error("0600 is open")
+	}
+	if err := os.Chmod(string(name), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !s.OpenToOthers() {
+		t.Error("0644 is not open")
+	}
+}
+
+func TestPassphrase(t *testing.T) {
+	hex := strings.Repeat("0aF", 22)[:64]
+	for _, c := range []struct {
+		security Security
+		text     string
+		ok       bool
+	}{
+		{WPA2, "12345678", true}, {WPA2, "1234567", false}, {WPA3, strings.Repeat("x", 63), true}, {WPA2, strings.Repeat("x", 64), false},
+		{WPA2, hex, true}, {WPA3, hex, false}, {WPA2, "passwörter", false}, {WPA2, "tab\ttab\ttab", false},
+	} {
+		w := WiFi{SSID: "Office", Security: c.security, Password: &SecretSource{Prompt: true, label: "password"}}
+		got, err := w.Passphrase(func(string) ([]byte, error) { return []byte(c.text), nil })
+		if (err == nil) != c.ok || c.ok && got.Reveal() != c.text {
+			t.Errorf("%s %q: %v", c.security, c.text, err)
+		}
+		if err != nil && strings.Contains(err.Error(), c.text) {
+			t.Errorf("the error shows it: %v", err)
+		}
+	}
+	if got, err := (WiFi{SSID: "Guests", Security: Open}).Passphrase(nil); got != "" || err != nil {
+		t.Errorf("got %q, %v", got.Reveal(), err)
+	}
+}
+
+// write makes a file for nobody else to read.
+func write(t *testing.T, dir, name, text string) Path {
+	t.Helper()
+	name = filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, bytes.Clone([]byte(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Path(name)
+}

@@ -1,0 +1,26 @@
+package config
+
+import "testing"
+
+func TestNearest(t *testing.T) {
+	keys := []string{"ssid", "security", "hidden", "password", "profile"}
+	for word, want := range map[string]string{
+		"pasword": "password", "Password": "password", "securty": "security", "hiden": "hidden", "sisd": "ssid",
+		"pass_word": "password", "name": "", "x": "", "passphrase": "", "profiles": "profile", "": "",
+	} {
+		if got := nearest(word, keys); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestHomeOf(t *testing.T) {
+	for key, want := range map[string]string{
+		"wifi": "under windows", "Wi-Fi": "under windows", "ssid": "under windows.wifi", "pkcs12": "under signing",
+		"organisation": "at the top of the file", "name": "", "nothing": "", "root_certificates": "under windows",
+	} {
+		if got := homeOf(key); got != want {
+			t.Errorf("%q: got %q, want %q", key, got, want)
+		}
+	}
+}
