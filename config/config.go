@@ -210,7 +210,8 @@ func (d *Directory) check(r *report) {
 }
 
 func (k *ConnectKey) check(r *report) {
-	if k.label = "connect key"; r.has("connectKey") {
+	k.label = "connect key"
+	if r.has("connectKey") {
 		k.SecretSource.check(r, "connectKey")
 	}
 	if !k.Expires.IsZero() && !k.Expires.After(r.now) {

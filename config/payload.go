@@ -67,7 +67,11 @@ func checkPayloads(r *report, payloads []Payload) {
 func (p *Payload) check(r *report, path string) {
 	if r.has(path + ".file") {
 		if err := CheckPayloadName(p.Name()); err != nil {
-			r.errorf(path+".file", "rename the file", "%v", err)
+			hint := "rename the file"
+			if strings.Contains(p.Name(), `\`) {
+				hint = "write / between folders; Windows understands it too"
+			}
+			r.errorf(path+".file", hint, "%v", err)
 		}
 	}
 	p.checkKind(r, path)
