@@ -68,10 +68,12 @@ func isDevice(name string) bool {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
 		return true
 	}
-	for _, port := range []string{"COM", "LPT"} {
-		if digit, ok := strings.CutPrefix(stem, port); ok && utf8.RuneCountInString(digit) == 1 {
-			return strings.Contains("0123456789¹²³", digit)
-		}
+	if !strings.HasPrefix(stem, "COM") && !strings.HasPrefix(stem, "LPT") {
+		return false
+	}
+	switch stem[len("COM"):] {
+	case "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "¹", "²", "³":
+		return true
 	}
 	return false
 }

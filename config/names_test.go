@@ -7,7 +7,7 @@ import (
 
 func TestCheckFileName(t *testing.T) {
 	for _, good := range []string{
-		"a", "setup.exe", "7z2408-x64.msi", "Ünïcödé 名前.msi", ".hidden", "CONSOLE.exe", "com.exe", "COM10.exe", "a..b", "LPT.txt",
+		"a", "setup.exe", "7z2408-x64.msi", "Ünïcödé 名前.msi", ".hidden", "CONSOLE.exe", "com.exe", "COM10.exe", "a..b", "LPT.txt", "COMLPT1",
 		strings.Repeat("x", 255), strings.Repeat("ä", 255), strings.Repeat("😀", 127),
 	} {
 		if err := CheckFileName(good); err != nil {

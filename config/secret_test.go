@@ -18,7 +18,7 @@ func TestSecretFromFile(t *testing.T) {
 		"hunter2\n":                      "hunter2",
 		"hunter2\r\n":                    "hunter2",
 		"hunter2\n\n":                    "hunter2\n",
-		" spaces \n":                     " spaces ",
+		"two words \n":                   "two words ",
 		strings.Repeat("x", 4096) + "\n": strings.Repeat("x", 4096),
 	} {
 		s := SecretSource{File: write(t, dir, "secret", text)}

@@ -48,7 +48,7 @@ type WiFi struct {
 
 // Passphrase reads the network's password and checks that it can be one: 8 to
 // 63 ASCII characters, or, for WPA2, a key of 64 hexadecimal digits. An open
-// network and one with a profile have none.
+// network and one with a profile have none (WLAN profile schema, keyMaterial).
 func (w WiFi) Passphrase(prompt func(label string) ([]byte, error)) (api.Secret, error) {
 	if w.Password == nil {
 		return "", nil
