@@ -174,7 +174,7 @@ func (c *Config) check(r *report) {
 }
 
 func (o *Organisation) check(r *report) {
-	r.text("organisation.name", o.Name, 64)
+	r.phrase("organisation.name", o.Name, 64)
 	if o.ID == "" && o.Name != "" {
 		o.ID = strings.ToLower(nameFrom(o.Name))
 	}
@@ -257,7 +257,7 @@ func (w *Windows) check(r *report) {
 func (s *SignIn) check(r *report, path string) {
 	oneOf(r, path+".permission", s.Permission, permissions)
 	if s.Text != "" {
-		r.text(path+".text", s.Text, 200)
+		r.phrase(path+".text", s.Text, 200)
 	}
 	if r.has(path+".helpUrl") && !isWebAddress(s.HelpURL) {
 		r.errorf(path+".helpUrl", "for example: https://help.acme.example", "helpUrl must be an http or https address")
@@ -291,9 +291,9 @@ func orList(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// text reports a line of text that is empty, too long or not printable.
+// phrase reports a line of text that is empty, too long or not printable.
 // A missing value is somebody else's business.
-func (r *report) text(path, s string, limit int) {
+func (r *report) phrase(path, s string, limit int) {
 	if !r.has(path) {
 		return
 	}
