@@ -33,8 +33,8 @@ func samples() map[string][]byte {
 		"skewed":    skewed(),
 	}
 	// Matches of every length around those that change how a length is written.
-	for _, n := range []int{3, 4, 17, 18, 19, 272, 273, 274, 300, 32767, 65000} {
-		s[fmt.Sprintf("length %d", n)] = slices.Concat(text[:400], bytes.Repeat([]byte{7}, n), text[400:500])
+	for _, n := range []int{3, 4, 17, 18, 19, 272, 273, 274, 300, 32767, 45000} {
+		s[fmt.Sprintf("length %d", n)] = slices.Concat(text[:20000], noise[:40], bytes.Repeat([]byte{7}, n), noise[40:80], text[20000:])[:min(MaxChunk, 20500+n)]
 	}
 	return s
 }
