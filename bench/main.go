@@ -1,0 +1,85 @@
+//go:build linux
+
+// Bench measures the WIM reader and writer of ppkg/wim against wimlib: the
+// same tree of real programs and sources, the same machine, turn about, each
+// measurement in a process of its own, all files in memory (tmpfs).
+//
+//	go run ./bench          # or make bench
+//	go run ./bench -runs 9 -tree DIR -o FILE
+//
+// It prints a Markdown page and writes it to BENCHMARKS.md.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == childMode {
+		fail(child(os.Args[2:]))
+		return
+	}
+	b := &bench{}
+	flag.IntVar(&b.runs, "runs", 7, "rounds to take the median of; at least 5")
+	flag.IntVar(&b.threads, "threads", 2, "threads of either side")
+	tree := flag.String("tree", "", "directory to capture (default: made from the Go tool chain)")
+	memory := flag.Bool("memory", true, "also measure memory with a payload of 2 GB")
+	dir := flag.String("dir", "/dev/shm", "where to work; a tmpfs")
+	out := flag.String("o", "BENCHMARKS.md", "page to write; empty for none")
+	flag.Parse()
+	b.runs = max(b.runs, 5)
+	page, err := b.run(*dir, *tree, *memory)
+	fail(err)
+	fmt.Print(page)
+	if *out != "" {
+		fail(os.WriteFile(*out, []byte(page), 0o644))
+	}
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: error:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run of this program.
+type bench struct {
+	runs    int
+	threads int
+	wimlib  string // wimlib-imagex
+	self    string // this program
+	dir     string // everything below it is thrown away
+	tree    tree
+}
+
+func (b *bench) run(dir, source string, memory bool) (page string, err error) {
+	if b.wimlib, err = exec.LookPath("wimlib-imagex"); err != nil {
+		return "", fmt.Errorf("%w; `make setup` installs it", err)
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return "", err
+	}
+	if b.dir, err = os.MkdirTemp(dir, "firstday-bench-"); err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(b.dir)
+	if b.tree, err = makeTree(filepath.Join(b.dir, "tree"), source); err != nil {
+		return "", err
+	}
+	rows, err := b.races()
+	if err != nil {
+		return "", err
+	}
+	var peaks []peak
+	if memory {
+		if peaks, err = b.peaks(); err != nil {
+			return "", err
+		}
+	}
+	return b.page(rows, peaks)
+}
