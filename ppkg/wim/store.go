@@ -1,0 +1,280 @@
+package wim
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+)
+
+// store writes contents as resources, each content once. Small files are
+// handled whole, many to a task. Large ones are read in segments by whoever
+// deals the tasks, and laid out by whoever delivers them; only the
+// compression of their segments is parallel.
+type store struct {
+	*writer
+	files []*node
+	open  func(*node) (io.ReadCloser, error)
+	flags byte  // of the resources
+	total int64 // bytes of all files, for Progress
+
+	// Used while dealing.
+	next   int     // index into files
+	stream *stream // the large file being dealt
+
+	// claims has for each content of a small file the first file known to
+	// have it, so that (as a rule) only that one compresses it.
+	claimed sync.Mutex
+	claims  map[[20]byte]int
+
+	// Used while delivering.
+	layout *layout // the large file being delivered
+	blobs  []*blob
+	known  map[[20]byte]*blob
+	done   int64
+}
+
+// stream is a large file being read.
+type stream struct {
+	*node
+	io.ReadCloser
+	sum  hash.Hash
+	left int64
+}
+
+// task is a segment of a large file, or some small files.
+type task struct {
+	src  []byte
+	out  []byte // what src, or all the small files, became
+	ends []int  // where in out each chunk of src ends
+
+	large *node
+	first bool
+	last  bool
+
+	index int // in store.files of the first of the small files
+	small []part
+}
+
+// part is a small file of a task.
+type part struct {
+	*node
+	start, end int // of its resource in task.out; empty if another file has it
+	compressed bool
+}
+
+// maxBatch bounds the small files of a task.
+const maxBatch = 64
+
+// storeAll stores the files' contents and sets their hashes.
+func (w *writer) storeAll(files []*node, open func(*node) (io.ReadCloser, error), total int64) ([]*blob, error) {
+	s := &store{writer: w, files: files, open: open, total: total}
+	if err := s.hashAlikes(); err != nil {
+		return nil, err
+	}
+	copies := s.dropCopies()
+	if err := s.run(); err != nil {
+		return nil, err
+	}
+	for _, n := range copies {
+		s.known[n.hash].refs++
+		s.progress(n.size)
+	}
+	return s.blobs, nil
+}
+
+// storeMetadata stores the tree, compressed even where that gains nothing:
+// some readers decode the metadata of a compressed WIM without a look at the
+// resource's flag (design/libraries.md §3.2).
+func (w *writer) storeMetadata(root *node) (*blob, error) {
+	metadata, err := encodeMetadata(root)
+	if err != nil {
+		return nil, err
+	}
+	s := &store{
+		writer: w,
+		files:  []*node{{path: "metadata", size: int64(len(metadata))}},
+		open: func(*node) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(metadata)), nil
+		},
+		flags: resMetadata,
+	}
+	if err := s.run(); err != nil {
+		return nil, err
+	}
+	return s.blobs[0], nil
+}
+
+func (s *store) run() error {
+	s.claims = map[[20]byte]int{}
+	s.known = map[[20]byte]*blob{}
+	err := pipeline[task]{deal: s.deal, worker: s.worker, deliver: s.deliver}.run(s.ctx, s.Threads)
+	if s.stream != nil {
+		s.stream.Close()
+	}
+	return err
+}
+
+func (s *store) progress(n int64) {
+	s.done += n
+	if s.Progress != nil && s.total > 0 {
+		s.Progress(s.done, s.total)
+	}
+}
+
+// hashAlikes hashes the large files that share their size with another, since
+// a duplicate must be known before it is written.
+func (s *store) hashAlikes() error {
+	bySize := map[int64]int{}
+	for _, n := range s.files {
+		bySize[n.size]++
+	}
+	i := 0
+	return pipeline[*node]{
+		deal: func(n **node) (bool, error) {
+			for ; i < len(s.files); i++ {
+				if *n = s.files[i]; (*n).size > segmentSize && bySize[(*n).size] > 1 {
+					i++
+					return true, nil
+				}
+			}
+			return false, nil
+		},
+		worker: func() func(**node) error {
+			buf := make([]byte, segmentSize)
+			return func(n **node) (err error) {
+				(*n).hash, err = s.copyFile(*n, buf, func([]byte) error { return nil })
+				return err
+			}
+		},
+		deliver: func(**node) error { return nil },
+	}.run(s.ctx, s.Threads)
+}
+
+// dropCopies removes the large files that repeat an earlier one.
+func (s *store) dropCopies() (copies []*node) {
+	seen := map[[20]byte]bool{}
+	unique := make([]*node, 0, len(s.files))
+	for _, n := range s.files {
+		if hashed := n.hash != [20]byte{}; hashed && seen[n.hash] {
+			copies = append(copies, n)
+		} else {
+			unique = append(unique, n)
+			seen[n.hash] = hashed
+		}
+	}
+	s.files = unique
+	return copies
+}
+
+// copyFile hands a file's bytes to f, piece by piece, and returns their hash.
+func (s *store) copyFile(n *node, buf []byte, f func([]byte) error) (hash [20]byte, err error) {
+	r, err := s.openStream(n)
+	if err != nil {
+		return hash, err
+	}
+	defer r.Close()
+	for r.left > 0 {
+		b, err := r.read(buf)
+		if err != nil {
+			return hash, err
+		}
+		if err := f(b); err != nil {
+			return hash, err
+		}
+	}
+	return [20]byte(r.sum.Sum(nil)), nil
+}
+
+func (s *store) openStream(n *node) (*stream, error) {
+	f, err := s.open(n)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{node: n, ReadCloser: f, sum: sha1.New(), left: n.size}, nil
+}
+
+// read fills buf with the next segment, and makes sure that the last one is
+// the last.
+func (r *stream) read(buf []byte) ([]byte, error) {
+	buf = buf[:min(segmentSize, r.left)]
+	n, err := io.ReadFull(r, buf)
+	r.left -= int64(n)
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return nil, fmt.Errorf("%w: %s: shorter than %d bytes", ErrChanged, r.path, r.size)
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w", r.path, err)
+	}
+	if r.left == 0 {
+		if n, _ := io.ReadFull(r, make([]byte, 1)); n > 0 {
+			return nil, fmt.Errorf("%w: %s: longer than %d bytes", ErrChanged, r.path, r.size)
+		}
+	}
+	r.sum.Write(buf)
+	return buf, nil
+}
+
+// deal picks the next task, and reads it if it is a segment of a large file.
+func (s *store) deal(t *task) (bool, error) {
+	t.out, t.ends, t.small = t.out[:0], t.ends[:0], t.small[:0]
+	t.large, t.first, t.last = nil, false, false
+	if s.stream == nil {
+		if s.dealSmall(t) {
+			return true, nil
+		}
+		if s.next == len(s.files) {
+			return false, nil
+		}
+		var err error
+		if s.stream, err = s.openStream(s.files[s.next]); err != nil {
+			return false, err
+		}
+		s.next++
+		t.first = true
+	}
+	var err error
+	if t.src, err = s.stream.read(t.buffer()); err != nil {
+		return false, err
+	}
+	t.large = s.stream.node
+	if t.last = s.stream.left == 0; t.last {
+		err = s.endStream()
+	}
+	return true, err
+}
+
+// dealSmall gathers small files up to the size of a segment.
+func (s *store) dealSmall(t *task) bool {
+	t.index = s.next
+	for size := int64(0); s.next < len(s.files) && len(t.small) < maxBatch; s.next++ {
+		n := s.files[s.next]
+		if size += n.size; size > segmentSize {
+			break
+		}
+		t.small = append(t.small, part{node: n})
+	}
+	return len(t.small) > 0
+}
+
+func (s *store) endStream() error {
+	n := s.stream.node
+	sum := [20]byte(s.stream.sum.Sum(nil))
+	if n.hash != [20]byte{} && n.hash != sum {
+		return fmt.Errorf("%w: %s", ErrChanged, n.path)
+	}
+	n.hash = sum
+	err := s.stream.Close()
+	s.stream = nil
+	return err
+}
+
+func (t *task) buffer() []byte {
+	if cap(t.src) == 0 {
+		// One byte more, to see that a small file does not go on.
+		t.src = make([]byte, 0, segmentSize+1)
+	}
+	return t.src[:cap(t.src)]
+}

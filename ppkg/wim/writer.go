@@ -1,0 +1,163 @@
+package wim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+
+	"firstday.dev/ppkg/xpress"
+)
+
+// Compression is how contents are stored.
+type Compression int
+
+const (
+	XPRESS Compression = iota // LZ77 and Huffman
+	None
+	LZX // which only a Reader knows
+)
+
+func (c Compression) String() string {
+	switch c {
+	case XPRESS:
+		return "XPRESS"
+	case None:
+		return "none"
+	case LZX:
+		return "LZX"
+	}
+	return fmt.Sprintf("Compression(%d)", int(c))
+}
+
+// Options say how [Write] stores an image. The zero value is what Windows
+// Configuration Designer does, but for the GUID.
+type Options struct {
+	Compression Compression
+	Level       xpress.Level
+	GUID        [16]byte // identifies the file; best random
+	Integrity   bool     // add a table of hashes over the file itself
+
+	// Threads bounds the cores used; 0 means all that Go may use. The bytes
+	// written do not depend on it.
+	Threads int
+
+	// Progress, if set, is told now and then how many bytes of the files are
+	// stored. It is never called twice at a time.
+	Progress func(done, total int64)
+}
+
+// Output is the file that [Write] writes, empty at first. Only the integrity
+// table needs ReadAt.
+type Output interface {
+	io.WriterAt
+	io.ReaderAt
+}
+
+// Write makes out a WIM of one image. It needs a few megabytes and some
+// hundred bytes for each file, however large the files are. The same image
+// and options give the same bytes.
+//
+// The header is written last: an output left behind by an error or a crash is
+// not a WIM. Names that Windows cannot hold are refused with [ErrName], files
+// that grow or shrink meanwhile with [ErrChanged].
+func Write(ctx context.Context, out Output, image *Image, opts Options) error {
+	if opts.Compression != XPRESS && opts.Compression != None {
+		return fmt.Errorf("%w: writing %v", ErrUnsupported, opts.Compression)
+	}
+	if opts.Threads <= 0 {
+		opts.Threads = runtime.GOMAXPROCS(0)
+	}
+	root, err := scan(ctx, image.FS)
+	if err != nil {
+		return fmt.Errorf("listing files: %w", err)
+	}
+	w := &writer{Options: opts, ctx: ctx, out: out, pos: headerSize}
+	w.header = header{
+		version: version, flags: flagRPFix, guid: opts.GUID,
+		part: 1, parts: 1, images: 1,
+	}
+	if opts.Compression == XPRESS {
+		w.header.flags |= flagCompressed | flagXPRESS
+		w.header.chunkSize = chunkSize
+	}
+	return w.writeImage(image, root)
+}
+
+type writer struct {
+	Options
+	ctx    context.Context // of the one call this writer lives for
+	out    Output
+	pos    int64 // where the next byte goes
+	header header
+}
+
+func (w *writer) writeImage(image *Image, root *node) error {
+	c, files := countTree(root)
+	open := func(n *node) (io.ReadCloser, error) { return image.FS.Open(n.path) }
+	blobs, err := w.storeAll(files, open, c.bytes)
+	if err != nil {
+		return err
+	}
+	metadata, err := w.storeMetadata(root)
+	if err != nil {
+		return err
+	}
+	table := metadata.append(make([]byte, 0, blobEntrySize*(len(blobs)+1)))
+	for _, b := range blobs {
+		table = b.append(table)
+	}
+	if w.header.blobs, err = w.append(table, resMetadata); err != nil {
+		return err
+	}
+	xml, err := encodeXML(image, c, w.pos)
+	if err != nil {
+		return err
+	}
+	if w.header.xml, err = w.append(xml, resMetadata); err != nil {
+		return err
+	}
+	if w.Integrity {
+		table, err := integrityTable(w.ctx, w.out, w.header.blobs.end())
+		if err != nil {
+			return fmt.Errorf("making integrity table: %w", err)
+		}
+		if w.header.integrity, err = w.append(table, 0); err != nil {
+			return err
+		}
+	}
+	return w.write(w.header.bytes(), 0)
+}
+
+// countTree also lists the files that have contents to store.
+func countTree(root *node) (c counts, files []*node) {
+	root.all(func(n *node) bool {
+		switch {
+		case n == root:
+		case n.isDir():
+			c.dirs++
+		default:
+			c.files++
+			c.bytes += n.size
+			if n.size > 0 {
+				files = append(files, n)
+			}
+		}
+		return true
+	})
+	return c, files
+}
+
+// append writes b as an uncompressed resource.
+func (w *writer) append(b []byte, flags byte) (resource, error) {
+	r := resource{offset: w.pos, size: int64(len(b)), plain: int64(len(b)), flags: flags}
+	w.pos = r.end()
+	return r, w.write(b, r.offset)
+}
+
+func (w *writer) write(b []byte, at int64) error {
+	if _, err := w.out.WriteAt(b, at); err != nil {
+		return fmt.Errorf("writing WIM: %w", err)
+	}
+	return nil
+}
