@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -132,10 +131,17 @@ func notes(t *testing.T, p *winetest.Prefix) string {
 	return strings.ReplaceAll(string(data), "\r\n", "\n")
 }
 
-// snapshot is everything an installation may have touched: every file outside
-// C:\windows and every registry key and value about us, but for what the
-// service keeps writing.
-func snapshot(t *testing.T, p *winetest.Prefix) map[string]string {
+// Registry keys for snapshot. Reading all of SOFTWARE takes seconds, nearly all
+// of them for SOFTWARE\Classes.
+var (
+	allKeys  = []string{`SYSTEM\CurrentControlSet\Services`, `SOFTWARE`}
+	someKeys = []string{`SYSTEM\CurrentControlSet\Services`, `SOFTWARE\Microsoft`}
+)
+
+// snapshot is what an installation may have touched: every file outside
+// C:\windows, but for what the service keeps writing, and every key and value
+// in the given parts of the registry.
+func snapshot(t *testing.T, p *winetest.Prefix, keys []string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
 	root := p.Path("")
@@ -170,35 +176,22 @@ func snapshot(t *testing.T, p *winetest.Prefix) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{`HKLM\SYSTEM\CurrentControlSet\Services`, `HKLM\SOFTWARE`} {
-		for line := range registryLines(p.Registry(key)) {
+	for _, key := range keys {
+		for _, line := range p.Registry(key) {
 			all[line] = "registry"
 		}
 	}
 	return all
 }
 
-// registryLines puts each value behind the key it belongs to.
-func registryLines(export string) map[string]bool {
-	lines := make(map[string]bool)
-	key := ""
-	for line := range strings.Lines(strings.ReplaceAll(export, "\\\n", "")) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			key = line
-		}
-		lines[key+" "+line] = true
-	}
-	return lines
-}
-
 func TestWindowsInstallsTwiceAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	p := winetest.New(t)
 	d := deliver(t, "1.2.3")
 	d.payload("first", 100*time.Millisecond, 0, `/S "two words" --key=$%VALUE%`)
 	d.payload("second", 0, 0, ``)
 	d.write()
-	untouched := snapshot(t, p)
+	untouched := snapshot(t, p, allKeys)
 
 	mustRun(t, p, d.dir, installCommand, exitOK)
 	s := status(t, p, d.dir, exitNotEnrolled)
@@ -217,9 +210,9 @@ func TestWindowsInstallsTwiceAndLeavesNothing(t *testing.T) {
 		t.Errorf("sc query: %+v", query)
 	}
 
-	installed := snapshot(t, p)
+	installed := snapshot(t, p, someKeys)
 	mustRun(t, p, d.dir, installCommand, exitOK)
-	if diff := cmp.Diff(installed, snapshot(t, p)); diff != "" {
+	if diff := cmp.Diff(installed, snapshot(t, p, someKeys)); diff != "" {
 		t.Errorf("the second run changed (-before +after):\n%s", diff)
 	}
 	for name := range installed {
@@ -238,7 +231,7 @@ func TestWindowsInstallsTwiceAndLeavesNothing(t *testing.T) {
 	if err := os.Remove(p.Path(`notes.txt`)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(untouched, snapshot(t, p)); diff != "" {
+	if diff := cmp.Diff(untouched, snapshot(t, p, allKeys)); diff != "" {
 		t.Errorf("left behind (-before +after):\n%s", diff)
 	}
 	mustRun(t, p, d.dir, `firstday-agent-amd64.exe uninstall`, exitOK)
@@ -281,4 +274,137 @@ func waitUntil(t *testing.T, what string, cond func() bool) {
 	t.Fatalf("not within 30 seconds: %s", what)
 }
 
-var _ = regexp.MustCompile
+func TestWindowsServiceTakesOverFromAKilledInstallation(t *testing.T) {
+	t.Parallel()
+	p := winetest.New(t)
+	d := deliver(t, "1.2.3")
+	d.payload("slow", 3*time.Second, 0, "")
+	d.payload("next", 0, 0, "")
+	d.write()
+
+	install := p.Start(d.dir, installCommand)
+	waitUntil(t, "the first payload runs", func() bool {
+		data, _ := os.ReadFile(p.Path(`notes.txt`))
+		return strings.HasPrefix(string(data), "begin slow")
+	})
+	install.Kill()
+	if s := status(t, p, d.dir, exitFaulty); s.Phase != agent.PhasePayloads || s.Payloads[0].State != agent.PayloadRunning {
+		t.Errorf("after the kill: %+v", s)
+	}
+	// The service waits for the very process that was started, then goes on;
+	// installing again meanwhile waits for the service.
+	mustRun(t, p, d.dir, installCommand, exitOK)
+	s := status(t, p, d.dir, exitNotEnrolled)
+	if s.Phase != agent.PhaseDone || s.Payloads[0].Attempts != 1 || s.Payloads[1].Attempts != 1 {
+		t.Errorf("in the end: %+v", s)
+	}
+	want := "begin slow []\nend slow\nbegin next []\nend next\n"
+	if diff := cmp.Diff(want, notes(t, p)); diff != "" {
+		t.Errorf("payloads (-want +got):\n%s", diff)
+	}
+}
+
+func TestWindowsServiceResumesAfterAPowerCut(t *testing.T) {
+	t.Parallel()
+	p := winetest.New(t)
+	d := deliver(t, "1.2.3")
+	d.payload("slow", time.Minute, 0, "")
+	d.write()
+	p.Start(d.dir, installCommand)
+	waitUntil(t, "the payload runs", func() bool {
+		data, _ := os.ReadFile(p.Path(`notes.txt`))
+		return strings.HasPrefix(string(data), "begin slow")
+	})
+	p.PowerCut()
+	// Windows has removed the package's folder; the service knows the rest.
+	waitUntil(t, "the payload runs again", func() bool { return strings.Count(notes(t, p), "begin slow") == 2 })
+	if s := status(t, p, d.dir, exitFaulty); s.Payloads[0].Attempts != 2 {
+		t.Errorf("after the restart: %+v", s.Payloads)
+	}
+	// An uninstall does not wait for it.
+	mustRun(t, p, d.dir, `firstday-agent-amd64.exe uninstall`, exitOK)
+	if _, err := os.Stat(p.Path(`ProgramData\Firstday`)); !os.IsNotExist(err) {
+		t.Errorf("data folder: %v", err)
+	}
+}
+
+func TestWindowsUpgradeKeepsTheOldAgentUntilTheNewRuns(t *testing.T) {
+	t.Parallel()
+	p := winetest.New(t)
+	old := deliver(t, "1.2.3")
+	old.write()
+	mustRun(t, p, old.dir, installCommand, exitOK)
+
+	// What calls itself 1.2.4 is no agent: it never reports.
+	broken := deliver(t, "1.2.4")
+	program := build(t, "firstday.dev/cmd/firstday-agent/testdata/payload", "amd64", "")
+	starter := broken.Agents[0]
+	broken.Agents[0].File, broken.Agents[0].SHA256 = "broken.exe", broken.put("broken.exe", program)
+	broken.write()
+	mustRun(t, p, broken.dir, starter.File+" install", exitFailure)
+	s := status(t, p, old.dir, exitFaulty)
+	if s.Service.State != agent.ServiceRunning || s.Service.AgentVersion != "1.2.3" || *s.PackageID != old.PackageID {
+		t.Errorf("after a failed upgrade: %+v", s)
+	}
+
+	next := deliver(t, "1.3.0")
+	next.write()
+	mustRun(t, p, next.dir, installCommand, exitOK)
+	s = status(t, p, next.dir, exitNotEnrolled)
+	if s.AgentVersion != "1.3.0" || s.Service.AgentVersion != "1.3.0" || *s.PackageID != next.PackageID {
+		t.Errorf("after the upgrade: %+v", s)
+	}
+	versions, err := os.ReadDir(p.Path(`Program Files\Firstday\Agent`))
+	if err != nil || len(versions) != 1 || versions[0].Name() != "1.3.0" {
+		t.Errorf("versions: %v %v", versions, err)
+	}
+
+	mustRun(t, p, old.dir, installCommand, exitDowngrade)
+	if s = status(t, p, next.dir, exitNotEnrolled); s.AgentVersion != "1.3.0" {
+		t.Errorf("after a refused downgrade: %+v", s)
+	}
+	mustRun(t, p, old.dir, installCommand+" --force", exitOK)
+	if s = status(t, p, next.dir, exitNotEnrolled); s.Service.AgentVersion != "1.2.3" {
+		t.Errorf("after a forced downgrade: %+v", s)
+	}
+}
+
+func TestWindowsExitCodes(t *testing.T) {
+	t.Parallel()
+	p := winetest.New(t)
+
+	d := deliver(t, "1.2.3")
+	d.payload("fine", 0, 0, "")
+	d.write()
+	d.put("fine.exe", []byte("something else"))
+	res := mustRun(t, p, d.dir, installCommand, exitEnrollment)
+	if !strings.Contains(res.Stderr, "fine.exe has SHA-256") || !strings.Contains(res.Stderr, "hint: ") {
+		t.Errorf("stderr: %s", res.Stderr)
+	}
+	if _, err := os.Stat(p.Path(`ProgramData\Firstday`)); !os.IsNotExist(err) {
+		t.Errorf("a damaged package left something: %v", err)
+	}
+
+	d = deliver(t, "1.2.3")
+	d.payload("restarts", 0, 3010, "")
+	d.payload("fails", 0, 42, "")
+	d.payload("odd", 0, 7, "")
+	d.Payloads[2].SuccessCodes = []int{0, 7}
+	d.write()
+	mustRun(t, p, d.dir, installCommand, exitPayload)
+	s := status(t, p, d.dir, exitFaulty)
+	var states []agent.PayloadState
+	for _, r := range s.Payloads {
+		states = append(states, r.State)
+	}
+	want := []agent.PayloadState{agent.PayloadReboot, agent.PayloadFailed, agent.PayloadDone}
+	if diff := cmp.Diff(want, states); diff != "" || !s.RebootNeeded || s.Service.State != agent.ServiceRunning {
+		t.Errorf("payloads (-want +got):\n%s\n%+v", diff, s)
+	}
+
+	d = deliver(t, "1.2.3")
+	d.payload("restarts", 0, 3010, "")
+	d.write()
+	mustRun(t, p, d.dir, installCommand, exitReboot)
+	mustRun(t, p, d.dir, `firstday-agent-amd64.exe install --no-such-flag`, exitUsage)
+}

@@ -4,15 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	_ "embed"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"unicode/utf16"
 )
 
 //go:embed testdata/bcryptprimitives.c
@@ -148,13 +145,4 @@ func clonePrefix(template, dir string) error {
 			return os.Link(path, target)
 		}
 	})
-}
-
-func decodeUTF16(data []byte) string {
-	var units []uint16
-	for ; len(data) >= 2; data = data[2:] {
-		units = append(units, binary.LittleEndian.Uint16(data))
-	}
-	text := strings.TrimPrefix(string(utf16.Decode(units)), "\ufeff")
-	return strings.ReplaceAll(text, "\r\n", "\n")
 }

@@ -6,7 +6,6 @@
 package winetest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,6 +48,7 @@ func New(tb testing.TB) *Prefix {
 	if err := clonePrefix(template, dir); err != nil {
 		tb.Fatalf("copying the Wine prefix: %v", err)
 	}
+	p.boot()
 	p.launch = Build(tb, "firstday.dev/internal/winetest/testdata/launch", "amd64")
 	return p
 }
@@ -63,7 +63,6 @@ func findTools(tb testing.TB) tools {
 func (p *Prefix) remove() {
 	// Services outlive the command that started them.
 	_ = p.tools.command(context.Background(), p.dir, p.tools.server, "--kill").Run()
-	_ = p.tools.command(context.Background(), p.dir, p.tools.server, "--wait").Run()
 	if err := os.RemoveAll(p.dir); err != nil {
 		p.tb.Errorf("removing the Wine prefix: %v", err)
 	}
@@ -91,16 +90,13 @@ func (p *Prefix) Run(dir, commandLine string) Result {
 
 // Running is a Windows command that has not been waited for.
 type Running struct {
-	p      *Prefix
-	cmd    *exec.Cmd
-	line   string
-	result string
-	stdin  io.WriteCloser
-	cancel context.CancelFunc
-	out    bytes.Buffer
-	err    bytes.Buffer
-	once   sync.Once
-	ended  Result
+	p     *Prefix
+	cmd   *exec.Cmd
+	line  string
+	dir   string // of result, stdout and stderr
+	stdin io.WriteCloser
+	once  sync.Once
+	ended Result
 }
 
 // commandTimeout is far beyond what any command here takes.
@@ -110,23 +106,40 @@ const commandTimeout = 3 * time.Minute
 func (p *Prefix) Start(dir, commandLine string) *Running {
 	p.tb.Helper()
 	ctx, cancel := context.WithTimeout(p.tb.Context(), commandTimeout)
-	r := &Running{p: p, line: commandLine, cancel: cancel}
-	r.result = filepath.Join(p.tb.TempDir(), "code")
-	r.cmd = p.tools.command(ctx, p.dir, p.tools.wine, p.launch, windowsPath(r.result), commandLine)
+	p.tb.Cleanup(cancel)
+	r := &Running{p: p, line: commandLine, dir: p.tb.TempDir()}
+	r.cmd = p.tools.command(ctx, p.dir, p.tools.wine, p.launch, windowsPath(r.file("code")), commandLine)
 	r.cmd.Dir = dir
-	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.err
-	// A service it starts may inherit the pipes and keep them open.
-	r.cmd.WaitDelay = 2 * time.Second
-	stdin, err := r.cmd.StdinPipe()
+	// Not pipes: services the command starts would keep them open.
+	out, err := os.Create(r.file("stdout"))
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	r.stdin = stdin
+	defer out.Close()
+	errOut, err := os.Create(r.file("stderr"))
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	defer errOut.Close()
+	r.cmd.Stdout, r.cmd.Stderr = out, errOut
+	if r.stdin, err = r.cmd.StdinPipe(); err != nil {
+		p.tb.Fatal(err)
+	}
 	if err := r.cmd.Start(); err != nil {
 		p.tb.Fatalf("starting Wine: %v", err)
 	}
-	p.tb.Cleanup(cancel)
 	return r
+}
+
+func (r *Running) file(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *Running) read(name string) string {
+	r.p.tb.Helper()
+	data, err := os.ReadFile(r.file(name))
+	if err != nil {
+		r.p.tb.Fatal(err)
+	}
+	return string(data)
 }
 
 // Wait waits for the command to end.
@@ -134,12 +147,11 @@ func (r *Running) Wait() Result {
 	r.p.tb.Helper()
 	r.once.Do(func() {
 		waitErr := r.cmd.Wait()
-		r.ended = Result{Stdout: r.out.String(), Stderr: r.err.String()}
-		text, err := os.ReadFile(r.result)
-		if err != nil {
-			r.p.tb.Fatalf("%s did not run: %v\n%s", r.line, waitErr, r.err.String())
+		r.ended = Result{Stdout: r.read("stdout"), Stderr: r.read("stderr")}
+		if _, err := os.Stat(r.file("code")); err != nil {
+			r.p.tb.Fatalf("%s did not run: %v\n%s", r.line, waitErr, r.ended.Stderr)
 		}
-		code, err := strconv.ParseUint(string(text), 10, 32)
+		code, err := strconv.ParseUint(r.read("code"), 10, 32)
 		if err != nil {
 			r.p.tb.Fatal(err)
 		}
@@ -157,20 +169,39 @@ func (r *Running) Kill() Result {
 	return r.Wait()
 }
 
-// Registry gives what is below a key such as `HKLM\SYSTEM\CurrentControlSet\Services`,
-// as text in the form of regedit, one line per key or value.
-func (p *Prefix) Registry(key string) string {
+// PowerCut ends every process at once, without notice, and starts Windows again
+// with its services. What was written to the registry is kept: Windows writes
+// it out much sooner than Wine.
+func (p *Prefix) PowerCut() {
 	p.tb.Helper()
-	file := filepath.Join(p.tb.TempDir(), "export.reg")
-	res := p.Run(p.dir, fmt.Sprintf(`reg.exe export "%s" "%s" /y`, key, windowsPath(file)))
+	if err := p.tools.command(p.tb.Context(), p.dir, p.tools.server, "--kill").Run(); err != nil {
+		p.tb.Fatalf("killing the Wine server: %v", err)
+	}
+	p.boot()
+}
+
+// boot starts the server and, through wineboot, the services. Without a server
+// of its own, each command would start and end one.
+func (p *Prefix) boot() {
+	p.tb.Helper()
+	for _, args := range [][]string{{p.tools.server, "--persistent"}, {p.tools.wine, "wineboot"}} {
+		if err := p.tools.command(p.tb.Context(), p.dir, args[0], args[1:]...).Run(); err != nil {
+			p.tb.Fatalf("%s: %v", strings.Join(args, " "), err)
+		}
+	}
+}
+
+// Registry gives what is below a key of HKEY_LOCAL_MACHINE such as
+// `SYSTEM\CurrentControlSet\Services`: one line per key, `path\`, and per value,
+// `path\name=value`.
+func (p *Prefix) Registry(key string) []string {
+	p.tb.Helper()
+	dump := Build(p.tb, "firstday.dev/internal/winetest/testdata/regdump", "amd64")
+	res := p.Run(p.dir, fmt.Sprintf(`"%s" "%s"`, windowsPath(dump), key))
 	if res.Code != 0 {
-		p.tb.Fatalf("exporting %s: code %d\n%s%s", key, res.Code, res.Stdout, res.Stderr)
+		p.tb.Fatalf("reading the registry: %s", res.Stderr)
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		p.tb.Fatal(err)
-	}
-	return decodeUTF16(data)
+	return strings.Split(strings.TrimSpace(res.Stdout), "\n")
 }
 
 // windowsPath gives the Windows name of an absolute path of this system: Wine

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestRunGivesAll32BitsOfTheExitCode(t *testing.T) {
@@ -24,8 +26,9 @@ func TestPrefixesDoNotSeeEachOther(t *testing.T) {
 	if res := a.Run(t.TempDir(), `reg.exe add HKLM\SOFTWARE\FirstdayTest /v x /d y /f`); res.Code != 0 {
 		t.Fatalf("%+v", res)
 	}
-	if got := a.Registry(`HKLM\SOFTWARE\FirstdayTest`); !strings.Contains(got, `"x"="y"`) {
-		t.Errorf("registry:\n%s", got)
+	want := []string{`SOFTWARE\FirstdayTest\`, `SOFTWARE\FirstdayTest\x="y"`}
+	if diff := cmp.Diff(want, a.Registry(`SOFTWARE\FirstdayTest`)); diff != "" {
+		t.Errorf("registry (-want +got):\n%s", diff)
 	}
 	if res := b.Run(t.TempDir(), `reg.exe query HKLM\SOFTWARE\FirstdayTest`); res.Code == 0 {
 		t.Error("the key is in the other prefix too")
