@@ -11,6 +11,7 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"firstday.dev/api"
 )
 
 // ServiceName is the service's name in the Windows service control manager
@@ -67,6 +70,9 @@ type Agent struct {
 	entered func(Phase, moment)
 
 	logger *slog.Logger
+
+	// knock takes the place of probe in tests.
+	knock func(context.Context, api.Directory) error
 }
 
 type moment string

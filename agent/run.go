@@ -93,6 +93,10 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) er
 	if err := a.publish(&r); err != nil {
 		return err
 	}
+	knock := a.knock
+	if knock == nil {
+		knock = probe
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -101,7 +105,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) er
 		case <-ctx.Done():
 			return nil
 		}
-		result := probe(ctx, e.Directory)
+		result := knock(ctx, e.Directory)
 		if ctx.Err() != nil {
 			return nil
 		}

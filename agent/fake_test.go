@@ -1,0 +1,326 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"firstday.dev/api"
+)
+
+// machine is a device in memory, but for its disk, which is a folder. An
+// agent's program on it is a text, "agent 1.2.3"; starting the service runs
+// that version's Run in a goroutine.
+type machine struct {
+	t      *testing.T
+	dir    string
+	arch   string
+	lock   chan struct{}
+	boot   time.Time
+	limits Agent // its limits are those of every agent here
+
+	// installers says how a payload behaves, by file name.
+	installers map[string]*installer
+	ran        []string // payloads started, in order
+
+	mu         sync.Mutex
+	registered string // program of the service, "" if there is none
+	stop       context.CancelFunc
+	ended      chan struct{}
+	processes  map[ProcessID]*fakeProcess
+	pid        int
+
+	// calls counts what the agent asks of the system; the powerCut-th call
+	// never returns.
+	calls, powerCut int
+	dark            bool
+}
+
+// errPowerCut is what a power cut panics with.
+var errPowerCut = errors.New("power cut")
+
+// installer is a payload's behaviour: the codes of its runs, the last one for
+// all further ones, and whether it hangs.
+type installer struct {
+	codes []int
+	hangs bool
+}
+
+func newMachine(t *testing.T) *machine {
+	m := &machine{
+		t: t, dir: t.TempDir(), arch: "amd64", lock: make(chan struct{}, 1),
+		installers: make(map[string]*installer), processes: make(map[ProcessID]*fakeProcess),
+	}
+	t.Cleanup(m.halt)
+	return m
+}
+
+// agent gives the program that is run by hand or by Windows.
+func (m *machine) agent(version string) *Agent { return m.program(version, true) }
+
+func (m *machine) program(version string, byHand bool) *Agent {
+	a := m.limits
+	a.System, a.Version = view{m, byHand}, version
+	a.StartLimit = cmp.Or(a.StartLimit, 5*time.Second)
+	a.knock = func(context.Context, api.Directory) error { return errors.New("no route to host") }
+	return &a
+}
+
+// view is the machine as one program sees it, by hand or as the service.
+type view struct {
+	*machine
+	byHand bool
+}
+
+func (m *machine) Layout() Layout {
+	return Layout{Program: filepath.Join(m.dir, "Program", "Agent"), Data: filepath.Join(m.dir, "Data"), Executable: "agent"}
+}
+
+// call is the beginning of every request to the system. Only those made by
+// hand are counted: the service's come whenever they like.
+func (m view) call() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.byHand {
+		m.calls++
+		if m.powerCut != 0 && m.calls >= m.powerCut {
+			m.dark = true
+			panic(errPowerCut)
+		}
+	} else if m.dark {
+		runtime.Goexit()
+	}
+}
+
+// halt ends whatever runs.
+func (m *machine) halt() {
+	_ = view{machine: m}.StopService(context.Background())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.processes = make(map[ProcessID]*fakeProcess)
+}
+
+// restart is a new boot: nothing runs but the registered service.
+func (m *machine) restart() {
+	m.halt()
+	m.powerCut, m.dark = 0, false
+	m.boot = time.Now().Add(time.Second).Truncate(time.Second)
+	if m.registered != "" {
+		_ = view{machine: m}.StartService(context.Background())
+	}
+}
+
+// tree is everything on the disk, but for logs and what the service reports;
+// files that hold times are there by name.
+func (m *machine) tree() map[string]string {
+	files := map[string]string{"service": m.registered}
+	err := filepath.WalkDir(m.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(m.dir, path)
+		switch {
+		case e.IsDir():
+			files[rel] = "folder"
+			return nil
+		case filepath.Ext(rel) == ".jsonl", e.Name() == "report.json", e.Name() == "install.json":
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		files[rel] = string(data)
+		return err
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return files
+}
+
+func (m view) Arch() (string, error) { m.call(); return m.arch, nil }
+
+func (m view) MakeFolder(dir string, _ Readers) error {
+	m.call()
+	return os.MkdirAll(dir, 0o755)
+}
+
+func (m view) RemoveAll(path string) error { m.call(); return os.RemoveAll(path) }
+
+func (m view) Lock(ctx context.Context, file string) (func(bool) error, error) {
+	m.call()
+	select {
+	case m.lock <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ErrBusy
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		<-m.lock
+		return nil, err
+	}
+	return func(remove bool) error {
+		<-m.lock
+		if remove {
+			return os.Remove(file)
+		}
+		return nil
+	}, nil
+}
+
+func (m view) BootTime() time.Time { return m.boot }
+
+func (m view) Journal() (slog.Handler, func() error, error) { return nil, nil, ErrUnsupported }
+
+func (m view) ServiceState(context.Context) (ServiceState, error) {
+	m.call()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.registered == "":
+		return ServiceMissing, nil
+	case m.stop == nil:
+		return ServiceStopped, nil
+	}
+	return ServiceRunning, nil
+}
+
+func (m view) Registered(program string) (bool, error) {
+	m.call()
+	return m.registered == program, nil
+}
+
+func (m view) Register(_ context.Context, program string) error {
+	m.call()
+	m.registered = program
+	return nil
+}
+
+func (m view) StartService(context.Context) error {
+	m.call()
+	program, err := os.ReadFile(m.registered)
+	if err != nil {
+		return err
+	}
+	version, ok := strings.CutPrefix(string(program), "agent ")
+	if !ok {
+		return fmt.Errorf("%s is not a program", m.registered)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stop != nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	m.stop, m.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(m.ended)
+		if err := m.program(version, false).Run(ctx); err != nil {
+			m.t.Errorf("service: %v", err)
+		}
+	}()
+	return nil
+}
+
+func (m view) StopService(context.Context) error {
+	if m.byHand { // or the power is gone
+		m.call()
+	}
+	m.mu.Lock()
+	stop, ended := m.stop, m.ended
+	m.stop = nil
+	m.mu.Unlock()
+	if stop != nil {
+		stop()
+		<-ended
+	}
+	return nil
+}
+
+func (m view) Unregister(ctx context.Context) error {
+	if err := m.StopService(ctx); err != nil {
+		return err
+	}
+	m.registered = ""
+	return nil
+}
+
+// fakeProcess ends when told to.
+type fakeProcess struct {
+	id   ProcessID
+	done chan struct{}
+	code int
+	once sync.Once
+}
+
+func (m view) StartPayload(_, path, _ string) (Process, error) {
+	m.call()
+	name := filepath.Base(path)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pid++
+	p := &fakeProcess{id: ProcessID{PID: m.pid, Created: int64(m.pid)}, done: make(chan struct{})}
+	m.ran = append(m.ran, name)
+	m.processes[p.id] = p
+	b := m.installers[name]
+	if b == nil {
+		b = &installer{}
+	}
+	if len(b.codes) > 0 {
+		p.code = b.codes[0]
+	}
+	if len(b.codes) > 1 {
+		b.codes = b.codes[1:]
+	}
+	if !b.hangs {
+		p.end()
+	}
+	return p, nil
+}
+
+func (m *machine) started() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.ran)
+}
+
+// finish lets every hanging payload end.
+func (m *machine) finish() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.processes {
+		p.end()
+	}
+}
+
+func (m view) FindProcess(id ProcessID) (Process, error) {
+	m.call()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.processes[id]; p != nil {
+		return p, nil
+	}
+	return nil, ErrNoProcess
+}
+
+func (p *fakeProcess) end()          { p.once.Do(func() { close(p.done) }) }
+func (p *fakeProcess) ID() ProcessID { return p.id }
+func (p *fakeProcess) Kill() error   { p.end(); return nil }
+func (p *fakeProcess) Close() error  { return nil }
+
+func (p *fakeProcess) Wait(ctx context.Context) (int, error) {
+	select {
+	case <-p.done:
+		return p.code, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
