@@ -67,7 +67,7 @@ func (c *contact) expired(now time.Time) bool {
 // wait before the next one.
 func (c *contact) step(now time.Time, result error) time.Duration {
 	c.Attempts++
-	last := now.UTC().Truncate(time.Second)
+	last := now.UTC().Truncate(time.Millisecond)
 	c.LastAttempt, c.LastError = &last, ""
 	if result != nil {
 		c.LastError = result.Error()
@@ -91,7 +91,7 @@ func (c *contact) step(now time.Time, result error) time.Duration {
 	if c.KeyExpiresAt != nil && c.State != EnrolmentKeyExpired {
 		wait = min(wait, max(c.KeyExpiresAt.Sub(now), firstWait/2))
 	}
-	next := now.Add(wait).UTC().Truncate(time.Second)
+	next := now.Add(wait).UTC().Truncate(time.Millisecond)
 	c.NextAttempt = &next
 	return wait
 }

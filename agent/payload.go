@@ -200,7 +200,7 @@ func (a *Agent) resumePayload(p api.Payload, r *PayloadResult) (Process, error) 
 	if err != nil {
 		return nil, err
 	}
-	now, id := time.Now().UTC().Truncate(time.Second), proc.ID()
+	now, id := stamp(), proc.ID()
 	r.State, r.Attempts, r.Process = PayloadRunning, r.Attempts+1, &id
 	r.StartedAt, r.EndedAt, r.ExitCode, r.Error = &now, nil, nil, ""
 	return proc, nil
@@ -225,7 +225,7 @@ func (r *PayloadResult) end(p api.Payload, code int, err error) (busy bool) {
 		r.fail(err)
 		return false
 	}
-	now := time.Now().UTC().Truncate(time.Second)
+	now := stamp()
 	r.EndedAt, r.ExitCode, r.Process, r.Error = &now, &code, nil, ""
 	success, reboot := p.SuccessCodes, p.RebootCodes
 	if success == nil {
@@ -256,6 +256,6 @@ func (r *PayloadResult) level() slog.Level {
 }
 
 func (r *PayloadResult) fail(err error) {
-	now := time.Now().UTC().Truncate(time.Second)
+	now := stamp()
 	r.State, r.EndedAt, r.Process, r.Error = PayloadFailed, &now, nil, err.Error()
 }

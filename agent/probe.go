@@ -23,11 +23,15 @@ const probeTimeout = 30 * time.Second
 func probe(ctx context.Context, d api.Directory) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	u, err := url.Parse(d.URL)
+	if err != nil {
+		return err
+	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if d.Pin != "" {
 		// The system's roots do not count; verifyPinned takes their place.
 		config.InsecureSkipVerify = true
-		config.VerifyConnection = func(s tls.ConnectionState) error { return verifyPinned(s, d.Pin) }
+		config.VerifyConnection = func(s tls.ConnectionState) error { return verifyPinned(s, u.Hostname(), d.Pin) }
 	}
 	transport := &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
@@ -57,8 +61,9 @@ func probe(ctx context.Context, d api.Directory) error {
 
 // verifyPinned accepts a server whose certificate was issued, directly or by
 // way of others it presents, by the CA whose public key has the pin. The
-// server has to present that CA's certificate too.
-func verifyPinned(s tls.ConnectionState, pin string) error {
+// server has to present that CA's certificate too. The host is the one that was
+// meant: the connection's own ServerName is empty for IP addresses.
+func verifyPinned(s tls.ConnectionState, host, pin string) error {
 	if len(s.PeerCertificates) == 0 {
 		return errors.New("the server presents no certificate")
 	}
@@ -77,7 +82,7 @@ func verifyPinned(s tls.ConnectionState, pin string) error {
 		return fmt.Errorf("the server presents no CA certificate with the pinned key %s", pin)
 	}
 	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{
-		DNSName:       s.ServerName,
+		DNSName:       host,
 		Roots:         roots,
 		Intermediates: intermediates,
 	})

@@ -47,8 +47,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	now := time.Now().UTC().Truncate(time.Second)
-	r := report{Schema: stateSchema, PID: os.Getpid(), AgentVersion: a.Version, StartedAt: now}
+	r := report{Schema: stateSchema, PID: os.Getpid(), AgentVersion: a.Version, StartedAt: stamp()}
 	raw, err := os.ReadFile(layout.Enrollment())
 	var e *api.Enrollment
 	if err == nil {
@@ -77,7 +76,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 }
 
 func (a *Agent) publish(r *report) error {
-	r.UpdatedAt = time.Now().UTC().Truncate(time.Second)
+	r.UpdatedAt = stamp()
 	return writeJSON(a.System.Layout().Report(), r)
 }
 

@@ -63,9 +63,12 @@ func readState(path string) (*state, error) {
 
 func (s *state) write(path string) error {
 	s.Schema = stateSchema
-	s.UpdatedAt = time.Now().UTC().Truncate(time.Second)
+	s.UpdatedAt = stamp()
 	return writeJSON(path, s)
 }
+
+// stamp is the present as files and status hold it.
+func stamp() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // readJSON ignores fields it does not know: a newer agent may have written
 // the file.

@@ -1,0 +1,177 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"firstday.dev/api"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPayloadResults(t *testing.T) {
+	for name, test := range map[string]struct {
+		payload api.Payload
+		code    int
+		want    PayloadState
+	}{
+		"0":                      {api.Payload{}, 0, PayloadDone},
+		"restart":                {api.Payload{}, 3010, PayloadReboot},
+		"restart begun":          {api.Payload{}, 1641, PayloadReboot},
+		"other":                  {api.Payload{}, 1, PayloadFailed},
+		"named success":          {api.Payload{SuccessCodes: []int{0, -7}}, -7, PayloadDone},
+		"0 is not named":         {api.Payload{SuccessCodes: []int{5}}, 0, PayloadFailed},
+		"named restart":          {api.Payload{RebootCodes: []int{9}}, 9, PayloadReboot},
+		"3010 is not named":      {api.Payload{RebootCodes: []int{9}}, 3010, PayloadFailed},
+		"busy is an MSI's word":  {api.Payload{Kind: "exe"}, 1618, PayloadFailed},
+		"success before restart": {api.Payload{SuccessCodes: []int{3010}}, 3010, PayloadDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r PayloadResult
+			if busy := r.end(test.payload, test.code, nil); busy || r.State != test.want || *r.ExitCode != test.code {
+				t.Errorf("got %+v, busy %v", r, busy)
+			}
+		})
+	}
+}
+
+func TestFailedPayloadDoesNotKeepTheOthers(t *testing.T) {
+	m := newMachine(t)
+	m.installers["one.exe"] = &installer{codes: []int{5, 0}}
+	b := deliver(t, sample("1.2.3"))
+	if _, err := m.install(b, InstallOptions{}); !errors.Is(err, ErrPayload) {
+		t.Fatalf("got %v", err)
+	}
+	if diff := cmp.Diff([]PayloadState{PayloadFailed, PayloadDone}, m.payloadStates()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if s := m.status(); s.Service.State != ServiceRunning || !s.Faulty() {
+		t.Errorf("status: %+v", s)
+	}
+	// Who installs again wants another try of what failed, and only of that.
+	m.mustInstall(b)
+	if diff := cmp.Diff([]string{"one.exe", "two.exe", "one.exe"}, m.started()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRestartIsAskedForUntilItHappens(t *testing.T) {
+	m := newMachine(t)
+	m.installers["one.exe"] = &installer{codes: []int{3010}}
+	b := deliver(t, sample("1.2.3"))
+	for range 2 {
+		if out := m.mustInstall(b); !out.RebootNeeded {
+			t.Errorf("outcome: %+v", out)
+		}
+	}
+	m.restart()
+	if out := m.mustInstall(b); out.RebootNeeded || out.Changed {
+		t.Errorf("after the restart: %+v", out)
+	}
+}
+
+func TestPayloadThatRestartsIsNotFollowedAtOnce(t *testing.T) {
+	m := newMachine(t)
+	m.installers["one.exe"] = &installer{codes: []int{codeRebootBegun}}
+	out := m.mustInstall(deliver(t, sample("1.2.3")))
+	if !out.Unfinished || !out.RebootNeeded {
+		t.Errorf("outcome: %+v", out)
+	}
+	m.halt() // before the service has a chance
+	m.restart()
+	eventually(t, "the service goes on", func() bool { return m.status().Phase == PhaseDone })
+	if diff := cmp.Diff([]string{"one.exe", "two.exe"}, m.started()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestServiceGoesOnWhenTheTimeRanOut(t *testing.T) {
+	m := newMachine(t)
+	m.limits.InstallLimit = 500 * time.Millisecond
+	m.installers["one.exe"] = &installer{hangs: true}
+	out := m.mustInstall(deliver(t, sample("1.2.3")))
+	if !out.Unfinished {
+		t.Errorf("outcome: %+v", out)
+	}
+	if diff := cmp.Diff([]PayloadState{PayloadRunning, PayloadWaiting}, m.payloadStates()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	m.finish() // the very process the installation started
+	eventually(t, "the service goes on", func() bool { return m.status().Phase == PhaseDone })
+	if diff := cmp.Diff([]string{"one.exe", "two.exe"}, m.started()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPayloadThatHangsIsEnded(t *testing.T) {
+	m := newMachine(t)
+	m.limits.PayloadLimit = 50 * time.Millisecond
+	m.installers["one.exe"] = &installer{hangs: true}
+	if _, err := m.install(deliver(t, sample("1.2.3")), InstallOptions{}); !errors.Is(err, ErrPayload) {
+		t.Fatalf("got %v", err)
+	}
+	s := m.status()
+	if r := s.Payloads[0]; r.State != PayloadFailed || r.Error != "did not end within 50ms" {
+		t.Errorf("got %+v", r)
+	}
+	if s.Payloads[1].State != PayloadDone {
+		t.Errorf("got %+v", s.Payloads[1])
+	}
+}
+
+func TestPayloadThatKeepsBeingInterruptedIsGivenUp(t *testing.T) {
+	m := newMachine(t)
+	m.limits.InstallLimit = 300 * time.Millisecond
+	m.installers["one.exe"] = &installer{hangs: true}
+	m.mustInstall(deliver(t, sample("1.2.3")))
+	for range maxAttempts - 1 {
+		runs := len(m.started())
+		m.restart()
+		eventually(t, "another attempt", func() bool { return len(m.started()) > runs && m.status().Payloads[0].Process != nil })
+	}
+	m.restart()
+	eventually(t, "the next payload", func() bool { return m.payloadStates()[1] == PayloadDone })
+	if r := m.status().Payloads[0]; r.State != PayloadFailed || r.Error != "interrupted 5 times" {
+		t.Errorf("got %+v", r)
+	}
+}
+
+func TestChangedPayloadIsNotRun(t *testing.T) {
+	m := newMachine(t)
+	a := m.agent("9.9.9")
+	a.entered = func(p Phase, when moment) {
+		if p == PhasePayloads && when == before {
+			if err := writeFile(m.Layout().Payloads()+"/two.exe", []byte("evil")); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := a.Install(context.Background(), deliver(t, sample("1.2.3")), InstallOptions{}); !errors.Is(err, ErrPayload) {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{"one.exe"}, m.started()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Windows Installer does one installation at a time.
+func TestBusyInstallerIsWaitedFor(t *testing.T) {
+	e := sample("1.2.3")
+	e.Payloads[0].File, e.Payloads[0].Kind, e.Payloads[0].SHA256 = "one.msi", "msi", digest([]byte("one.msi"))
+	b := deliver(t, e)
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t)
+		m.installers["one.msi"] = &installer{codes: []int{codeInstallerBusy, codeInstallerBusy, 0}}
+		begun := time.Now()
+		m.mustInstall(b)
+		if took := time.Since(begun); took < 2*installerBusyPause {
+			t.Errorf("it took %v", took)
+		}
+		if r := m.status().Payloads[0]; r.State != PayloadDone || r.Attempts != 1 {
+			t.Errorf("got %+v", r)
+		}
+		m.halt()
+	})
+}
