@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/pprof"
 	"strconv"
+	"strings"
 
 	"firstday.dev/ppkg/wim"
 	"firstday.dev/ppkg/xpress"
@@ -19,8 +21,9 @@ const childMode = "child"
 var levels = map[string]xpress.Level{"fast": xpress.Fast, "default": xpress.Default, "best": xpress.Best}
 
 // child does one thing once: capture LEVEL THREADS DIR FILE,
-// verify THREADS FILE or extract THREADS FILE DIR. With the environment
-// variable BENCH_PROFILE it writes a CPU profile there.
+// verify THREADS FILE or extract THREADS FILE DIR. A capture ends by printing
+// the process's peak memory. With the environment variable BENCH_PROFILE it
+// writes a CPU profile there.
 func child(args []string) error {
 	if path := os.Getenv("BENCH_PROFILE"); path != "" {
 		f, err := os.Create(path)
@@ -78,7 +81,31 @@ func capture(dir, file string, level xpress.Level, threads int) error {
 		FS:         os.DirFS(dir),
 		Properties: []wim.Property{{Name: "NAME", Value: "bench"}},
 	}
-	return wim.Write(context.Background(), f, image, wim.Options{Level: level, Threads: threads})
+	if err := wim.Write(context.Background(), f, image, wim.Options{Level: level, Threads: threads}); err != nil {
+		return err
+	}
+	return printPeak()
+}
+
+// printPeak prints the peak of this process's resident memory in bytes.
+// The figure that the parent gets from wait4 would not do: it starts with the
+// parent's own memory, since exec keeps it.
+func printPeak() error {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+			var kib int64
+			if _, err := fmt.Sscanf(value, "%d kB", &kib); err != nil {
+				return fmt.Errorf("VmHWM: %w", err)
+			}
+			fmt.Println(kib << 10)
+			return nil
+		}
+	}
+	return errors.New("no VmHWM in /proc/self/status")
 }
 
 func extract(r *wim.Reader, dir string, threads int) error {
@@ -89,6 +116,6 @@ func extract(r *wim.Reader, dir string, threads int) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	return r.Images[0].Extract(context.Background(), root, threads, nil)
+	err = r.Images[0].Extract(context.Background(), root, threads, nil)
+	return errors.Join(err, root.Close())
 }

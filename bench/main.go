@@ -11,10 +11,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 )
 
@@ -32,7 +35,9 @@ func main() {
 	out := flag.String("o", "BENCHMARKS.md", "page to write; empty for none")
 	flag.Parse()
 	b.runs = max(b.runs, 5)
-	page, err := b.run(*dir, *tree, *memory)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	page, err := b.run(ctx, *dir, *tree, *memory)
 	fail(err)
 	fmt.Print(page)
 	if *out != "" {
@@ -57,7 +62,7 @@ type bench struct {
 	tree    tree
 }
 
-func (b *bench) run(dir, source string, memory bool) (page string, err error) {
+func (b *bench) run(ctx context.Context, dir, source string, memory bool) (page string, err error) {
 	if b.wimlib, err = exec.LookPath("wimlib-imagex"); err != nil {
 		return "", fmt.Errorf("%w; `make setup` installs it", err)
 	}
@@ -67,17 +72,17 @@ func (b *bench) run(dir, source string, memory bool) (page string, err error) {
 	if b.dir, err = os.MkdirTemp(dir, "firstday-bench-"); err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(b.dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	if b.tree, err = makeTree(filepath.Join(b.dir, "tree"), source); err != nil {
 		return "", err
 	}
-	rows, err := b.races()
+	rows, err := b.races(ctx)
 	if err != nil {
 		return "", err
 	}
 	var peaks []peak
 	if memory {
-		if peaks, err = b.peaks(); err != nil {
+		if peaks, err = b.peaks(ctx); err != nil {
 			return "", err
 		}
 	}

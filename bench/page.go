@@ -12,8 +12,6 @@ import (
 	"time"
 )
 
-func lower(s string) string { return strings.ToLower(s) }
-
 // page makes the Markdown page.
 func (b *bench) page(races []race, peaks []peak) (string, error) {
 	version, err := exec.Command(b.wimlib, "--version").Output()

@@ -3,13 +3,15 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"syscall"
+	"strings"
 	"time"
 )
 
@@ -20,8 +22,8 @@ type contestant struct {
 	argv   []string
 
 	times []time.Duration
-	size  int64 // of the output, if it is a file
-	peak  int64 // resident bytes, the highest of all runs
+	size  int64  // of the output, if it is a file
+	says  string // on standard output
 }
 
 // race holds one of ours against wimlib doing the same.
@@ -34,7 +36,7 @@ type race struct {
 
 // races lets all contestants run turn about, so that whatever else the machine
 // does hits them alike.
-func (b *bench) races() ([]race, error) {
+func (b *bench) races(ctx context.Context) ([]race, error) {
 	threads := strconv.Itoa(b.threads)
 	in := func(name string) string { return filepath.Join(b.dir, name) }
 	wimlibWIM := in("wimlib.wim")
@@ -58,7 +60,7 @@ func (b *bench) races() ([]race, error) {
 	for round := -1; round < b.runs; round++ { // the first warms up
 		for _, c := range all {
 			fmt.Fprintf(os.Stderr, "\rround %d of %d: %-20s", round+1, b.runs, c.name)
-			if err := c.run(round >= 0); err != nil {
+			if err := c.run(ctx, round >= 0); err != nil {
 				return nil, err
 			}
 		}
@@ -74,26 +76,26 @@ func (b *bench) races() ([]race, error) {
 }
 
 // run runs the contestant once, and keeps the figures if they count.
-func (c *contestant) run(counts bool) error {
+func (c *contestant) run(ctx context.Context, counts bool) error {
 	if c.output != "" {
 		if err := os.RemoveAll(c.output); err != nil {
 			return err
 		}
 	}
-	cmd := exec.Command(c.argv[0], c.argv[1:]...)
-	cmd.Stderr = os.Stderr
+	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	start := time.Now()
 	err := cmd.Run()
 	elapsed := time.Since(start)
 	if err != nil {
-		return fmt.Errorf("%q: %w", c.argv, err)
+		return fmt.Errorf("%q: %w\n%s", c.argv, err, &stderr)
 	}
+	c.says = strings.TrimSpace(stdout.String())
 	if !counts {
 		return nil
 	}
 	c.times = append(c.times, elapsed)
-	// Linux counts in KiB.
-	c.peak = max(c.peak, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
 	if info, err := os.Stat(c.output); err == nil && info.Mode().IsRegular() {
 		c.size = info.Size()
 	}
@@ -129,7 +131,7 @@ type peak struct {
 const maxPeak = 64 << 20
 
 // peaks captures the tree and one of 2 GB at each level.
-func (b *bench) peaks() ([]peak, error) {
+func (b *bench) peaks(ctx context.Context) ([]peak, error) {
 	big, err := b.tree.grow(filepath.Join(b.dir, "big"), 2_000_000_000)
 	if err != nil {
 		return nil, err
@@ -140,11 +142,15 @@ func (b *bench) peaks() ([]peak, error) {
 			fmt.Fprintf(os.Stderr, "\rmemory: %d MB, level %-10s", t.bytes/1e6, level)
 			file := filepath.Join(b.dir, "memory.wim")
 			c := &contestant{output: file, argv: []string{
-				b.self, childMode, "capture", lower(level), strconv.Itoa(b.threads), t.path, file}}
-			if err := c.run(true); err != nil {
+				b.self, childMode, "capture", strings.ToLower(level), strconv.Itoa(b.threads), t.path, file}}
+			if err := c.run(ctx, true); err != nil {
 				return nil, err
 			}
-			list = append(list, peak{level, t, c.peak})
+			rss, err := strconv.ParseInt(c.says, 10, 64)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, peak{level, t, rss})
 		}
 	}
 	fmt.Fprintln(os.Stderr)

@@ -84,7 +84,8 @@ func TestFileBeyond4GiB(t *testing.T) {
 	if err := Write(context.Background(), f, &Image{FS: newHugeFS(size, tail)}, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	run(t, testtool.Need(t, "wimlib-imagex"), "verify", name)
+	// wimlib agrees, but takes ten seconds.
+	run(t, testtool.Need(t, "7zz", "7z"), "t", name)
 
 	r := openWIM(t, name)
 	info, err := r.Images[0].Stat("huge")

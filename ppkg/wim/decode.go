@@ -3,6 +3,7 @@ package wim
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -183,7 +184,7 @@ func readAt(r io.ReaderAt, b []byte, pos int64) error {
 // noEOF turns the end of input where there should be more into an error that
 // nobody takes for a regular end.
 func noEOF(err error) error {
-	if err == io.EOF || err == nil {
+	if err == nil || errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -3,6 +3,7 @@ package wim
 import (
 	"crypto/sha1"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -42,12 +43,11 @@ func (t *task) compress(c *xpress.Compressor, src []byte) {
 	for len(src) > 0 {
 		chunk := src[:min(chunkSize, len(src))]
 		src = src[len(chunk):]
-		out, ok := c.Compress(t.out, chunk)
-		if !ok {
-			out = append(t.out, chunk...)
+		var ok bool
+		if t.out, ok = c.Compress(t.out, chunk); !ok {
+			t.out = append(t.out, chunk...)
 		}
-		t.out = out
-		t.ends = append(t.ends, len(out))
+		t.ends = append(t.ends, len(t.out))
 	}
 }
 
@@ -83,7 +83,7 @@ func (s *store) readSmall(n *node, buf []byte) ([]byte, error) {
 	switch {
 	case err == nil:
 		return nil, fmt.Errorf("%w: %s: longer than %d bytes", ErrChanged, n.path, n.size)
-	case err != io.EOF && err != io.ErrUnexpectedEOF:
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("reading %s: %w", n.path, err)
 	case int64(got) != n.size:
 		return nil, fmt.Errorf("%w: %s: shorter than %d bytes", ErrChanged, n.path, n.size)

@@ -3,8 +3,6 @@ package wim_test
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"log"
 	"os"
 	"path/filepath"
 	"testing/fstest"
@@ -13,48 +11,65 @@ import (
 	"firstday.dev/ppkg/wim"
 )
 
-func Example() {
+func ExampleWrite() {
 	dir, err := os.MkdirTemp("", "wim")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer os.RemoveAll(dir)
-	f, err := os.Create(filepath.Join(dir, "hello.wim"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer f.Close()
+	file := filepath.Join(dir, "greetings.wim")
 
-	// os.DirFS gives a directory on disk.
-	tree := fstest.MapFS{
-		"docs/hello.txt": {Data: []byte("hello\r\n")},
-		"docs/again.txt": {Data: []byte("hello\r\n")},
-	}
 	image := &wim.Image{
-		FS:         tree,
+		// os.DirFS gives a directory on disk.
+		FS: fstest.MapFS{
+			"docs/hello.txt": {Data: []byte("hello\r\n")},
+			"docs/again.txt": {Data: []byte("hello\r\n")},
+		},
 		Properties: []wim.Property{{Name: "NAME", Value: "Greetings"}},
 		Created:    time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Modified:   time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
-	if err := wim.Write(context.Background(), f, image, wim.Options{}); err != nil {
-		log.Fatal(err)
+	if err := write(file, image); err != nil {
+		fmt.Println(err)
+		return
 	}
+	if err := read(file); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// Greetings
+	// "hello\r\n"
+}
 
+func write(name string, image *wim.Image) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return wim.Write(context.Background(), f, image, wim.Options{})
+}
+
+func read(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	r, err := wim.NewReader(f, info.Size())
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := r.Verify(context.Background(), 0, nil); err != nil {
-		log.Fatal(err)
+		return err
 	}
 	fmt.Println(r.Images[0].Property("NAME"))
-	hello, err := fs.ReadFile(r.Images[0], "docs/hello.txt")
-	fmt.Printf("%q %v\n", hello, err)
-	// Output:
-	// Greetings
-	// "hello\r\n" <nil>
+	hello, err := r.Images[0].ReadFile("docs/again.txt")
+	fmt.Printf("%q\n", hello)
+	return err
 }

@@ -162,9 +162,11 @@ func (x *extraction) close() {
 	}
 }
 
+// close gives up the handle, through which no data was written.
 func (f *folder) close() {
 	if f.open != nil {
-		f.open.Close()
+		_ = f.open.Close()
+		f.open = nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package wim
 
 import (
+	"errors"
 	"hash"
 	"io"
 	"io/fs"
@@ -30,7 +31,7 @@ type openFile struct {
 func (f *openFile) Stat() (fs.FileInfo, error) { return fileInfo{f.node}, nil }
 
 func (f *openFile) Close() error {
-	if f.err == fs.ErrClosed {
+	if errors.Is(f.err, fs.ErrClosed) {
 		return f.fail("close", fs.ErrClosed)
 	}
 	f.err, f.segment = fs.ErrClosed, nil
@@ -108,7 +109,7 @@ func (f *openFile) Seek(offset int64, whence int) (int64, error) {
 
 // ReadAt may be called from several goroutines at once, as [io.ReaderAt] asks.
 func (f *openFile) ReadAt(b []byte, pos int64) (int, error) {
-	if f.err == fs.ErrClosed {
+	if errors.Is(f.err, fs.ErrClosed) {
 		return 0, f.fail("read", f.err)
 	}
 	if pos < 0 {

@@ -53,7 +53,7 @@ func isDevice(name string) bool {
 	if !found {
 		port, found = strings.CutPrefix(base, "LPT")
 	}
-	return found && utf8.RuneCountInString(port) == 1 && strings.Contains("0123456789¹²³", port)
+	return found && utf8.RuneCountInString(port) == 1 && strings.ContainsAny(port, "0123456789¹²³")
 }
 
 // foldName is the form under which Windows compares names: upper case, one

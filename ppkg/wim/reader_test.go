@@ -261,7 +261,7 @@ func TestTruncatedFileIsAnError(t *testing.T) {
 		if err == nil {
 			err = r.Verify(context.Background(), 1, nil)
 		}
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("%d of %d bytes: %v", size, len(whole), err)
 		}
 	}

@@ -3,6 +3,7 @@ package wim
 import (
 	"bytes"
 	"crypto/sha1"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -203,7 +204,7 @@ func (r *stream) read(buf []byte) ([]byte, error) {
 	n, err := io.ReadFull(r, buf)
 	r.left -= int64(n)
 	switch {
-	case err == io.EOF || err == io.ErrUnexpectedEOF:
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("%w: %s: shorter than %d bytes", ErrChanged, r.path, r.size)
 	case err != nil:
 		return nil, fmt.Errorf("reading %s: %w", r.path, err)

@@ -72,7 +72,7 @@ func TestXMLIsInTheOrderOfConfigurationDesigner(t *testing.T) {
 	}
 	b := writeTest(t, &Image{
 		FS:         tree,
-		Properties: []Property{{Name: "NAME", Value: `A & B <"c">` + "\r\n"}, {Name: "PACKAGEID", Value: "{x}"}},
+		Properties: []Property{{Name: "NAME", Value: `A & B <"c">` + "\r\n"}, {Name: "ALTITUDE", Value: "{x}"}},
 		Created:    time.Unix(0, 0),
 		Modified:   testTime,
 	}, Options{})
@@ -80,7 +80,7 @@ func TestXMLIsInTheOrderOfConfigurationDesigner(t *testing.T) {
 	text, ok := decodeUTF16(b[at+2:])
 	table := binary.LittleEndian.Uint64(b[0x38:]) + binary.LittleEndian.Uint64(b[0x40:])
 	want := fmt.Sprintf(`<WIM><TOTALBYTES>%d</TOTALBYTES><IMAGE INDEX="1">`, table) +
-		`<NAME>A &amp; B &lt;"c"&gt;&#xD;` + "\n" + `</NAME><PACKAGEID>{x}</PACKAGEID>` +
+		`<NAME>A &amp; B &lt;"c"&gt;&#xD;` + "\n" + `</NAME><ALTITUDE>{x}</ALTITUDE>` +
 		`<DIRCOUNT>1</DIRCOUNT><FILECOUNT>1</FILECOUNT><TOTALBYTES>7</TOTALBYTES><HARDLINKBYTES>0</HARDLINKBYTES>` +
 		`<CREATIONTIME><HIGHPART>0x019DB1DE</HIGHPART><LOWPART>0xD53E8000</LOWPART></CREATIONTIME>` +
 		`<LASTMODIFICATIONTIME><HIGHPART>0x01DA9F84</HIGHPART><LOWPART>0x267F6907</LOWPART></LASTMODIFICATIONTIME>` +

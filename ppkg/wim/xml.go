@@ -168,7 +168,7 @@ func readElement(d *xml.Decoder, start *xml.StartElement, depth int) (*element, 
 	for {
 		token, err := d.Token()
 		if err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = errors.New("XML ends early")
 			}
 			return nil, err
