@@ -70,7 +70,8 @@ func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (ou
 	defer func() { err = errors.Join(err, stop()) }()
 	in := &installation{Agent: a, bundle: b, file: file, layout: layout}
 	if in.state, err = readState(layout.State()); err != nil {
-		return out, err
+		// What a power cut or a later agent left there is no reason to stay so.
+		a.log().WarnContext(ctx, "the record of the installation is replaced", "error", err)
 	}
 	if err := in.checkDowngrade(opts.Force); err != nil {
 		return out, err
