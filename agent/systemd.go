@@ -1,16 +1,12 @@
 package agent
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 const systemdUnitPath = "/etc/systemd/system/" + ServiceName + ".service"
 
-// systemdUnit is the unit that runs the program. Quoting: systemd.service(5),
-// "Command lines"; a per cent sign would begin a specifier.
+// systemdUnit is the unit that runs the program, whose path is made of our own
+// folder names and a semantic version: nothing in it needs quoting.
 func systemdUnit(program string) []byte {
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`, `$`, `$$`).Replace(program)
 	return fmt.Appendf(nil, `[Unit]
 Description=Firstday agent
 Wants=network-online.target
@@ -18,12 +14,12 @@ After=network-online.target
 
 [Service]
 Type=exec
-ExecStart="%s" run
+ExecStart=%s run
 Restart=always
 RestartSec=5
 UMask=0077
 
 [Install]
 WantedBy=multi-user.target
-`, quoted)
+`, program)
 }

@@ -59,8 +59,11 @@ version finds out whether one answers, and says so in its status.
   firstday-agent uninstall`,
 		Version:       version,
 		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() }, // without it, a misspelt command would pass
 		SilenceErrors: true,
 		SilenceUsage:  true,
+
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
