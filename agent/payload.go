@@ -206,6 +206,23 @@ func (a *Agent) resumePayload(p api.Payload, r *PayloadResult) (Process, error) 
 	return proc, nil
 }
 
+// payloadCommand gives the program that installs a payload on Windows, and its
+// whole command line. The author's arguments stand in it as they are: programs
+// for Windows take them apart each in their own way. The path cannot hold a
+// quotation mark, see checkFileName.
+func payloadCommand(systemDir, kind, path, arguments string) (program, line string) {
+	program, line = path, fmt.Sprintf(`"%s"`, path)
+	if kind == "msi" {
+		program = systemDir + `\msiexec.exe`
+		// Silent, and never a restart of its own accord.
+		line = fmt.Sprintf(`"%s" /i "%s" /qn /norestart`, program, path)
+	}
+	if arguments != "" {
+		line += " " + arguments
+	}
+	return program, line
+}
+
 // waitPayload waits for the process, no longer than a payload may take since
 // it was started.
 func (a *Agent) waitPayload(ctx context.Context, proc Process, started time.Time) (code int, err error) {

@@ -37,6 +37,19 @@ func TestPayloadResults(t *testing.T) {
 	}
 }
 
+func TestPayloadCommand(t *testing.T) {
+	for _, test := range []struct{ kind, arguments, program, line string }{
+		{"exe", `/S /D=C:\My Dir`, `C:\p\a b.exe`, `"C:\p\a b.exe" /S /D=C:\My Dir`},
+		{"exe", "", `C:\p\a b.exe`, `"C:\p\a b.exe"`},
+		{"msi", `KEY="x y"`, `C:\sys\msiexec.exe`, `"C:\sys\msiexec.exe" /i "C:\p\a b.msi" /qn /norestart KEY="x y"`},
+	} {
+		program, line := payloadCommand(`C:\sys`, test.kind, `C:\p\a b.`+test.kind, test.arguments)
+		if program != test.program || line != test.line {
+			t.Errorf("got %s and %s, want %s and %s", program, line, test.program, test.line)
+		}
+	}
+}
+
 func TestFailedPayloadDoesNotKeepTheOthers(t *testing.T) {
 	m := newMachine(t)
 	m.installers["one.exe"] = &installer{codes: []int{5, 0}}

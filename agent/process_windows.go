@@ -22,15 +22,11 @@ type payloadProcess struct {
 }
 
 func (windowsSystem) StartPayload(kind, path, arguments string) (Process, error) {
-	program, line := path, fmt.Sprintf(`"%s" %s`, path, arguments)
-	if kind == "msi" {
-		system, err := windows.GetSystemDirectory()
-		if err != nil {
-			return nil, err
-		}
-		program = filepath.Join(system, "msiexec.exe")
-		line = fmt.Sprintf(`"%s" /i "%s" /qn /norestart %s`, program, path, arguments)
+	system, err := windows.GetSystemDirectory()
+	if err != nil {
+		return nil, err
 	}
+	program, line := payloadCommand(system, kind, path, arguments)
 	cmd := exec.Command(program)
 	cmd.Dir = filepath.Dir(path)
 	// The author's arguments go through as they are: programs for Windows

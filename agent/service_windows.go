@@ -142,15 +142,9 @@ func (windowsSystem) StopService(ctx context.Context) error {
 		}
 		process := openForWait(status.ProcessId)
 		defer process.close()
-		if status.State != svc.StopPending {
-			_, err := s.Control(svc.Stop)
-			if err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) && !errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL) {
-				return err
-			}
-		}
 		ctx, cancel := context.WithTimeout(ctx, stopPatience)
 		defer cancel()
-		return process.waitStopped(ctx, s)
+		return process.stop(ctx, s)
 	})
 	if isMissing(err) || isDisappearing(err) {
 		return nil
@@ -175,9 +169,9 @@ func (p serviceProcess) close() {
 	}
 }
 
-// waitStopped waits for the service to be stopped and its process to be gone:
-// only then are its files free.
-func (p serviceProcess) waitStopped(ctx context.Context, s *mgr.Service) error {
+// stop asks the service to stop until it has and its process is gone: only
+// then are its files free.
+func (p serviceProcess) stop(ctx context.Context, s *mgr.Service) error {
 	for {
 		status, err := s.Query()
 		if err != nil {
@@ -185,6 +179,12 @@ func (p serviceProcess) waitStopped(ctx context.Context, s *mgr.Service) error {
 		}
 		if status.State == svc.Stopped && p.gone() {
 			return nil
+		}
+		if status.State == svc.Running {
+			_, err := s.Control(svc.Stop)
+			if err != nil && !errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) && !errors.Is(err, windows.ERROR_SERVICE_CANNOT_ACCEPT_CTRL) {
+				return err
+			}
 		}
 		select {
 		case <-time.After(50 * time.Millisecond):

@@ -111,6 +111,9 @@ func (windowsSystem) MakeFolder(dir string, readers Readers) error {
 	if errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
 		return takeFolder(dir, sd)
 	}
+	if errors.Is(err, windows.ERROR_INVALID_OWNER) { // who cannot give it to Administrators is none
+		err = windows.ERROR_ACCESS_DENIED
+	}
 	if err != nil {
 		return &os.PathError{Op: "mkdir", Path: dir, Err: err}
 	}

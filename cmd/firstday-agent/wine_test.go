@@ -215,9 +215,17 @@ func TestWindowsInstallsTwiceAndLeavesNothing(t *testing.T) {
 	if diff := cmp.Diff(installed, snapshot(t, p, someKeys)); diff != "" {
 		t.Errorf("the second run changed (-before +after):\n%s", diff)
 	}
-	for name := range installed {
-		if strings.Contains(name, "fk_very-secret") {
-			t.Errorf("the connect key is in %s", name)
+	for _, line := range []string{
+		`SYSTEM\CurrentControlSet\Services\EventLog\Application\Firstday\`,
+		`SYSTEM\CurrentControlSet\Services\firstday-agent\ImagePath="\"C:\\Program Files\\Firstday\\Agent\\1.2.3\\firstday-agent.exe\" run"`,
+	} {
+		if installed[line] == "" {
+			t.Errorf("the registry lacks %s", line)
+		}
+	}
+	for line := range installed {
+		if strings.Contains(line, "fk_very-secret") {
+			t.Errorf("the connect key is in the registry: %s", line)
 		}
 	}
 	checkLogs(t, p, d)

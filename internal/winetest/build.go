@@ -13,10 +13,22 @@ func Build(tb testing.TB, pkg, arch string, flags ...string) string {
 	tb.Helper()
 	exe := filepath.Join(tb.TempDir(), filepath.Base(pkg)+".exe")
 	args := append([]string{"build", "-trimpath", "-o", exe}, flags...)
-	cmd := exec.Command("go", append(args, pkg)...)
+	return compile(tb, exe, arch, append(args, pkg)...)
+}
+
+// BuildTest builds a package's tests for Windows on amd64.
+func BuildTest(tb testing.TB, pkg string) string {
+	tb.Helper()
+	exe := filepath.Join(tb.TempDir(), "test.exe")
+	return compile(tb, exe, "amd64", "test", "-c", "-o", exe, pkg)
+}
+
+func compile(tb testing.TB, exe, arch string, args ...string) string {
+	tb.Helper()
+	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH="+arch, "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("building %s for windows/%s: %v\n%s", pkg, arch, err, out)
+		tb.Fatalf("go %q for windows/%s: %v\n%s", args, arch, err, out)
 	}
 	return exe
 }

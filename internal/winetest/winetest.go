@@ -88,6 +88,10 @@ func (p *Prefix) Run(dir, commandLine string) Result {
 	return p.Start(dir, commandLine).Wait()
 }
 
+// Command gives the beginning of a command line that runs the program at a
+// path of this system.
+func (p *Prefix) Command(program string) string { return `"` + windowsPath(program) + `"` }
+
 // Running is a Windows command that has not been waited for.
 type Running struct {
 	p     *Prefix
@@ -197,7 +201,7 @@ func (p *Prefix) boot() {
 func (p *Prefix) Registry(key string) []string {
 	p.tb.Helper()
 	dump := Build(p.tb, "firstday.dev/internal/winetest/testdata/regdump", "amd64")
-	res := p.Run(p.dir, fmt.Sprintf(`"%s" "%s"`, windowsPath(dump), key))
+	res := p.Run(p.dir, fmt.Sprintf(`%s "%s"`, p.Command(dump), key))
 	if res.Code != 0 {
 		p.tb.Fatalf("reading the registry: %s", res.Stderr)
 	}

@@ -1,0 +1,209 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/windows"
+)
+
+// These run under Wine too, see TestUnderWine.
+
+// tempDir is t.TempDir for Wine, which os.RemoveAll does not get along with.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "firstday-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := removeTree(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func openWindows(t *testing.T) System {
+	t.Helper()
+	s, err := Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestWindowsArchIsNative(t *testing.T) {
+	arch, err := openWindows(t).Arch()
+	if err != nil || arch != "amd64" && arch != "arm64" {
+		t.Errorf("%q, %v", arch, err)
+	}
+	if older := nativeSystemMachine(); older != imageFileMachineAMD64 && older != imageFileMachineARM64 {
+		t.Errorf("the older way gives %#x", older)
+	}
+}
+
+func TestWindowsFolderAccessIsWellFormed(t *testing.T) {
+	for _, sddl := range []string{adminsOnlySDDL, everyoneSDDL} {
+		sd, err := windows.SecurityDescriptorFromString(sddl)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if control, _, err := sd.Control(); err != nil || control&windows.SE_DACL_PROTECTED == 0 {
+			t.Errorf("%s inherits: %v", sddl, err)
+		}
+		owner, _, err := sd.Owner()
+		if err != nil || !isTrusted(owner) {
+			t.Errorf("%s: owner %v, %v", sddl, owner, err)
+		}
+	}
+	everybody, err := windows.CreateWellKnownSid(windows.WinWorldSid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if isTrusted(everybody) {
+		t.Error("everybody is trusted")
+	}
+}
+
+func TestWindowsMakeFolderTwice(t *testing.T) {
+	s := openWindows(t)
+	dir := filepath.Join(tempDir(t), "a", "b")
+	for range 2 {
+		if err := s.MakeFolder(dir, AdminsOnly); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.MakeFolder(file, AdminsOnly); err == nil {
+		t.Error("a file was taken for a folder")
+	}
+}
+
+func TestWindowsLockIsHeldByOne(t *testing.T) {
+	s := openWindows(t)
+	file := filepath.Join(tempDir(t), "lock")
+	unlock, err := s.Lock(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+	defer cancel()
+	if _, err := s.Lock(ctx, file); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second one: %v", err)
+	}
+	if err := unlock(false); err != nil {
+		t.Fatal(err)
+	}
+	if unlock, err = s.Lock(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	if err := unlock(true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the file: %v", err)
+	}
+}
+
+// startShell runs a command as if it were a payload.
+func startShell(t *testing.T, s System, arguments string) Process {
+	t.Helper()
+	shell, err := exec.LookPath("cmd.exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.StartPayload("exe", shell, "/d /c "+arguments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+func TestWindowsPayloadProcess(t *testing.T) {
+	s := openWindows(t)
+	code, err := startShell(t, s, "exit -5").Wait(t.Context())
+	if err != nil || code != -5 {
+		t.Errorf("code %d, %v", code, err)
+	}
+
+	// Found again by another process's id of it, awaited, and ended.
+	p := startShell(t, s, "ping -n 60 127.0.0.1")
+	found, err := s.FindProcess(p.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer found.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := found.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it ended: %v", err)
+	}
+	for range 2 {
+		if err := p.Kill(); err != nil {
+			t.Errorf("killing: %v", err)
+		}
+	}
+	if code, err := found.Wait(t.Context()); err != nil || code != 1 {
+		t.Errorf("after the kill: code %d, %v", code, err)
+	}
+
+	// The same number is not the same process.
+	other := p.ID()
+	other.Created++
+	if _, err := s.FindProcess(other); !errors.Is(err, ErrNoProcess) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := s.FindProcess(ProcessID{PID: 0x7ffffffc}); !errors.Is(err, ErrNoProcess) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWindowsRemoveAllWaitsForAnOpenFile(t *testing.T) {
+	s := openWindows(t)
+	dir := filepath.Join(tempDir(t), "a")
+	if err := os.MkdirAll(filepath.Join(dir, "b"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, "b", "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(300*time.Millisecond, func() { _ = f.Close() })
+	for range 2 {
+		if err := s.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("left: %v", err)
+	}
+}
+
+func TestWindowsWriteFileWaitsForAReader(t *testing.T) {
+	path := filepath.Join(tempDir(t), "report.json")
+	if err := writeFile(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(200*time.Millisecond, func() { _ = f.Close() })
+	if err := writeFile(path, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
