@@ -1,23 +1,19 @@
 package xpress
 
-import "slices"
-
 // code is a canonical Huffman code of at most maxCodeLen bits.
 type code struct {
-	lens  [numSymbols]uint8
-	codes [numSymbols]uint16
+	words [numSymbols]uint32 // code<<4 | length; 0 for symbols without one
 
 	// Scratch space of build.
-	leaf   [numSymbols]uint32 // count<<9 | symbol, ascending
+	leaf   [numSymbols]uint32 // count<<9 | symbol
+	spare  [numSymbols]uint32
 	weight [2 * numSymbols]uint32
 	parent [2 * numSymbols]uint16
 	depth  [2 * numSymbols]uint8
 }
 
-// build makes the code for symbols that occur count times. Counts stay below
-// 1<<18.
+// build makes the code for symbols that occur count times, 1<<16 at most.
 func (c *code) build(count *[numSymbols]uint32) {
-	clear(c.lens[:])
 	n := 0
 	for symbol, times := range count {
 		if times != 0 {
@@ -33,29 +29,58 @@ func (c *code) build(count *[numSymbols]uint32) {
 		c.leaf[1] = 1<<9 | other
 		n = 2
 	}
-	leaves := c.leaf[:n]
-	slices.Sort(leaves)
+	leaves := c.sorted(n)
 	perLength := c.tree(leaves)
 	limitLengths(&perLength)
 
 	// The rarest symbols get the longest codes; codes count up within a length.
+	clear(c.words[:])
 	i := 0
 	for l := maxCodeLen; l > 0; l-- {
 		for range perLength[l] {
-			c.lens[leaves[i]&(numSymbols-1)] = uint8(l)
+			c.words[leaves[i]&(numSymbols-1)] = uint32(l)
 			i++
 		}
 	}
-	var next [maxCodeLen + 1]uint16
+	var next [maxCodeLen + 1]uint32
 	for l := 2; l <= maxCodeLen; l++ {
-		next[l] = (next[l-1] + uint16(perLength[l-1])) << 1
+		next[l] = (next[l-1] + uint32(perLength[l-1])) << 1
 	}
-	for symbol, l := range c.lens {
+	for symbol, l := range c.words {
 		if l != 0 {
-			c.codes[symbol] = next[l]
-			next[l]++
+			c.words[symbol] = next[l&15]<<4 | l
+			next[l&15]++
 		}
 	}
+}
+
+// sorted orders the first n leaves by count, the rarest first: a stable pass
+// for each byte of the count.
+func (c *code) sorted(n int) []uint32 {
+	from, to := c.leaf[:n], c.spare[:n]
+	for shift := 9; shift < 32; shift += 8 {
+		var end [256]uint16
+		all := uint32(0)
+		for _, x := range from {
+			end[x>>shift&255]++
+			all |= x
+		}
+		if all>>shift == 0 {
+			break
+		}
+		sum := uint16(0)
+		for i := range end {
+			sum += end[i]
+			end[i] = sum
+		}
+		for i := n - 1; i >= 0; i-- {
+			at := &end[from[i]>>shift&255]
+			*at--
+			to[*at] = from[i]
+		}
+		from, to = to, from
+	}
+	return from
 }
 
 // tree finds how many codes of each length an optimal code has: Huffman's
@@ -82,9 +107,8 @@ func (c *code) tree(leaves []uint32) (perLength [32]int) {
 		}
 		c.weight[node] = sum
 	}
-	root := 2*n - 2
-	c.depth[root] = 0
-	for node := root - 1; node >= 0; node-- {
+	c.depth[2*n-2] = 0
+	for node := 2*n - 3; node >= 0; node-- {
 		c.depth[node] = c.depth[c.parent[node]] + 1
 		if node < n {
 			perLength[min(c.depth[node], 31)]++
@@ -93,10 +117,10 @@ func (c *code) tree(leaves []uint32) (perLength [32]int) {
 	return perLength
 }
 
-// limitLengths shortens what is longer than maxCodeLen, and lengthens others
+// limitLengths shortens codes longer than maxCodeLen, and lengthens others
 // until the code is complete again.
 func limitLengths(perLength *[32]int) {
-	space := 0
+	space := 0 // in units of the longest code; a complete code fills 1<<maxCodeLen
 	for l := len(perLength) - 1; l > 0; l-- {
 		if l > maxCodeLen {
 			perLength[maxCodeLen] += perLength[l]

@@ -27,7 +27,7 @@ func samples() map[string][]byte {
 		"abc":       bytes.Repeat([]byte("abc"), 10000),
 		"text":      text,
 		"wim chunk": text[:32768],
-		"far match": slices.Concat(text[:300], noise[:60000], text[:300]),
+		"far match": slices.Concat(text[:4000], noise[:50000], text[:4000]),
 		"far three": slices.Concat([]byte("xyz"), text[:40000], []byte("xyz")),
 		"two bytes": bytes.Repeat([]byte{0, 255}, 400),
 		"skewed":    skewed(),
