@@ -82,11 +82,11 @@ func (s *store) readSmall(n *node, buf []byte) ([]byte, error) {
 	got, err := io.ReadFull(f, buf[:n.size+1])
 	switch {
 	case err == nil:
-		return nil, fmt.Errorf("%w: %s: longer than %d bytes", ErrChanged, n.path, n.size)
+		return nil, fmt.Errorf("%w: %s: longer than %d bytes", ErrChanged, n.path(), n.size)
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("reading %s: %w", n.path, err)
+		return nil, fmt.Errorf("reading %s: %w", n.path(), err)
 	case int64(got) != n.size:
-		return nil, fmt.Errorf("%w: %s: shorter than %d bytes", ErrChanged, n.path, n.size)
+		return nil, fmt.Errorf("%w: %s: shorter than %d bytes", ErrChanged, n.path(), n.size)
 	}
 	return buf[:got], nil
 }
@@ -96,12 +96,17 @@ func (s *store) readSmall(n *node, buf []byte) ([]byte, error) {
 // depends on chance, a later file may compress in vain; what is written does
 // not change.
 func (s *store) claim(hash [20]byte, index int) bool {
-	s.claimed.Lock()
-	defer s.claimed.Unlock()
-	if first, claimed := s.claims[hash]; claimed && first < index {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.contents[hash]
+	switch {
+	case c == nil:
+		s.contents[hash] = &content{blob: blob{hash: hash}, first: index}
+	case index < c.first:
+		c.first = index
+	default:
 		return false
 	}
-	s.claims[hash] = index
 	return true
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -28,7 +27,7 @@ func (i *ImageReader) Extract(ctx context.Context, dir *os.Root, threads int, pr
 	}
 	x := &extraction{r: i.r, dir: dir}
 	defer x.close()
-	if err := x.plan(root, "."); err != nil {
+	if err := x.plan(root); err != nil {
 		return err
 	}
 	if err := x.makeDirs(); err != nil {
@@ -56,10 +55,10 @@ func (i *ImageReader) Extract(ctx context.Context, dir *os.Root, threads int, pr
 type extraction struct {
 	r       *Reader
 	dir     *os.Root
-	dirs    []target // parents first
+	dirs    []*node // parents first
+	empty   []*node
 	targets []target // files with contents
-	empty   []target
-	starts  []int // for each blob of the sweep the first of its targets
+	starts  []int    // for each blob of the sweep the first of its targets
 
 	mu      sync.Mutex // guards folders
 	folders []*folder
@@ -68,34 +67,29 @@ type extraction struct {
 	name string   // its path
 }
 
-// target is a file or directory to be made.
+// target is a file to be made, and its contents.
 type target struct {
 	*node
-	blob   *blob
-	parent string
+	blob *blob
 }
 
-func (t target) path() string { return path.Join(t.parent, t.name) }
-
 // plan lists what is to be made, and refuses what this system cannot hold.
-func (x *extraction) plan(n *node, parent string) error {
-	t := target{node: n, parent: parent}
+func (x *extraction) plan(n *node) error {
 	switch {
-	case n.stat.Attributes&AttrReparsePoint != 0:
-		return fmt.Errorf("%w: extracting reparse point %s", ErrUnsupported, t.path())
+	case n.attributes&AttrReparsePoint != 0:
+		return fmt.Errorf("%w: extracting reparse point %s", ErrUnsupported, n.path())
 	case n.isDir():
-		x.dirs = append(x.dirs, t)
+		x.dirs = append(x.dirs, n)
 	case n.size == 0:
-		x.empty = append(x.empty, t)
+		x.empty = append(x.empty, n)
 	default:
-		t.blob = x.r.blobs[n.hash]
-		x.targets = append(x.targets, t)
+		x.targets = append(x.targets, target{n, x.r.blobs[n.hash]})
 	}
 	for _, c := range n.children {
 		if _, err := filepath.Localize(c.name); err != nil {
 			return fmt.Errorf("file name %q: %w", c.name, err)
 		}
-		if err := x.plan(c, t.path()); err != nil {
+		if err := x.plan(c); err != nil {
 			return err
 		}
 	}
@@ -110,8 +104,8 @@ func (x *extraction) makeDirs() error {
 		}
 	}
 	f := x.newFolder()
-	for _, t := range x.empty {
-		if err := f.write(t, nil); err != nil {
+	for _, n := range x.empty {
+		if err := f.write(n, nil); err != nil {
 			return err
 		}
 	}
@@ -120,7 +114,7 @@ func (x *extraction) makeDirs() error {
 
 func (x *extraction) setDirTimes() error {
 	for _, d := range slices.Backward(x.dirs) {
-		if err := x.dir.Chtimes(d.path(), d.stat.Accessed, d.stat.Modified); err != nil {
+		if err := x.dir.Chtimes(d.path(), fromFiletime(d.accessed), fromFiletime(d.modified)); err != nil {
 			return err
 		}
 	}
@@ -132,7 +126,7 @@ func (x *extraction) writer() func(int, []byte) error {
 	f := x.newFolder()
 	return func(i int, plain []byte) error {
 		for _, t := range x.targets[x.starts[i]:x.starts[i+1]] {
-			if err := f.write(t, plain); err != nil {
+			if err := f.write(t.node, plain); err != nil {
 				return err
 			}
 		}
@@ -144,7 +138,7 @@ func (x *extraction) writer() func(int, []byte) error {
 // of the tree, and a path is costly to walk.
 type folder struct {
 	root *os.Root
-	path string
+	dir  *node
 	open *os.Root
 }
 
@@ -170,26 +164,26 @@ func (f *folder) close() {
 	}
 }
 
-func (f *folder) write(t target, plain []byte) error {
-	if f.open == nil || f.path != t.parent {
-		open, err := f.root.OpenRoot(t.parent)
+func (f *folder) write(n *node, plain []byte) error {
+	if f.open == nil || f.dir != n.parent {
+		open, err := f.root.OpenRoot(n.parent.path())
 		if err != nil {
 			return err
 		}
 		f.close()
-		f.open, f.path = open, t.parent
+		f.open, f.dir = open, n.parent
 	}
-	file, err := create(f.open, t.name)
+	file, err := create(f.open, n.name)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(plain)
 	err = cmp.Or(err, file.Close())
 	if err == nil {
-		err = f.open.Chtimes(t.name, t.stat.Accessed, t.stat.Modified)
+		err = f.open.Chtimes(n.name, fromFiletime(n.accessed), fromFiletime(n.modified))
 	}
 	if err != nil {
-		return errors.Join(err, f.open.Remove(t.name))
+		return errors.Join(err, f.open.Remove(n.name))
 	}
 	return nil
 }
@@ -217,7 +211,7 @@ func (x *extraction) writeSegment(i int, plain []byte, pos int64) (err error) {
 	if err := x.file.Close(); err != nil {
 		return err
 	}
-	if err := x.dir.Chtimes(x.name, t.stat.Accessed, t.stat.Modified); err != nil {
+	if err := x.dir.Chtimes(x.name, fromFiletime(t.accessed), fromFiletime(t.modified)); err != nil {
 		return err
 	}
 	x.file = nil

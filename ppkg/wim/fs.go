@@ -108,9 +108,9 @@ func entries(children []*node) []fs.DirEntry {
 type fileInfo struct{ n *node }
 
 func (f fileInfo) Size() int64        { return f.n.size }
-func (f fileInfo) ModTime() time.Time { return f.n.stat.Modified }
+func (f fileInfo) ModTime() time.Time { return fromFiletime(f.n.modified) }
 func (f fileInfo) IsDir() bool        { return f.n.isDir() }
-func (f fileInfo) Sys() any           { return &f.n.stat }
+func (f fileInfo) Sys() any           { return f.n.stat() }
 
 func (f fileInfo) Name() string {
 	if f.n.name == "" {
@@ -124,7 +124,7 @@ func (f fileInfo) Mode() fs.FileMode {
 	if f.n.isDir() {
 		mode = fs.ModeDir | 0o555
 	}
-	if f.n.stat.Attributes&AttrReparsePoint != 0 {
+	if f.n.attributes&AttrReparsePoint != 0 {
 		mode |= fs.ModeIrregular
 	}
 	return mode

@@ -15,12 +15,9 @@ func (s *store) deliver(t *task) error {
 	for i := range t.small {
 		p := &t.small[i]
 		size += p.size
-		if b := s.known[p.hash]; b != nil {
-			b.refs++
+		if !s.place(p.node, s.pos+int64(len(out)), int64(p.end-p.start), p.compressed) {
 			continue
 		}
-		b := s.add(p.node, s.pos+int64(len(out)), p.compressed)
-		b.size = int64(p.end - p.start)
 		// Moves only if a file before it turned out a duplicate.
 		if p.start == len(out) {
 			out = out[:p.end]
@@ -36,16 +33,25 @@ func (s *store) deliver(t *task) error {
 	return nil
 }
 
-// add enters a new content into the blob table.
-func (s *store) add(n *node, offset int64, compressed bool) *blob {
-	b := &blob{refs: 1, hash: n.hash}
-	b.resource = resource{offset: offset, plain: n.size, flags: s.flags}
-	if compressed {
-		b.flags |= resCompressed
+// place enters a file's contents into the blob table, unless they are there.
+func (s *store) place(n *node, offset, size int64, compressed bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.contents[n.hash]
+	if c == nil { // a large file, which makes no claims
+		c = &content{blob: blob{hash: n.hash}}
+		s.contents[n.hash] = c
 	}
-	s.blobs = append(s.blobs, b)
-	s.known[n.hash] = b
-	return b
+	c.refs++
+	if c.refs > 1 {
+		return false
+	}
+	c.resource = resource{offset: offset, size: size, plain: n.size, flags: s.flags}
+	if compressed {
+		c.flags |= resCompressed
+	}
+	s.order = append(s.order, c)
+	return true
 }
 
 // layout is the resource of a large file while its segments come in.
@@ -94,7 +100,7 @@ func (s *store) deliverSegment(t *task) error {
 			return err
 		}
 	}
-	s.add(l.node, s.pos, !l.raw).size = l.pos - s.pos
+	s.place(l.node, s.pos, l.pos-s.pos, !l.raw)
 	s.pos = l.pos
 	return nil
 }
@@ -142,7 +148,7 @@ func (s *store) rewriteRaw(buf []byte) error {
 		return err
 	})
 	if err == nil && hash != l.hash {
-		err = fmt.Errorf("%w: %s", ErrChanged, l.path)
+		err = fmt.Errorf("%w: %s", ErrChanged, l.path())
 	}
 	return err
 }

@@ -75,7 +75,7 @@ func collectDescriptors(root *node) (block []byte, index map[string]uint32) {
 	index = map[string]uint32{}
 	var list []string
 	root.all(func(n *node) bool {
-		if d := n.stat.SecurityDescriptor; d != nil {
+		if d := n.extra().descriptor; d != nil {
 			if _, known := index[string(d)]; !known {
 				index[string(d)] = uint32(len(list))
 				list = append(list, string(d))
@@ -97,7 +97,7 @@ func collectDescriptors(root *node) (block []byte, index map[string]uint32) {
 
 func (n *node) encodedSize() int64 {
 	size := dentryFixed
-	for _, name := range []string{n.name, n.stat.ShortName} {
+	for _, name := range []string{n.name, n.extra().shortName} {
 		if name != "" {
 			size += 2*utf16Len(name) + 2
 		}
@@ -109,21 +109,21 @@ func (n *node) appendDentry(b []byte, descriptors map[string]uint32) []byte {
 	at := len(b)
 	b = append(b, make([]byte, dentryFixed)...)
 	d := b[at:]
-	binary.LittleEndian.PutUint32(d[dentryAttributes:], n.stat.Attributes)
+	binary.LittleEndian.PutUint32(d[dentryAttributes:], n.attributes)
 	binary.LittleEndian.PutUint32(d[dentrySecurity:], noDescriptor)
-	if n.stat.SecurityDescriptor != nil {
-		binary.LittleEndian.PutUint32(d[dentrySecurity:], descriptors[string(n.stat.SecurityDescriptor)])
+	if r := n.extra(); r.descriptor != nil {
+		binary.LittleEndian.PutUint32(d[dentrySecurity:], descriptors[string(r.descriptor)])
 	}
 	if n.isDir() {
 		binary.LittleEndian.PutUint64(d[dentryListing:], uint64(n.listing))
 	}
-	binary.LittleEndian.PutUint64(d[dentryCreated:], filetime(n.stat.Created))
-	binary.LittleEndian.PutUint64(d[dentryAccessed:], filetime(n.stat.Accessed))
-	binary.LittleEndian.PutUint64(d[dentryModified:], filetime(n.stat.Modified))
+	binary.LittleEndian.PutUint64(d[dentryCreated:], n.created)
+	binary.LittleEndian.PutUint64(d[dentryAccessed:], n.accessed)
+	binary.LittleEndian.PutUint64(d[dentryModified:], n.modified)
 	copy(d[dentryHash:], n.hash[:])
-	binary.LittleEndian.PutUint16(d[dentryShortName:], uint16(2*utf16Len(n.stat.ShortName)))
+	binary.LittleEndian.PutUint16(d[dentryShortName:], uint16(2*utf16Len(n.extra().shortName)))
 	binary.LittleEndian.PutUint16(d[dentryName:], uint16(2*utf16Len(n.name)))
-	for _, name := range []string{n.name, n.stat.ShortName} {
+	for _, name := range []string{n.name, n.extra().shortName} {
 		if name != "" {
 			b = append(appendUTF16(b, name), 0, 0)
 		}
@@ -219,6 +219,7 @@ func (d *metadataDecoder) readList(dir *node) error {
 		if err := checkStoredName(child.name); err != nil {
 			return err
 		}
+		child.parent = dir
 		dir.children = append(dir.children, child)
 		pos = next
 	}
@@ -278,17 +279,16 @@ func (d *metadataDecoder) parseDentry(b []byte) (*node, error) {
 		return nil, fmt.Errorf("%w: directory list at %d of %d", ErrFormat, listing, len(d.b))
 	}
 	n := &node{
-		hash:    [20]byte(b[dentryHash:]),
-		listing: int64(listing),
-		stat: Stat{
-			Attributes: binary.LittleEndian.Uint32(b[dentryAttributes:]),
-			Created:    fromFiletime(binary.LittleEndian.Uint64(b[dentryCreated:])),
-			Accessed:   fromFiletime(binary.LittleEndian.Uint64(b[dentryAccessed:])),
-			Modified:   fromFiletime(binary.LittleEndian.Uint64(b[dentryModified:])),
-		},
+		hash:       [20]byte(b[dentryHash:]),
+		listing:    int64(listing),
+		attributes: binary.LittleEndian.Uint32(b[dentryAttributes:]),
+		created:    binary.LittleEndian.Uint64(b[dentryCreated:]),
+		accessed:   binary.LittleEndian.Uint64(b[dentryAccessed:]),
+		modified:   binary.LittleEndian.Uint64(b[dentryModified:]),
 	}
+	var r rare
 	if id := binary.LittleEndian.Uint32(b[dentrySecurity:]); id < uint32(len(d.descriptors)) {
-		n.stat.SecurityDescriptor = d.descriptors[id]
+		r.descriptor = d.descriptors[id]
 	}
 	names := b[dentryFixed:]
 	for _, name := range []struct {
@@ -296,7 +296,7 @@ func (d *metadataDecoder) parseDentry(b []byte) (*node, error) {
 		s    *string
 	}{
 		{binary.LittleEndian.Uint16(b[dentryName:]), &n.name},
-		{binary.LittleEndian.Uint16(b[dentryShortName:]), &n.stat.ShortName},
+		{binary.LittleEndian.Uint16(b[dentryShortName:]), &r.shortName},
 	} {
 		if name.size == 0 {
 			continue
@@ -310,6 +310,7 @@ func (d *metadataDecoder) parseDentry(b []byte) (*node, error) {
 		}
 		names = names[min(int(name.size)+2, len(names)):]
 	}
+	n.setExtra(r)
 	return n, nil
 }
 
@@ -329,7 +330,9 @@ func (n *node) parseStream(b []byte) (int64, error) {
 	case !ok:
 		return 0, fmt.Errorf("%w: stream name is not UTF-16", ErrFormat)
 	case name != "":
-		n.stat.Streams = append(n.stat.Streams, name)
+		r := n.extra()
+		r.streams = append(r.streams, name)
+		n.setExtra(r)
 	case n.hash == [20]byte{}:
 		n.hash = [20]byte(b[streamHash:])
 	}

@@ -329,7 +329,7 @@ func encodeTest(t *testing.T, root *node) []byte {
 }
 
 func testDir(name string, children ...*node) *node {
-	return &node{name: name, stat: Stat{Attributes: AttrDirectory}, children: children}
+	return &node{name: name, attributes: AttrDirectory, children: children}
 }
 
 func TestHostileMetadata(t *testing.T) {
@@ -415,11 +415,11 @@ func TestBothPlacesOfTheHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := got.children[0]; n.hash != hash || strings.Join(n.stat.Streams, " ") != "Zone.Identifier other" {
-		t.Errorf("got %x, streams %q", n.hash, n.stat.Streams)
+	if n := got.children[0]; n.hash != hash || strings.Join(n.extra().streams, " ") != "Zone.Identifier other" {
+		t.Errorf("got %x, streams %q", n.hash, n.extra().streams)
 	}
-	if n := got.children[1]; n.hash != second.hash || n.stat.Streams != nil {
-		t.Errorf("second: got %x, streams %q", n.hash, n.stat.Streams)
+	if n := got.children[1]; n.hash != second.hash || n.extra().streams != nil {
+		t.Errorf("second: got %x, streams %q", n.hash, n.extra().streams)
 	}
 	for cut := next; cut < next+int64(len(streams)); cut++ {
 		if _, err := decodeMetadata(b[:cut]); !errors.Is(err, ErrFormat) {

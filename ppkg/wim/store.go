@@ -25,16 +25,19 @@ type store struct {
 	next   int     // index into files
 	stream *stream // the large file being dealt
 
-	// claims has for each content of a small file the first file known to
-	// have it, so that (as a rule) only that one compresses it.
-	claimed sync.Mutex
-	claims  map[[20]byte]int
+	mu       sync.Mutex // guards contents
+	contents map[[20]byte]*content
 
 	// Used while delivering.
-	layout *layout // the large file being delivered
-	blobs  []*blob
-	known  map[[20]byte]*blob
+	layout *layout    // the large file being delivered
+	order  []*content // as they lie in the file
 	done   int64
+}
+
+// content is a blob that is written, or about to be.
+type content struct {
+	blob
+	first int // index of the first small file known to have it
 }
 
 // stream is a large file being read.
@@ -70,7 +73,7 @@ type part struct {
 const maxBatch = 64
 
 // storeAll stores the files' contents and sets their hashes.
-func (w *writer) storeAll(files []*node, open func(*node) (io.ReadCloser, error), total int64) ([]*blob, error) {
+func (w *writer) storeAll(files []*node, open func(*node) (io.ReadCloser, error), total int64) ([]*content, error) {
 	s := &store{writer: w, files: files, open: open, total: total}
 	if err := s.hashAlikes(); err != nil {
 		return nil, err
@@ -80,23 +83,23 @@ func (w *writer) storeAll(files []*node, open func(*node) (io.ReadCloser, error)
 		return nil, err
 	}
 	for _, n := range copies {
-		s.known[n.hash].refs++
+		s.contents[n.hash].refs++
 		s.progress(n.size)
 	}
-	return s.blobs, nil
+	return s.order, nil
 }
 
 // storeMetadata stores the tree, compressed even where that gains nothing:
 // some readers decode the metadata of a compressed WIM without a look at the
 // resource's flag (design/libraries.md §3.2).
-func (w *writer) storeMetadata(root *node) (*blob, error) {
+func (w *writer) storeMetadata(root *node) (*content, error) {
 	metadata, err := encodeMetadata(root)
 	if err != nil {
 		return nil, err
 	}
 	s := &store{
 		writer: w,
-		files:  []*node{{path: "metadata", size: int64(len(metadata))}},
+		files:  []*node{{name: "metadata", size: int64(len(metadata))}},
 		open: func(*node) (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(metadata)), nil
 		},
@@ -105,12 +108,11 @@ func (w *writer) storeMetadata(root *node) (*blob, error) {
 	if err := s.run(); err != nil {
 		return nil, err
 	}
-	return s.blobs[0], nil
+	return s.order[0], nil
 }
 
 func (s *store) run() error {
-	s.claims = map[[20]byte]int{}
-	s.known = map[[20]byte]*blob{}
+	s.contents = map[[20]byte]*content{}
 	err := pipeline[task]{deal: s.deal, worker: s.worker, deliver: s.deliver}.run(s.ctx, s.Threads)
 	if s.stream != nil {
 		s.stream.Close()
@@ -205,13 +207,13 @@ func (r *stream) read(buf []byte) ([]byte, error) {
 	r.left -= int64(n)
 	switch {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, fmt.Errorf("%w: %s: shorter than %d bytes", ErrChanged, r.path, r.size)
+		return nil, fmt.Errorf("%w: %s: shorter than %d bytes", ErrChanged, r.path(), r.size)
 	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w", r.path, err)
+		return nil, fmt.Errorf("reading %s: %w", r.path(), err)
 	}
 	if r.left == 0 {
 		if n, _ := io.ReadFull(r, make([]byte, 1)); n > 0 {
-			return nil, fmt.Errorf("%w: %s: longer than %d bytes", ErrChanged, r.path, r.size)
+			return nil, fmt.Errorf("%w: %s: longer than %d bytes", ErrChanged, r.path(), r.size)
 		}
 	}
 	r.sum.Write(buf)
@@ -264,7 +266,7 @@ func (s *store) endStream() error {
 	n := s.stream.node
 	sum := [20]byte(s.stream.sum.Sum(nil))
 	if n.hash != [20]byte{} && n.hash != sum {
-		return fmt.Errorf("%w: %s", ErrChanged, n.path)
+		return fmt.Errorf("%w: %s", ErrChanged, n.path())
 	}
 	n.hash = sum
 	err := s.stream.Close()

@@ -67,8 +67,8 @@ const (
 const (
 	maxImages   = 1 << 10
 	maxBlobs    = 1 << 23
-	maxMetadata = 1 << 29 // bytes of one image's metadata
-	maxXML      = 1 << 24 // bytes of XML data
+	maxMetadata = 1 << 27 // bytes of one image's metadata: some 800,000 files
+	maxXML      = 1 << 22 // bytes of XML data
 	maxDepth    = 512     // directories above a file
 )
 

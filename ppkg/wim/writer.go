@@ -94,7 +94,7 @@ type writer struct {
 
 func (w *writer) writeImage(image *Image, root *node) error {
 	c, files := countTree(root)
-	open := func(n *node) (io.ReadCloser, error) { return image.FS.Open(n.path) }
+	open := func(n *node) (io.ReadCloser, error) { return image.FS.Open(n.path()) }
 	blobs, err := w.storeAll(files, open, c.bytes)
 	if err != nil {
 		return err
