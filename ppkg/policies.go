@@ -1,0 +1,3 @@
+package ppkg
+
+var policyTables = []map[string]map[string]row{}
