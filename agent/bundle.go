@@ -269,7 +269,10 @@ func checkAgent(a api.AgentFile, earlier []api.AgentFile) error {
 	if slices.ContainsFunc(earlier, func(o api.AgentFile) bool { return o.Arch == a.Arch }) {
 		return fmt.Errorf("there are two agents for %s", a.Arch)
 	}
-	return checkVersion(a.Version)
+	if !isVersion(a.Version) {
+		return fmt.Errorf("%.70q is not a semantic version", a.Version)
+	}
+	return nil
 }
 
 func checkPayload(p api.Payload) error {

@@ -39,9 +39,10 @@ func isDeviceName(name string) bool {
 		return true
 	}
 	for _, port := range []string{"COM", "LPT"} {
-		if digit, ok := strings.CutPrefix(base, port); ok && utf8.RuneCountInString(digit) == 1 {
-			// Windows takes the superscript digits for digits.
-			return strings.Contains("0123456789¹²³", digit)
+		number, ok := strings.CutPrefix(base, port)
+		// Windows takes the superscript digits for digits.
+		if ok && utf8.RuneCountInString(number) == 1 && strings.ContainsAny(number, "0123456789¹²³") {
+			return true
 		}
 	}
 	return false

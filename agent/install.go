@@ -130,7 +130,7 @@ func (in *installation) steps() []step {
 }
 
 func (in *installation) checkDowngrade(force bool) error {
-	if force || in.state == nil || checkVersion(in.state.AgentVersion) != nil {
+	if force || in.state == nil || !isVersion(in.state.AgentVersion) {
 		return nil
 	}
 	if compareVersions(in.file.Version, in.state.AgentVersion) < 0 {

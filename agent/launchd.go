@@ -8,8 +8,6 @@ import (
 // launchdLabel names the daemon; launchd wants the reverse of a domain.
 const launchdLabel = "dev.firstday.agent"
 
-const launchdPlistPath = "/Library/LaunchDaemons/" + launchdLabel + ".plist"
-
 // launchdPlist is the property list of the daemon that runs the program, see
 // launchd.plist(5).
 func launchdPlist(program string) []byte {

@@ -134,7 +134,7 @@ func (s *Status) addReport(layout Layout) error {
 		return err
 	}
 	if err != nil {
-		s.fault("the service has not reported")
+		s.fault("the service has not reported: %v", err)
 		return nil
 	}
 	s.Service.AgentVersion, s.Service.StartedAt, s.Service.UpdatedAt = r.AgentVersion, &r.StartedAt, &r.UpdatedAt

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -15,7 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const launchdTarget = "system/" + launchdLabel
+const (
+	launchdTarget    = "system/" + launchdLabel
+	launchdPlistPath = "/Library/LaunchDaemons/" + launchdLabel + ".plist"
+)
+
+func launchctl(ctx context.Context, args ...string) (string, error) {
+	return tool(exec.CommandContext(ctx, "/bin/launchctl", args...))
+}
 
 type darwinSystem struct{ unixSystem }
 
@@ -49,7 +57,7 @@ func (s darwinSystem) ServiceState(ctx context.Context) (ServiceState, error) {
 	if s.root != "" {
 		return ServiceOffline, nil
 	}
-	out, err := tool(ctx, "/bin/launchctl", "print", launchdTarget)
+	out, err := launchctl(ctx, "print", launchdTarget)
 	if err != nil { // it says nothing else about a job that is not loaded
 		if ctx.Err() != nil {
 			return "", ctx.Err()
@@ -94,10 +102,10 @@ func (s darwinSystem) StartService(ctx context.Context) error {
 		return err
 	}
 	// Somebody may have disabled it; that would outlive a new definition.
-	if _, err := tool(ctx, "/bin/launchctl", "enable", launchdTarget); err != nil {
+	if _, err := launchctl(ctx, "enable", launchdTarget); err != nil {
 		return err
 	}
-	_, err = tool(ctx, "/bin/launchctl", "bootstrap", "system", launchdPlistPath)
+	_, err = launchctl(ctx, "bootstrap", "system", launchdPlistPath)
 	return err
 }
 
@@ -106,7 +114,7 @@ func (s darwinSystem) StopService(ctx context.Context) error {
 	if err != nil || state == ServiceOffline || state == ServiceMissing || state == ServiceStopped {
 		return err
 	}
-	_, bootout := tool(ctx, "/bin/launchctl", "bootout", launchdTarget)
+	_, bootout := launchctl(ctx, "bootout", launchdTarget)
 	// launchctl may return, even with "operation now in progress", before the
 	// job is gone.
 	for range 100 {

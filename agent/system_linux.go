@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -59,7 +60,7 @@ func (s linuxSystem) ServiceState(ctx context.Context) (ServiceState, error) {
 	if !systemdRuns() {
 		return ServiceMissing, nil
 	}
-	out, err := tool(ctx, "systemctl", "show", "--property=LoadState,ActiveState", ServiceName)
+	out, err := systemctl(ctx, "show", "--property=LoadState,ActiveState", ServiceName)
 	if err != nil {
 		return "", err
 	}
@@ -75,6 +76,10 @@ func (s linuxSystem) ServiceState(ctx context.Context) (ServiceState, error) {
 	default:
 		return ServiceStopped, nil
 	}
+}
+
+func systemctl(ctx context.Context, args ...string) (string, error) {
+	return tool(exec.CommandContext(ctx, "systemctl", args...))
 }
 
 // systemdRuns is sd_booted(3).
@@ -115,10 +120,10 @@ func (s linuxSystem) Register(ctx context.Context, program string) error {
 		}
 		return err
 	}
-	if _, err := tool(ctx, "systemctl", "daemon-reload"); err != nil {
+	if _, err := systemctl(ctx, "daemon-reload"); err != nil {
 		return err
 	}
-	_, err = tool(ctx, "systemctl", "enable", "--quiet", ServiceName)
+	_, err = systemctl(ctx, "enable", "--quiet", ServiceName)
 	return err
 }
 
@@ -126,7 +131,7 @@ func (s linuxSystem) StartService(ctx context.Context) error {
 	if s.root != "" {
 		return nil
 	}
-	_, err := tool(ctx, "systemctl", "start", ServiceName)
+	_, err := systemctl(ctx, "start", ServiceName)
 	return err
 }
 
@@ -135,7 +140,7 @@ func (s linuxSystem) StopService(ctx context.Context) error {
 	if err != nil || state == ServiceMissing || state == ServiceOffline {
 		return err
 	}
-	_, err = tool(ctx, "systemctl", "stop", ServiceName)
+	_, err = systemctl(ctx, "stop", ServiceName)
 	return err
 }
 
@@ -146,6 +151,6 @@ func (s linuxSystem) Unregister(ctx context.Context) error {
 	if s.root != "" || !systemdRuns() {
 		return nil
 	}
-	_, err := tool(ctx, "systemctl", "daemon-reload")
+	_, err := systemctl(ctx, "daemon-reload")
 	return err
 }

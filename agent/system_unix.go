@@ -135,13 +135,12 @@ func (s unixSystem) FindProcess(ProcessID) (Process, error) { return nil, ErrNoP
 func inUse(error) bool { return false }
 
 // tool runs one of the system's own programs and gives its output. What it
-// says goes into the error.
-func tool(ctx context.Context, name string, args ...string) (string, error) {
+// says about an error goes into the error.
+func tool(cmd *exec.Cmd) (string, error) {
 	var out, errOut bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%s %s: %w: %s", filepath.Base(name), strings.Join(args, " "), err, firstLine(errOut.String()))
+		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, firstLine(errOut.String()))
 	}
 	return out.String(), nil
 }

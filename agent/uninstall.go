@@ -50,8 +50,11 @@ func (a *Agent) Uninstall(ctx context.Context) error {
 // removed.
 func (a *Agent) endPayloads(ctx context.Context) error {
 	s, err := readState(a.System.Layout().State())
-	if err != nil || s == nil {
-		return nil // damaged or absent: it is about to be removed
+	if err != nil {
+		a.log().WarnContext(ctx, "the record of the installation is damaged", "error", err)
+	}
+	if s == nil {
+		return nil
 	}
 	for _, r := range s.Payloads {
 		if r.State != PayloadRunning || r.Process == nil {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -12,13 +11,8 @@ var versionPattern = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d
 	`(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?` +
 	`(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$`)
 
-// checkVersion accepts semantic versions short enough for a folder name.
-func checkVersion(v string) error {
-	if len(v) > 64 || !versionPattern.MatchString(v) {
-		return fmt.Errorf("%.70q is not a semantic version", v)
-	}
-	return nil
-}
+// isVersion accepts semantic versions short enough for a folder name.
+func isVersion(v string) bool { return len(v) <= 64 && versionPattern.MatchString(v) }
 
 // compareVersions orders two valid versions by precedence (semver.org §11).
 // Builds of one version that differ only behind the "+" are equal.

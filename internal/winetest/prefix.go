@@ -104,7 +104,7 @@ func addShim(dll string) error {
 	if err := os.WriteFile(source, shimSource, 0o600); err != nil {
 		return err
 	}
-	defer os.Remove(source)
+	defer func() { _ = os.Remove(source) }()
 	out, err := exec.Command("x86_64-w64-mingw32-gcc", "-std=c11", "-O2", "-Wall", "-Werror", "-shared", "-s", "-o", dll, source, "-ladvapi32").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("this Wine has no bcryptprimitives.dll, and building one: %w: %s", err, out)
