@@ -100,7 +100,10 @@ func fileElement(name string, f *File) *element {
 	return e
 }
 
-const commandPath = "/ProvisioningCommands/PrimaryContext/Command/"
+const (
+	commandPath     = "/ProvisioningCommands/PrimaryContext/Command/"
+	deviceFilesPath = "/ProvisioningCommands/DeviceContext/CommandFiles"
+)
 
 func (c *compiler) command(p *place) error {
 	if key(p.element) == "" {
@@ -168,14 +171,13 @@ func (c *compiler) dependencies(p *place, command, entry string, names map[strin
 }
 
 func (c *compiler) deviceFiles(p *place) error {
-	const path = "/ProvisioningCommands/DeviceContext/CommandFiles"
 	names := map[string]bool{}
 	for i, e := range p.children {
 		at := &place{e, p.path, p.entry}
 		if err := uniqueName(names, at); err != nil {
 			return err
 		}
-		if err := c.addAsset(at, path, path, path, p.entry+"_"+strconv.Itoa(i)); err != nil {
+		if err := c.addAsset(at, deviceFilesPath, deviceFilesPath, deviceFilesPath, p.entry+"_"+strconv.Itoa(i)); err != nil {
 			return err
 		}
 	}

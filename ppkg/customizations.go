@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ type Assets func(path string) (*File, error)
 // its case, at the top of a file system.
 func AssetsFrom(fsys fs.FS) Assets {
 	return func(path string) (*File, error) {
-		base := path[strings.LastIndexAny(path, `\/`)+1:]
+		base := baseName(path)
 		if !fs.ValidPath(base) || base == "." {
 			return nil, fmt.Errorf("%.200q does not name a file: %w", path, fs.ErrNotExist)
 		}
@@ -63,6 +64,9 @@ func AssetsFrom(fsys fs.FS) Assets {
 		return nil, fmt.Errorf("%.200q: %w", base, fs.ErrNotExist)
 	}
 }
+
+// baseName is the last part of a path of Windows or another system.
+func baseName(path string) string { return path[strings.LastIndexAny(path, `\/`)+1:] }
 
 // MissingFilesError lists the files that a project names and that were not
 // found.
@@ -95,6 +99,18 @@ func (e *MissingFilesError) Unwrap() error { return fs.ErrNotExist }
 // not a project, a [SettingError] names the setting that is not known, or
 // whose value is not, and its line; a [MissingFilesError] lists the files.
 func ReadCustomizations(r io.Reader, assets Assets) (*Package, error) {
+	return readProject(r, func(at *place) (*File, error) {
+		if assets == nil {
+			return nil, fs.ErrNotExist
+		}
+		return assets(strings.TrimSpace(at.text))
+	})
+}
+
+// finder finds the file that an element of a project names.
+type finder func(at *place) (*File, error)
+
+func readProject(r io.Reader, find finder) (*Package, error) {
 	root, err := readXML(r)
 	if err != nil {
 		return nil, err
@@ -123,7 +139,7 @@ func ReadCustomizations(r io.Reader, assets Assets) (*Package, error) {
 	if err := p.readSettings(settings); err != nil {
 		return nil, err
 	}
-	if err := p.findFiles(assets); err != nil {
+	if err := p.findFiles(find); err != nil {
 		return nil, err
 	}
 	return p, p.checkSettings()
@@ -195,37 +211,35 @@ func (p *Package) readSettings(settings *element) error {
 	return nil
 }
 
-// fileSettings are the elements whose text names a file.
-func isFileElement(path string) bool {
-	switch path {
-	case "Certificates/ClientCertificates/ClientCertificate/CertificatePath",
-		"Certificates/RootCertificates/RootCertificate/CertificatePath",
-		"Personalization/DeployDesktopImage",
-		"Personalization/DeployLockScreenImage",
-		"ProvisioningCommands/DeviceContext/CommandFiles/CommandFile",
-		"ProvisioningCommands/PrimaryContext/Command/CommandConfig/CommandFile",
-		"ProvisioningCommands/PrimaryContext/Command/CommandConfig/DependencyPackages/Dependency":
-		return true
-	}
-	return false
+// Paths of the elements whose text names a file.
+const (
+	rootCertificatePath   = "Certificates/RootCertificates/RootCertificate/CertificatePath"
+	clientCertificatePath = "Certificates/ClientCertificates/ClientCertificate/CertificatePath"
+)
+
+var filePaths = []string{
+	rootCertificatePath,
+	clientCertificatePath,
+	"Personalization/DeployDesktopImage",
+	"Personalization/DeployLockScreenImage",
+	"ProvisioningCommands/DeviceContext/CommandFiles/CommandFile",
+	"ProvisioningCommands/PrimaryContext/Command/CommandConfig/CommandFile",
+	"ProvisioningCommands/PrimaryContext/Command/CommandConfig/DependencyPackages/Dependency",
 }
 
-// findFiles opens the files that settings name.
-func (p *Package) findFiles(assets Assets) error {
+// findFiles finds the files that settings name, and lists those it does not.
+func (p *Package) findFiles(find finder) error {
 	missing := &MissingFilesError{}
 	var walk func(at *place) error
 	walk = func(at *place) error {
-		if isFileElement(at.path) {
-			path := strings.TrimSpace(at.text)
-			err := fs.ErrNotExist
-			if assets != nil && path != "" {
-				at.file, err = assets(path)
-			}
+		if slices.Contains(filePaths, at.path) {
+			f, err := find(at)
 			if errors.Is(err, fs.ErrNotExist) {
-				missing.Files = append(missing.Files, MissingFile{path, at.line})
+				missing.Files = append(missing.Files, MissingFile{strings.TrimSpace(at.text), at.line})
 			} else if err != nil {
 				return at.errorf("%w", err)
 			}
+			at.file = f
 		}
 		for _, e := range at.children {
 			if err := walk(at.at(e)); err != nil {

@@ -90,12 +90,12 @@ func contents(t *testing.T, fsys fs.FS) map[string]string {
 // and of PackageStack, which took its from such packages.
 func TestSettingsGroupsAreThoseOfICD(t *testing.T) {
 	for path, want := range map[string]string{
-		"Accounts/Azure":           "641c3728-5623-544a-9144-976a2dbf3ca9",
-		"Accounts/ComputerAccount": "f35dd173-1c3e-5f2b-a3a4-29b602842b09",
-		"Accounts/Users/User":      "316e2a31-250a-5f09-a0e1-d2e5c6b03559",
-		"ConnectivityProfiles/WLAN/WLANSetting/WLANConfig":                                        "ac17da61-38b8-5bb9-bdaf-7436ac4eb133",
-		"OOBE/Desktop/HideOobe":                                                                   "b786dbf1-ec31-5be5-aa49-934e4489fae9",
-		"OOBE/Desktop/EnableCortanaVoice":                                                         "2f06d211-95c0-5efd-a257-d6085f324283",
+		"Accounts/Azure":                                   "641c3728-5623-544a-9144-976a2dbf3ca9",
+		"Accounts/ComputerAccount":                         "f35dd173-1c3e-5f2b-a3a4-29b602842b09",
+		"Accounts/Users/User":                              "316e2a31-250a-5f09-a0e1-d2e5c6b03559",
+		"ConnectivityProfiles/WLAN/WLANSetting/WLANConfig": "ac17da61-38b8-5bb9-bdaf-7436ac4eb133",
+		"OOBE/Desktop/HideOobe":                            "b786dbf1-ec31-5be5-aa49-934e4489fae9",
+		"OOBE/Desktop/EnableCortanaVoice":                  "2f06d211-95c0-5efd-a257-d6085f324283",
 		"ProvisioningCommands/PrimaryContext/Command/CommandConfig/CommandFile":                   "1348d3d6-134b-5eb8-8f89-96c44bf9aa0b",
 		"ProvisioningCommands/PrimaryContext/Command/CommandConfig/CommandLine":                   "56ccb8ff-b5f2-5806-a504-ab9091876608",
 		"ProvisioningCommands/PrimaryContext/Command/CommandConfig/ContinueInstall":               "290f8b72-c400-5dc4-8e56-b98df699071a",

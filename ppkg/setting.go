@@ -198,7 +198,9 @@ func graft(parent, branch *element) error {
 	twin := parent.index[name]
 	if twin == nil {
 		twin = &element{
-			name: branch.name, attrs: branch.attrs, text: branch.text,
+			name: branch.name, attrs: branch.attrs,
+			// What a project's XML can say: its reader makes every line end a line feed.
+			text: strings.ReplaceAll(branch.text, "\r\n", "\n"),
 			line: branch.line, file: branch.file,
 		}
 		if parent.index == nil {
