@@ -198,7 +198,11 @@ func checkDamaged(t *testing.T, damaged []byte, file string) {
 	if int64(len(b)) == f.(*openFile).size {
 		t.Errorf("%s: all bytes handed out", file)
 	}
-	isDamage("Verify", r.Verify(context.Background(), 2, nil))
+	err = r.Verify(context.Background(), 2, nil)
+	isDamage("Verify", err)
+	if strings.Contains(fmt.Sprint(err), "blob") {
+		t.Errorf("%v: does not name a file", err)
+	}
 
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)

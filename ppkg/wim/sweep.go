@@ -83,7 +83,7 @@ func (s *sweep) worker() func(*piece) error {
 		if s.isLarge(p) {
 			b := s.blobs[p.first]
 			if err := d.read(p.plain[:p.end-p.pos], b.resource, p.pos); err != nil {
-				return fmt.Errorf("blob %x: %w", b.hash, err)
+				return fmt.Errorf("%s: %w", s.r.nameOf(b), err)
 			}
 			return nil
 		}
@@ -91,10 +91,10 @@ func (s *sweep) worker() func(*piece) error {
 			b := s.blobs[i]
 			plain := p.plain[:b.plain]
 			if err := d.read(plain, b.resource, 0); err != nil {
-				return fmt.Errorf("blob %x: %w", b.hash, err)
+				return fmt.Errorf("%s: %w", s.r.nameOf(b), err)
 			}
 			if sha1.Sum(plain) != b.hash {
-				return fmt.Errorf("%w: blob %x", ErrChecksum, b.hash)
+				return fmt.Errorf("%w: %s", ErrChecksum, s.r.nameOf(b))
 			}
 			if err := take(i, plain); err != nil {
 				return err
@@ -130,7 +130,7 @@ func (s *sweep) deliverSegment(p *piece) error {
 	}
 	s.sum.Write(plain)
 	if p.end == b.plain && [20]byte(s.sum.Sum(nil)) != b.hash {
-		return fmt.Errorf("%w: blob %x", ErrChecksum, b.hash)
+		return fmt.Errorf("%w: %s", ErrChecksum, s.r.nameOf(b))
 	}
 	return s.large(p.first, plain, p.pos)
 }

@@ -32,6 +32,30 @@ func (r *Reader) Verify(ctx context.Context, threads int, progress func(done, to
 	return s.run(ctx, threads)
 }
 
+// nameOf names a blob after the first file that has its contents.
+func (r *Reader) nameOf(b *blob) string {
+	for i, image := range r.Images {
+		root, err := image.root()
+		if err != nil {
+			continue
+		}
+		name := ""
+		root.all(func(n *node) bool {
+			if n.hash == b.hash && !n.isDir() {
+				name = n.path()
+			}
+			return name == ""
+		})
+		switch {
+		case name != "" && len(r.Images) > 1:
+			return fmt.Sprintf("image %d, %s", i+1, name)
+		case name != "":
+			return name
+		}
+	}
+	return fmt.Sprintf("blob %x", b.hash)
+}
+
 // verifyBlob verifies one content, unless that was done before.
 func (r *Reader) verifyBlob(b *blob) error {
 	r.mu.Lock()
