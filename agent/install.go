@@ -74,6 +74,7 @@ func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (ou
 		a.log().WarnContext(ctx, "the record of the installation is replaced", "error", err)
 	}
 	if err := in.checkDowngrade(opts.Force); err != nil {
+		a.log().WarnContext(ctx, "not installed", "error", err)
 		return out, err
 	}
 	in.begin()

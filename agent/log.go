@@ -46,6 +46,17 @@ func openLog(sys System, path string, console io.Writer) (*slog.Logger, func() e
 	return slog.New(slog.NewMultiHandler(handlers...)), stop, nil
 }
 
+// RecordFailure writes to the system's own log why an installation did not
+// even begin: in the out-of-box experience nobody sees its output.
+func (a *Agent) RecordFailure(ctx context.Context, failure error) error {
+	journal, stop, err := a.System.Journal()
+	if err != nil {
+		return err
+	}
+	slog.New(journal).ErrorContext(ctx, "not installed", "error", failure)
+	return stop()
+}
+
 func nameLevel(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.LevelKey && a.Value.Any() == LevelNotice {
 		return slog.String(slog.LevelKey, "NOTICE")

@@ -125,10 +125,8 @@ func (a *Agent) finishPayloads(ctx context.Context, payloads []api.Payload, s *s
 			return errors.Join(failed, errUnfinished) // the system is going down; the service goes on
 		}
 	}
-	if failed != nil {
-		return failed
-	}
-	return a.System.RemoveAll(a.System.Layout().Payloads())
+	// Another installation brings what failed again.
+	return errors.Join(failed, a.System.RemoveAll(a.System.Layout().Payloads()))
 }
 
 // finishPayload brings one payload to its end and records it.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,6 +63,9 @@ func TestFailedPayloadDoesNotKeepTheOthers(t *testing.T) {
 	}
 	if s := m.status(); s.Service.State != ServiceRunning || !s.Faulty() {
 		t.Errorf("status: %+v", s)
+	}
+	if _, err := os.Lstat(m.Layout().Payloads()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the files were kept: %v", err)
 	}
 	// Who installs again wants another try of what failed, and only of that.
 	m.mustInstall(b)

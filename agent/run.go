@@ -67,6 +67,8 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 
 	var group sync.WaitGroup
 	defer group.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	group.Go(func() {
 		if err := a.resume(ctx, e); err != nil && ctx.Err() == nil {
 			a.log().WarnContext(ctx, "the installation was not finished", "error", err)

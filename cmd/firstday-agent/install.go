@@ -39,6 +39,11 @@ func install(c *cobra.Command, enrollment string, opts agent.InstallOptions) (er
 		return err
 	}
 	a.Console = c.ErrOrStderr()
+	defer func() {
+		if err != nil && !isAnswer(err) {
+			_ = a.RecordFailure(c.Context(), err) // the exit code and the output have it too
+		}
+	}()
 	if enrollment == "" {
 		exe, err := os.Executable()
 		if err != nil {

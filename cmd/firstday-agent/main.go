@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"firstday.dev/agent"
@@ -38,7 +39,8 @@ func report(w io.Writer, err error) {
 	if err == nil || isAnswer(err) {
 		return
 	}
-	fmt.Fprintf(w, "error: %v\n", err)
+	// Several errors at once come in lines of their own.
+	fmt.Fprintf(w, "error: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	if h := hint(err); h != "" {
 		fmt.Fprintf(w, "hint: %s\n", h)
 	}
