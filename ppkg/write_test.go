@@ -342,3 +342,23 @@ func TestOpenRefusesWhatIsNotAPackage(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// The fuzz target FuzzOpen starts from this package.
+func TestMinimalPackageIsTheSameEveryTime(t *testing.T) {
+	got, err := os.ReadFile(writeFile(t, minimal()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := os.ReadFile(writeFile(t, minimal()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, again) {
+		t.Error("two builds differ")
+	}
+	if *update {
+		if err := os.WriteFile("testdata/minimal.ppkg", got, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
