@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,7 +59,7 @@ func testTree() fstest.MapFS {
 	tree := fstest.MapFS{"bare": {Mode: fs.ModeDir | 0o755, ModTime: testTime}}
 	for name, data := range files {
 		tree[name] = &fstest.MapFile{Data: data, Mode: 0o644, ModTime: testTime}
-		for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 			tree[dir] = &fstest.MapFile{Mode: fs.ModeDir | 0o755, ModTime: testTime}
 		}
 	}
