@@ -51,7 +51,7 @@ func (r row) value(text string) (string, error) {
 	case r.Type == Integer && isLabel(text):
 		return "", fmt.Errorf("%w %.60q%s; a number or fd:type can say it", ErrValue, text, oneOf(r.labels))
 	}
-	if err := r.Type.check(text); err != nil {
+	if err := r.check(text); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrValue, err)
 	}
 	return text, nil

@@ -54,6 +54,9 @@ const (
 // applies packages, from low to high.
 func (p *Package) Altitude() int { return int(p.Owner-Microsoft)*altitudeStep + p.Rank }
 
+// packageID names the element of a WIM's XML data that holds the package's ID.
+const packageID = "PACKAGEID" //nolint:misspell // two words
+
 // properties are the metadata Windows looks up in the WIM's XML data, in the
 // order of Windows Configuration Designer.
 func (p *Package) properties() []wim.Property {
@@ -65,7 +68,7 @@ func (p *Package) properties() []wim.Property {
 		{Name: "VERSION", Value: p.Version},
 		{Name: "ALTITUDE", Value: strconv.Itoa(p.Altitude())},
 		{Name: "RESETCLEAR", Value: "0"},
-		{Name: "PACKAGEID", Value: braced(p.ID)},
+		{Name: packageID, Value: braced(p.ID)},
 	}
 }
 

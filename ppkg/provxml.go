@@ -91,12 +91,9 @@ func readParms(parms []Parm, e *element, node []string) ([]Parm, error) {
 				return nil, err
 			}
 		case "parm":
-			t := String
+			t := String // what is meant if nothing is said
 			if name := c.attr("datatype"); name != "" {
-				var err error
-				if t, err = ParseType(strings.ToLower(name)); err != nil {
-					return nil, syntaxError(c.line, "%w", err)
-				}
+				t, _ = ParseType(strings.ToLower(name)) // 0 for others
 			}
 			parms = append(parms, Parm{
 				Path: c.attr("SettingsPath"), Node: node,

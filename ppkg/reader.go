@@ -1,6 +1,7 @@
 package ppkg
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -76,7 +77,7 @@ func Open(r io.ReaderAt, size int64) (*Reader, error) {
 		Created: image.Created, Modified: image.Modified,
 		FS: image, WIM: w,
 	}
-	if p.ID, err = uuid.Parse(strings.TrimSpace(image.Property("PACKAGEID"))); err != nil {
+	if p.ID, err = uuid.Parse(strings.TrimSpace(image.Property(packageID))); err != nil {
 		p.ID = uuid.Nil
 	}
 	if p.Altitude, err = strconv.Atoi(image.Property("ALTITUDE")); err != nil {
@@ -322,7 +323,7 @@ func (p *Reader) Secrets() []Secret {
 }
 
 // secretNames are parts of the names of parms whose values are secret.
-var secretNames = []string{"password", "secret", "bprt", "pfxcertblob", "securitykey", "token", "pin"}
+var secretNames = []string{"password", "secret", "bprt", "pfxcertblob", "securitykey", "token"}
 
 func (p *Parm) secret() bool {
 	name := strings.ToLower(p.Name)
@@ -337,12 +338,11 @@ func (p *Parm) secret() bool {
 // changed and written again; files are read from r as they are needed.
 func (p *Reader) Package() (*Package, error) {
 	const name = "Multivariant/0/customizations.xml"
-	f, err := p.FS.Open(name)
+	project, err := (&budget{fsys: p.FS, left: maxTotal}).read(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w: package holds no project: %w", ErrUnsupported, err)
+		return nil, fmt.Errorf("reading the package's project: %w", err)
 	}
-	defer f.Close()
-	found, err := readProject(f, p.fileFinder())
+	found, err := readProject(bytes.NewReader(project), p.fileFinder())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -20,17 +20,18 @@ type Setting struct {
 // Type is how a value is written.
 type Type int
 
-// The types of values (formats/ppkg.md §2.2).
+// The types of values (formats/ppkg.md §2.2). A package of another maker may
+// hold values of other types; theirs reads as 0.
 const (
 	String Type = iota + 1
 	Integer
 	Boolean
 )
 
-var typeNames = []string{"", "string", "integer", "boolean"}
+var typeNames = []string{"other", "string", "integer", "boolean"}
 
 func (t Type) String() string {
-	if t < String || t > Boolean {
+	if t < 0 || t > Boolean {
 		return fmt.Sprintf("Type(%d)", int(t))
 	}
 	return typeNames[t]

@@ -68,13 +68,25 @@ func (w WLAN) check() error {
 	case strings.Contains(w.SSID, "/"):
 		return fmt.Errorf("name of a network holds a slash, which a package cannot express")
 	case w.Profile != "":
-		return nil
+		return checkProfile(w.Profile)
 	case w.Security == OpenNetwork && w.Key != "":
 		return fmt.Errorf("an open network has a key")
 	case w.Security != OpenNetwork && !key && (len(w.Key) < 8 || len(w.Key) > 63):
 		return fmt.Errorf("key has %d characters, not 8 to 63", len(w.Key))
 	case strings.ContainsFunc(w.Key, func(r rune) bool { return r < ' ' || r > '~' }):
 		return fmt.Errorf("key holds a character that is not ASCII")
+	}
+	return nil
+}
+
+// checkProfile makes sure that a profile is one, as far as its root element.
+func checkProfile(profile string) error {
+	root, err := parseXML([]byte(profile))
+	if err == nil && root.name != "WLANProfile" {
+		err = fmt.Errorf("root element is <%.60s>", root.name)
+	}
+	if err != nil {
+		return fmt.Errorf("not a WLAN profile: %w", err)
 	}
 	return nil
 }

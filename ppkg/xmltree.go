@@ -118,7 +118,7 @@ func nextToken(d *xml.Decoder) (xml.Token, int, error) {
 	token, err := d.Token()
 	var syntax *xml.SyntaxError
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, line, io.EOF
 	case errors.As(err, &syntax):
 		return nil, line, syntaxError(syntax.Line, "%s", syntax.Msg)
