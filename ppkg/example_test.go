@@ -3,7 +3,6 @@ package ppkg_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,12 +15,14 @@ import (
 func Example() {
 	dir, err := os.MkdirTemp("", "ppkg")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer os.RemoveAll(dir)
 	f, err := os.Create(filepath.Join(dir, "Acme.ppkg"))
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	defer f.Close()
 
@@ -40,16 +41,19 @@ func Example() {
 		},
 	}
 	if err := ppkg.Write(context.Background(), f, p, ppkg.Options{Time: time.Now()}); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 
 	info, err := f.Stat()
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	r, err := ppkg.Open(f, info.Size())
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for _, c := range r.Commands() {
 		fmt.Println(c.Context, c.Line, len(c.Files))

@@ -3,8 +3,11 @@ package ppkg
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"testing"
+
+	"firstday.dev/ppkg/wim"
 )
 
 func FuzzReadCustomizations(f *testing.F) {
@@ -38,25 +41,69 @@ func FuzzReadCustomizations(f *testing.F) {
 }
 
 func FuzzOpen(f *testing.F) {
-	for _, name := range []string{"testdata/minimal.ppkg"} {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b)
+	b, err := os.ReadFile("testdata/minimal.ppkg")
+	if err != nil {
+		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := Open(bytes.NewReader(data), int64(len(data)))
-		if err != nil {
-			return
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, data []byte) { readAll(data) })
+}
+
+// readAll reads what a package offers, if it is one.
+func readAll(data []byte) {
+	r, err := Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return
+	}
+	r.Commands()
+	r.Secrets()
+	for _, a := range r.Assets {
+		_ = r.CheckAsset(context.Background(), a)
+	}
+	_, _ = r.Package()
+}
+
+// FuzzXML reads packages whose XML is not what it should be: FuzzOpen hardly
+// gets there, past the WIM's checksums.
+func FuzzXML(f *testing.F) {
+	tree, err := Compile(context.Background(), minimal(), testTime)
+	if err != nil {
+		f.Fatal(err)
+	}
+	const provxml = runTimeFolder + "0__ProvisioningCommands_PrimaryContext_Command_0_CommandFile.provxml"
+	names := []string{"Multivariant/0/Prov/RunTime.xml", provxml, "DataAsset/DataAsset.xml", "Multivariant/0/customizations.xml"}
+	var seed [4][]byte
+	for i, name := range names {
+		seed[i] = tree.files[name].data
+	}
+	f.Add(seed[0], seed[1], seed[2], seed[3])
+	f.Fuzz(func(t *testing.T, runTime, provxml, dataAsset, project []byte) {
+		changed := newTree(testTime)
+		maps.Copy(changed.files, tree.files)
+		for i, data := range [][]byte{runTime, provxml, dataAsset, project} {
+			changed.put(names[i], data)
 		}
-		r.Commands()
-		r.Secrets()
-		for _, a := range r.Assets {
-			_ = r.CheckAsset(context.Background(), a)
+		changed.finish()
+		var out memory
+		if err := wim.Write(context.Background(), &out, &wim.Image{FS: changed}, wim.Options{Compression: wim.None, Threads: 1}); err != nil {
+			t.Fatal(err)
 		}
-		_, _ = r.Package()
+		readAll(out.b)
 	})
+}
+
+// memory is a file in memory.
+type memory struct{ b []byte }
+
+func (m *memory) WriteAt(p []byte, at int64) (int, error) {
+	if n := int(at) + len(p); n > len(m.b) {
+		m.b = append(m.b, make([]byte, n-len(m.b))...)
+	}
+	return copy(m.b[at:], p), nil
+}
+
+func (m *memory) ReadAt(p []byte, at int64) (int, error) {
+	return bytes.NewReader(m.b).ReadAt(p, at)
 }
 
 // FuzzProvxml feeds the parsers that a WIM's checksums keep FuzzOpen from.
