@@ -129,6 +129,22 @@ func (c *compiler) compile(common *element) error {
 			return err
 		}
 	}
+	return c.checkUnique()
+}
+
+// checkUnique refuses two settings that set the same: a provider refuses the
+// second, and Windows the package with it (formats/ppkg.md §7).
+func (c *compiler) checkUnique() error {
+	seen := map[string]string{}
+	for _, e := range c.tree.Entries {
+		for _, p := range e.Parms {
+			name := strings.ToLower(strings.Join(p.Node, "\x00") + "\x00" + p.Name)
+			if other, ok := seen[name]; ok {
+				return &SettingError{Path: e.File, Err: fmt.Errorf("sets the same as %s", other)}
+			}
+			seen[name] = e.File
+		}
+	}
 	return nil
 }
 

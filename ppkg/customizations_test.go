@@ -167,6 +167,7 @@ func TestUnknownSettingsAndValuesAreNamedWithTheirLine(t *testing.T) {
 		"short key":        {`<ConnectivityProfiles><WLAN><WLANSetting><WLANConfig SSID="a"><WLANXmlSettings><SecurityKey>short</SecurityKey></WLANXmlSettings></WLANConfig></WLANSetting></WLAN></ConnectivityProfiles>`, nil, "5 characters"},
 		"twice":            {"<OOBE><Desktop><HideOobe>True</HideOobe><HideOobe>True</HideOobe></Desktop></OOBE>", errTwice, "line 4: Desktop/HideOobe"},
 		"user twice":       {`<Accounts><Users><User UserName="a"/><User UserName="A"/></Users></Accounts>`, errTwice, `Users/User "A"`},
+		"csp twice":        {`<A><B fd:type="integer" fd:csp="x/y">1</B><C fd:type="integer" fd:csp="X/Y">1</C></A>`, nil, "the same as 0__A_B.provxml"},
 		"nameless command": {`<ProvisioningCommands><PrimaryContext><Command><CommandConfig><CommandLine>x</CommandLine></CommandConfig></Command></PrimaryContext></ProvisioningCommands>`, nil, "no Name"},
 	} {
 		_, err := ReadCustomizations(strings.NewReader(withSettings(c.settings)), nil)
@@ -263,6 +264,9 @@ func TestPackagesThatWindowsWouldRefuse(t *testing.T) {
 		"name of a file":     func(p *Package) { p.Settings = []Setting{command(NewFile("../x", nil))} },
 		"two files of a name": func(p *Package) {
 			p.Settings = []Setting{command(NewFile("a.txt", nil), NewFile("A.TXT", nil))}
+		},
+		"two names for a root": func(p *Package) {
+			p.Settings = []Setting{RootCertificate("a", testCertificate(t)), RootCertificate("b", testCertificate(t))}
 		},
 		"policy's value": func(p *Package) { p.Settings = []Setting{Policy("A", "B", Integer, "x")} },
 		"policy's name":  func(p *Package) { p.Settings = []Setting{Policy("A/B", "C", Integer, "1")} },

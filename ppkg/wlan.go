@@ -68,7 +68,7 @@ func (w WLAN) check() error {
 	case strings.Contains(w.SSID, "/"):
 		return fmt.Errorf("name of a network holds a slash, which a package cannot express")
 	case w.Profile != "":
-		return checkProfile(w.Profile)
+		return checkWLANProfile(w.Profile)
 	case w.Security == OpenNetwork && w.Key != "":
 		return fmt.Errorf("an open network has a key")
 	case w.Security != OpenNetwork && !key && (len(w.Key) < 8 || len(w.Key) > 63):
@@ -79,8 +79,8 @@ func (w WLAN) check() error {
 	return nil
 }
 
-// checkProfile makes sure that a profile is one, as far as its root element.
-func checkProfile(profile string) error {
+// checkWLANProfile makes sure that a profile is one, as far as its root element.
+func checkWLANProfile(profile string) error {
 	root, err := parseXML([]byte(profile))
 	if err == nil && root.name != "WLANProfile" {
 		err = fmt.Errorf("root element is <%.60s>", root.name)
