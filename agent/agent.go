@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -91,7 +90,7 @@ func (a *Agent) log() *slog.Logger {
 
 // logging gives an agent that writes its log to path.
 func (a *Agent) logging(path string) (*Agent, func() error, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := a.System.MakeFolder(filepath.Dir(path), AdminsOnly); err != nil {
 		return nil, nil, err
 	}
 	logger, stop, err := openLog(a.System, path, a.Console)

@@ -72,7 +72,7 @@ func (m *machine) agent(version string) *Agent { return m.program(version, true)
 func (m *machine) program(version string, byHand bool) *Agent {
 	a := m.limits
 	a.System, a.Version = view{m, byHand}, version
-	a.StartLimit = cmp.Or(a.StartLimit, 5*time.Second)
+	a.StartLimit = cmp.Or(a.StartLimit, 30*time.Second)
 	a.knock = func(context.Context, api.Directory) error { return errors.New("no route to host") }
 	return &a
 }
@@ -321,6 +321,11 @@ func (p *fakeProcess) Wait(ctx context.Context) (int, error) {
 	case <-p.done:
 		return p.code, nil
 	case <-ctx.Done():
+	}
+	select {
+	case <-p.done: // what has ended has ended, however late it is
+		return p.code, nil
+	default:
 		return 0, ctx.Err()
 	}
 }

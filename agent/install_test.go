@@ -97,13 +97,13 @@ func (m *machine) payloadStates() []PayloadState {
 
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		if cond() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("not within five seconds: %s", what)
+	t.Fatalf("not within half a minute: %s", what)
 }
 
 func TestInstallPutsEverythingInPlace(t *testing.T) {

@@ -2,11 +2,13 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// lockPatiently tries until the lock is there or the context ends.
+// lockPatiently tries until the lock is there or the context ends; a deadline
+// that passes means ErrBusy.
 func lockPatiently(ctx context.Context, try func() (bool, error)) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -21,7 +23,10 @@ func lockPatiently(ctx context.Context, try func() (bool, error)) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return ErrBusy
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return ErrBusy
+			}
+			return ctx.Err()
 		}
 	}
 }

@@ -115,7 +115,10 @@ func (s *Status) addInstallation(layout Layout, boot time.Time) error {
 		return nil
 	}
 	s.AgentVersion, s.Phase, s.PhaseError = st.AgentVersion, st.Phase, st.Error
-	if st.Phase != PhaseDone {
+	switch {
+	case st.Phase != PhaseDone && st.Error != "":
+		s.fault("the installation ended early, in phase %q: %s", st.Phase, st.Error)
+	case st.Phase != PhaseDone:
 		s.fault("the installation is unfinished, in phase %q", st.Phase)
 	}
 	for _, r := range st.Payloads {

@@ -20,9 +20,9 @@ type System interface {
 	// RemoveAll is os.RemoveAll that copes with files in use, this program's
 	// own among them.
 	RemoveAll(path string) error
-	// Lock takes the device-wide installation lock kept in the file, waiting
-	// until the context ends, then ErrBusy. unlock also removes the file if
-	// asked to.
+	// Lock takes the device-wide installation lock kept in the file. It gives
+	// ErrBusy when the context's deadline passes first. unlock also removes
+	// the file if asked to.
 	Lock(ctx context.Context, file string) (unlock func(remove bool) error, err error)
 	// BootTime is when the system came up, zero if it does not say.
 	BootTime() time.Time
