@@ -57,6 +57,16 @@ func (r row) value(text string) (string, error) {
 	return text, nil
 }
 
+// text is the reverse of value.
+func (r row) text(value string) string {
+	for _, l := range r.labels {
+		if l.value == value {
+			return l.label
+		}
+	}
+	return value
+}
+
 func isLabel(text string) bool {
 	_, err := strconv.ParseInt(text, 10, 64)
 	return err != nil

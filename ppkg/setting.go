@@ -121,7 +121,11 @@ func Policy(area, name string, t Type, value string) Setting {
 		return invalid("policy %s/%s: %w", area, name, err)
 	}
 	leaf := textElement(encodeName(name), value)
-	leaf.attrs = []attribute{{Namespace, "type", t.String()}}
+	if r, known := settingTable["Policies/"+area+"/"+name]; known && r.Type == t {
+		leaf.text = r.text(value) // as the Designer writes it
+	} else {
+		leaf.attrs = []attribute{{Namespace, "type", t.String()}}
+	}
 	return branch("Policies/"+encodeName(area), leaf)
 }
 
