@@ -130,29 +130,46 @@ type peak struct {
 // maxPeak is what a capture may take, whatever the payload's size.
 const maxPeak = 64 << 20
 
-// peaks captures the tree and one of 2 GB at each level.
+// peaks captures the tree, and two of 2 GB, at each level.
 func (b *bench) peaks(ctx context.Context) ([]peak, error) {
-	big, err := b.tree.grow(filepath.Join(b.dir, "big"), 2_000_000_000)
+	list, err := b.peaksOf(ctx, b.tree)
 	if err != nil {
 		return nil, err
 	}
-	var list []peak
-	for _, t := range []tree{b.tree, big} {
-		for _, level := range []string{"Fast", "Default", "Best"} {
-			fmt.Fprintf(os.Stderr, "\rmemory: %d MB, level %-10s", t.bytes/1e6, level)
-			file := filepath.Join(b.dir, "memory.wim")
-			c := &contestant{output: file, argv: []string{
-				b.self, childMode, "capture", strings.ToLower(level), strconv.Itoa(b.threads), t.path, file}}
-			if err := c.run(ctx, true); err != nil {
-				return nil, err
-			}
-			rss, err := strconv.ParseInt(c.says, 10, 64)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, peak{level, t, rss})
+	for _, grow := range []func(string, int64) (tree, error){b.tree.withLargeFiles, b.tree.manyTimes} {
+		fmt.Fprintf(os.Stderr, "\rmemory: making 2 GB       ")
+		big, err := grow(filepath.Join(b.dir, "big"), 2_000_000_000)
+		if err != nil {
+			return nil, err
+		}
+		more, err := b.peaksOf(ctx, big)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, more...)
+		if err := os.RemoveAll(big.path); err != nil {
+			return nil, err
 		}
 	}
 	fmt.Fprintln(os.Stderr)
+	return list, nil
+}
+
+func (b *bench) peaksOf(ctx context.Context, t tree) ([]peak, error) {
+	var list []peak
+	for _, level := range []string{"Fast", "Default", "Best"} {
+		fmt.Fprintf(os.Stderr, "\rmemory: %d MB, level %-10s", t.bytes/1e6, level)
+		file := filepath.Join(b.dir, "memory.wim")
+		c := &contestant{output: file, argv: []string{
+			b.self, childMode, "capture", strings.ToLower(level), strconv.Itoa(b.threads), t.path, file}}
+		if err := c.run(ctx, true); err != nil {
+			return nil, err
+		}
+		rss, err := strconv.ParseInt(c.says, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, peak{level, t, rss})
+	}
 	return list, nil
 }

@@ -43,7 +43,7 @@ func makeTree(path, source string) (tree, error) {
 		if err != nil {
 			return t, err
 		}
-		if err := t.copy(filepath.Join(path, name), from); err != nil {
+		if err := t.copy(filepath.Join(path, name), from, nil); err != nil {
 			return t, err
 		}
 	}
@@ -53,8 +53,9 @@ func makeTree(path, source string) (tree, error) {
 	return t, nil
 }
 
-// copy copies the directories and regular files below from.
-func (t *tree) copy(to, from string) error {
+// copy copies the directories and regular files below from, and adds tail to
+// each file.
+func (t *tree) copy(to, from string, tail []byte) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -78,6 +79,7 @@ func (t *tree) copy(to, from string) error {
 		if err != nil {
 			return err
 		}
+		data = append(data, tail...)
 		t.files++
 		t.bytes += int64(len(data))
 		if err := os.WriteFile(target, data, 0o666); err != nil {
@@ -87,12 +89,11 @@ func (t *tree) copy(to, from string) error {
 	})
 }
 
-// grow makes a payload of at least size bytes: the tree, and files each of
-// which holds the whole tree behind a number that makes it differ from the
-// others.
-func (t *tree) grow(path string, size int64) (tree, error) {
-	big := tree{path: path}
-	if err := big.copy(path, t.path); err != nil {
+// withLargeFiles is the tree and files each of which holds the whole tree
+// behind a number that makes it differ from the others: size bytes in all.
+func (t *tree) withLargeFiles(path string, size int64) (tree, error) {
+	big := tree{path: path, origin: "the tree, and files that each hold all of it"}
+	if err := big.copy(path, t.path, nil); err != nil {
 		return big, err
 	}
 	for i := 0; big.bytes < size; i++ {
@@ -102,6 +103,19 @@ func (t *tree) grow(path string, size int64) (tree, error) {
 		}
 		big.files++
 		big.bytes += n
+	}
+	return big, nil
+}
+
+// manyTimes is the tree again and again, each file with a number at its end
+// that makes it differ from the others: size bytes in all.
+func (t *tree) manyTimes(path string, size int64) (tree, error) {
+	big := tree{path: path, origin: "the tree again and again, each file a little different"}
+	for i := 0; big.bytes < size; i++ {
+		number := fmt.Sprint(i)
+		if err := big.copy(filepath.Join(path, number), t.path, []byte(number)); err != nil {
+			return big, err
+		}
 	}
 	return big, nil
 }

@@ -147,7 +147,7 @@ func FuzzMetadata(f *testing.F) {
 		if err != nil {
 			return
 		}
-		first, err := encodeMetadata(root)
+		first, err := encodeAll(root)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func FuzzMetadata(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		second, err := encodeMetadata(again)
+		second, err := encodeAll(again)
 		if err != nil || !bytes.Equal(first, second) {
 			t.Errorf("differs after decoding and encoding: %v", err)
 		}

@@ -1,8 +1,10 @@
 package wim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -35,39 +37,80 @@ const (
 
 func align8[T int | int64](n T) T { return (n + 7) &^ 7 }
 
-// encodeMetadata lays out a tree: the root's own list first, then the lists of
-// children, breadth first.
-func encodeMetadata(root *node) ([]byte, error) {
-	security, index := collectDescriptors(root)
+// metadata is a tree that is laid out: the root's own list first, then the
+// lists of children, breadth first. The bytes are made as they are read, since
+// those of a large tree would take more memory than all else.
+type metadata struct {
+	root        *node
+	dirs        []*node // breadth first
+	security    []byte  // the block of descriptors
+	descriptors map[string]uint32
+	size        int64
+}
 
-	// An empty directory has an empty list of its own: to readers who do not
-	// check for it, an offset of 0 would mean the security block.
-	dirs := []*node{root}
-	end := int64(len(security)) + root.encodedSize() + listEnd
-	for i := 0; i < len(dirs); i++ {
-		dirs[i].listing = end
-		for _, c := range dirs[i].children {
-			end += c.encodedSize()
+// layOut gives each list its place.
+func layOut(root *node) (*metadata, error) {
+	m := &metadata{root: root, dirs: []*node{root}}
+	m.security, m.descriptors = collectDescriptors(root)
+	m.size = int64(len(m.security)) + root.encodedSize() + listEnd
+	for i := 0; i < len(m.dirs); i++ {
+		// An empty directory has an empty list of its own: to readers who do
+		// not check for it, an offset of 0 would mean the security block.
+		m.dirs[i].listing = m.size
+		for _, c := range m.dirs[i].children {
+			m.size += c.encodedSize()
 			if c.isDir() {
-				dirs = append(dirs, c)
+				m.dirs = append(m.dirs, c)
 			}
 		}
-		end += listEnd
+		m.size += listEnd
 	}
-	if end > maxMetadata {
-		return nil, fmt.Errorf("%w: %d bytes of file names and attributes", ErrUnsupported, end)
+	if m.size > maxMetadata {
+		return nil, fmt.Errorf("%w: %d bytes of file names and attributes", ErrUnsupported, m.size)
 	}
+	return m, nil
+}
 
-	b := append(make([]byte, 0, end), security...)
-	b = root.appendDentry(b, index)
-	b = append(b, make([]byte, listEnd)...)
-	for _, dir := range dirs {
-		for _, c := range dir.children {
-			b = c.appendDentry(b, index)
+// open returns a reader of the bytes.
+func (m *metadata) open() io.ReadCloser {
+	r := &metadataReader{metadata: m}
+	r.made = m.root.appendDentry(bytes.Clone(m.security), m.descriptors)
+	r.made = append(r.made, make([]byte, listEnd)...)
+	r.rest = r.made
+	return io.NopCloser(r)
+}
+
+type metadataReader struct {
+	*metadata
+	dir, child int // what comes next
+	made, rest []byte
+}
+
+func (r *metadataReader) Read(b []byte) (int, error) {
+	if len(r.rest) == 0 {
+		if r.dir == len(r.dirs) {
+			return 0, io.EOF
 		}
-		b = append(b, make([]byte, listEnd)...)
+		r.made = r.made[:0]
+		for r.dir < len(r.dirs) && len(r.made) < chunkSize {
+			r.step()
+		}
+		r.rest = r.made
 	}
-	return b, nil
+	n := copy(b, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// step makes one dentry, or the end of a list.
+func (r *metadataReader) step() {
+	if children := r.dirs[r.dir].children; r.child < len(children) {
+		r.made = children[r.child].appendDentry(r.made, r.descriptors)
+		r.child++
+		return
+	}
+	r.made = append(r.made, make([]byte, listEnd)...)
+	r.dir, r.child = r.dir+1, 0
 }
 
 // collectDescriptors makes the security block, each descriptor once.
@@ -128,8 +171,9 @@ func (n *node) appendDentry(b []byte, descriptors map[string]uint32) []byte {
 			b = append(appendUTF16(b, name), 0, 0)
 		}
 	}
-	b = append(b, make([]byte, align8(len(b))-len(b))...)
-	binary.LittleEndian.PutUint64(b[at:], uint64(len(b)-at))
+	size := n.encodedSize()
+	b = append(b, make([]byte, size-int64(len(b)-at))...)
+	binary.LittleEndian.PutUint64(b[at:], uint64(size))
 	return b
 }
 

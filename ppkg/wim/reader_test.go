@@ -322,10 +322,22 @@ func TestClaimsOfHeaderAndBlobTable(t *testing.T) {
 	}
 }
 
+func encodeAll(root *node) ([]byte, error) {
+	m, err := layOut(root)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(m.open())
+	if err == nil && int64(len(b)) != m.size {
+		err = fmt.Errorf("%d bytes, laid out as %d", len(b), m.size)
+	}
+	return b, err
+}
+
 // encodeTest lays out a tree whose offsets the test then changes.
 func encodeTest(t *testing.T, root *node) []byte {
 	t.Helper()
-	b, err := encodeMetadata(root)
+	b, err := encodeAll(root)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package wim
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"sync"
@@ -82,17 +81,15 @@ func (w *writer) storeAll(files []*node, open func(*node) (io.ReadCloser, error)
 // some readers decode the metadata of a compressed WIM without a look at the
 // resource's flag (design/libraries.md §3.2).
 func (w *writer) storeMetadata(root *node) (*content, error) {
-	metadata, err := encodeMetadata(root)
+	m, err := layOut(root)
 	if err != nil {
 		return nil, err
 	}
 	s := &store{
 		writer: w,
-		files:  []*node{{name: "metadata", size: int64(len(metadata))}},
-		open: func(*node) (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(metadata)), nil
-		},
-		flags: resMetadata,
+		files:  []*node{{name: "metadata", size: m.size}},
+		open:   func(*node) (io.ReadCloser, error) { return m.open(), nil },
+		flags:  resMetadata,
 	}
 	if err := s.run(); err != nil {
 		return nil, err

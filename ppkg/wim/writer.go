@@ -54,9 +54,10 @@ type Output interface {
 	io.ReaderAt
 }
 
-// Write makes out a WIM of one image. It needs a few megabytes and some
-// hundred bytes for each file, however large the files are. The same image
-// and options give the same bytes.
+// Write makes out a WIM of one image. The same image and options give the
+// same bytes. It keeps some ten megabytes in use and 300 bytes for each file,
+// however large the files are; a program that must stay small among very many
+// files should call [runtime/debug.SetMemoryLimit].
 //
 // The header is written last: an output left behind by an error or a crash is
 // not a WIM. Names that Windows cannot hold are refused with [ErrName], files
