@@ -362,3 +362,42 @@ func TestMinimalPackageIsTheSameEveryTime(t *testing.T) {
 		}
 	}
 }
+
+// Others write packages with wimlib, and with fewer files than ICD.
+func TestReaderReadsAPackageMadeWithWimlib(t *testing.T) {
+	wimlib := testtool.Need(t, "wimlib-imagex")
+	p := minimal()
+	tree, err := Compile(context.Background(), p, testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, file := filepath.Join(t.TempDir(), "tree"), filepath.Join(t.TempDir(), "x.ppkg")
+	if err := os.CopyFS(dir, tree); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, "CommonSettings")); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"capture", dir, file, "Minimal", "--compress=LZX", "--rpfix", "--no-acls"}
+	for _, property := range p.properties()[1:] {
+		args = append(args, "--image-property", property.Name+"="+property.Value)
+	}
+	if out, err := exec.Command(wimlib, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r := openFile(t, file)
+	if r.ID != p.ID || r.Altitude != 5000 || len(r.Entries) != 6 || len(r.Assets) != 1 {
+		t.Errorf("%+v", r)
+	}
+	again, err := r.Package()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Compile(context.Background(), again, testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(contents(t, tree), contents(t, got)); diff != "" {
+		t.Error(diff)
+	}
+}
