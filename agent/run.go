@@ -152,7 +152,7 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 	if err := in.tidy(ctx); err != nil {
 		return err
 	}
-	s.Phase = PhasePayloads
+	s.Phase, s.Error = PhasePayloads, ""
 	if err := a.finishPayloads(ctx, e.Payloads, s); err != nil {
 		if errors.Is(err, errUnfinished) {
 			return nil // the next start goes on

@@ -284,6 +284,34 @@ func waitUntil(t *testing.T, what string, cond func() bool) {
 	t.Fatalf("not within 30 seconds: %s", what)
 }
 
+func TestWindowsInstallsMSIs(t *testing.T) {
+	t.Parallel()
+	p := winetest.New(t)
+	d := deliver(t, "1.2.3")
+	mustRun(t, p, d.dir, p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/makemsi", "amd64"))+` "our package.msi"`, 0)
+	data, err := os.ReadFile(filepath.Join(d.dir, "our package.msi"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Payloads = []api.Payload{
+		{File: "our package.msi", Kind: "msi", SHA256: d.put("our package.msi", data), Arguments: `TOKEN="two words"`},
+		{File: "no package.msi", Kind: "msi", SHA256: d.put("no package.msi", []byte("nothing"))},
+	}
+	d.write()
+	mustRun(t, p, d.dir, installCommand, exitPayload)
+	s := status(t, p, d.dir, exitFaulty)
+	if s.Payloads[0].State != agent.PayloadDone {
+		t.Errorf("got %+v", s.Payloads[0])
+	}
+	if s.Payloads[1].State != agent.PayloadFailed {
+		t.Errorf("got %+v", s.Payloads[1])
+	}
+	want := []string{`SOFTWARE\FirstdayTest\`, `SOFTWARE\FirstdayTest\token="two words"`}
+	if diff := cmp.Diff(want, p.Registry(`SOFTWARE\FirstdayTest`)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestWindowsServiceTakesOverFromAKilledInstallation(t *testing.T) {
 	t.Parallel()
 	p := winetest.New(t)
