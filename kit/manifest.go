@@ -18,6 +18,7 @@ const (
 	SignatureFile    = "SHA256SUMS.p7s" // only when the kit is signed
 	SBOMFile         = "sbom.cdx.json"
 	InstructionsFile = "INSTRUCTIONS.md"
+	SignerFile       = "signer.pem" // likewise: the signer's certificates
 )
 
 // ManifestVersion is the version of the manifest this build writes, and the

@@ -12,8 +12,12 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 rm -rf demo
 mkdir -p demo/tree
 cp -R scripts/demo/. demo/
+umask 077
 openssl rand -hex 32 >demo/connect.key
-chmod 600 demo/connect.key
+openssl rand -hex 16 >demo/wifi.key
+umask 022
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/O=Example Works/CN=Example Works CA" \
+	-keyout /dev/null -out demo/ca.pem 2>/dev/null
 
 say "Building and signing a kit for $(sed -n 's/^ *name: *//p' demo/firstday.yaml | head -n 1)"
 "$firstday" build windows -c demo/firstday.yaml -o demo/kit
@@ -25,9 +29,10 @@ say "Verifying it with firstday"
 
 say "Verifying it with tools that are not ours"
 file "$package"
-wimlib-imagex verify "$package"
+wimlib-imagex verify "$package" >demo/wimlib.log 2>&1 || { cat demo/wimlib.log; exit 1; }
+echo "wimlib-imagex: $package was successfully verified"
 "$sevenzip" t "$package" | grep -E '^(Everything|Type|Method)'
-wimlib-imagex apply "$package" demo/tree >/dev/null
+wimlib-imagex apply "$package" demo/tree >/dev/null 2>&1
 (cd demo/kit && sha256sum -c SHA256SUMS)
 openssl cms -verify -binary -inform DER -in demo/kit/SHA256SUMS.p7s -content demo/kit/SHA256SUMS \
 	-CAfile demo/kit/signer.pem -purpose any -out /dev/null

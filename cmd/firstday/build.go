@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"firstday.dev/config"
+	"firstday.dev/kit"
+	"firstday.dev/ppkg/xpress"
+)
+
+func newBuild() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "build",
+		Short: "Build a kit from firstday.yaml",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(newBuildWindows())
+	return c
+}
+
+func newBuildWindows() *cobra.Command {
+	var file, output, agents, level string
+	c := &cobra.Command{
+		Use:   "windows",
+		Short: "Build the kit for Windows: package, catalog and papers",
+		Long: `Build windows makes a kit: a folder with the provisioning package and its
+catalog, a manifest, checksums, an SBOM and instructions for the person with
+the stick. Copy the .ppkg and the .cat into the root of a USB stick.
+
+Every build is a package of its own to Windows. With SOURCE_DATE_EPOCH set, the
+same inputs give the same package instead.`,
+		Example: `  firstday build windows
+  firstday build windows -c acme.yaml -o kits/acme
+  SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) firstday build windows --json`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			o := kit.Options{Output: output, Agents: agents, Builder: version, Prompt: prompt}
+			var err error
+			if o.Level, err = parseLevel(level); err != nil {
+				return err
+			}
+			if o.Time, o.Reproducible, err = buildTime(); err != nil {
+				return err
+			}
+			if o.Config, err = loadConfig(c, file); err != nil {
+				return err
+			}
+			if o.Agents == "" {
+				if o.Agents, err = kit.FindAgents(); err != nil {
+					return err
+				}
+			}
+			bars := newProgress(c)
+			defer bars.close()
+			o.Progress = bars.step
+			m, err := kit.Build(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			bars.close()
+			return show(c, m, func(w *text) { describeKit(w, m, output) })
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&file, "config", "c", "firstday.yaml", "configuration file")
+	f.StringVarP(&output, "output", "o", "kit", "folder of the kit")
+	f.StringVar(&agents, "agents", "", "folder of the agents (default: agents beside this program)")
+	f.StringVar(&level, "level", "default", "compression: fast, default or best")
+	_ = c.MarkFlagFilename("config", "yaml", "yml")
+	_ = c.MarkFlagDirname("output")
+	_ = c.MarkFlagDirname("agents")
+	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// loadConfig reads the configuration and tells its warnings at once.
+func loadConfig(c *cobra.Command, file string) (*config.Config, error) {
+	cfg, err := config.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", w)
+		if w.Hint != "" {
+			fmt.Fprintf(c.ErrOrStderr(), "hint: %s\n", w.Hint)
+		}
+	}
+	return cfg, nil
+}
+
+// buildTime is SOURCE_DATE_EPOCH, or now
+// (https://reproducible-builds.org/specs/source-date-epoch/).
+func buildTime() (t time.Time, reproducible bool, err error) {
+	epoch, ok := os.LookupEnv("SOURCE_DATE_EPOCH")
+	if !ok {
+		return time.Now().UTC().Truncate(time.Second), false, nil
+	}
+	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	if err != nil || seconds < 0 || seconds > 1<<33 {
+		return t, false, usageError{fmt.Errorf("SOURCE_DATE_EPOCH is %q, not a number of seconds since 1970", epoch)}
+	}
+	return time.Unix(seconds, 0).UTC(), true, nil
+}
+
+func parseLevel(s string) (xpress.Level, error) {
+	switch s {
+	case "fast":
+		return xpress.Fast, nil
+	case "default":
+		return xpress.Default, nil
+	case "best":
+		return xpress.Best, nil
+	}
+	return 0, usageError{fmt.Errorf("--level is %q; it must be fast, default or best", s)}
+}
+
+func describeKit(w *text, m *kit.Manifest, output string) {
+	for _, p := range m.Packages {
+		w.line("%s  %s", p.File, size(p.Size))
+		w.line("  id        %s, version %s", p.ID, p.Version)
+		w.line("  sha256    %s", p.SHA256)
+		if p.Signer == nil {
+			w.line("  signed    no")
+		} else {
+			w.line("  signed    by %s", p.Signer.Subject)
+		}
+		for _, c := range p.Contents {
+			w.line("  carries   %s  %s  %s", c.File, size(c.Size), c.Version)
+		}
+	}
+	for _, s := range m.Secrets {
+		w.line("  secret    %s %s", s.Kind, s.Name)
+	}
+	if m.ExpiresAt != nil {
+		w.line("  expires   %s", m.ExpiresAt.Format(time.DateOnly))
+	}
+	w.line("The kit is in %s. %s says what to do with it.", output, kit.InstructionsFile)
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n < 10_000:
+		return fmt.Sprintf("%d bytes", n)
+	case n < 1_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	default:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+}

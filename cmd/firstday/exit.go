@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"firstday.dev/config"
+	"firstday.dev/kit"
+	"firstday.dev/ppkg"
+	"firstday.dev/ppkg/catalog"
+	"firstday.dev/ppkg/wim"
+	"firstday.dev/signing"
+)
+
+// The exit codes. Scripts decide on them, so they never change.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitInput       = 3
+	exitPackage     = 4
+	exitSignature   = 5
+	exitIO          = 6
+	exitInterrupted = 130
+)
+
+const exitCodesHelp = `Exit codes:
+    0  done; verify: everything is as it was made
+    1  another failure
+    2  wrong usage
+    3  invalid input: configuration, project, payload, agent or secret
+    4  invalid package: not in the format, or damaged beyond reading
+    5  signature: missing, wrong or not trusted, or contents that were changed;
+       also an identity that cannot sign
+    6  input or output: a file is missing, not permitted, or the disk is full
+  130  interrupted`
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// hinted is an error and what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+func withHint(err error, hint string) error { return hinted{err, hint} }
+
+// exitCode is the most telling code for an error: what was changed comes
+// before what is malformed, since damage usually looks like both.
+func exitCode(ctx context.Context, err error) int {
+	is := func(targets ...error) bool {
+		for _, target := range targets {
+			if errors.Is(err, target) {
+				return true
+			}
+		}
+		return false
+	}
+	var (
+		usage    usageError
+		mistakes config.Errors
+		setting  *ppkg.SettingError
+		path     *fs.PathError
+		errno    syscall.Errno
+	)
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage), is(kit.ErrKind):
+		return exitUsage
+	case errors.As(err, &mistakes), errors.As(err, &setting),
+		is(config.ErrNoSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
+		return exitInput
+	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum,
+		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
+		signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
+		return exitSignature
+	case is(ppkg.ErrFormat, ppkg.ErrUnsupported, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
+		return exitPackage
+	case errors.As(err, &path), errors.As(err, &errno):
+		return exitIO
+	default:
+		return exitFailure
+	}
+}
+
+// hint is what to do about an error, if there is something to say that the
+// error does not say itself.
+func hint(err error) string {
+	var h hinted
+	if errors.As(err, &h) {
+		return h.hint
+	}
+	for _, known := range []struct {
+		err  error
+		hint string
+	}{
+		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
+		{kit.ErrNotAKit, "choose another folder with -o, or empty this one"},
+		{signing.ErrUntrusted, "name the root certificate you trust with --root"},
+		{signing.ErrPassword, "say where the password is: file, env or prompt"},
+		{signing.ErrNotCodeSigning, "ask your CA for a certificate with the extended key usage code signing"},
+		{signing.ErrExpired, "renew the certificate; sign with a timestamp, so that signatures outlive it"},
+		{signing.ErrTimestamp, "try another timestamp authority"},
+		{syscall.ENOSPC, "free some space, or choose another disk"},
+		{wim.ErrChanged, "do not touch the files while they are packed, then build again"},
+		{ppkg.ErrChanged, "do not touch the files while they are packed, then build again"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.hint
+		}
+	}
+	return ""
+}

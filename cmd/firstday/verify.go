@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"firstday.dev/kit"
+)
+
+func newVerify() *cobra.Command {
+	var t trust
+	var strict bool
+	c := &cobra.Command{
+		Use:   "verify KIT|FILE",
+		Short: "Prove that a kit or package is as it was made",
+		Long: `Verify checks a kit as a whole, or a package with its catalog, a catalog, a
+program, a PowerShell script, or any file with a .p7s signature beside it: every
+checksum, signature, certificate chain and timestamp, and that the package can
+be read to its last byte.`,
+		Example: `  firstday verify kit
+  firstday verify --root acme-ca.pem --require-signature kit
+  firstday verify kit/Acme.ppkg --json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			o, err := t.options()
+			if err != nil {
+				return err
+			}
+			bars := newProgress(c)
+			defer bars.close()
+			o.RequireSignature, o.Progress = strict, bars.step
+			v, err := kit.Verify(c.Context(), args[0], o)
+			if err != nil {
+				return err
+			}
+			bars.close()
+			if err := show(c, verdict{v.OK(), v}, func(w *text) { describeChecks(w, v) }); err != nil {
+				return err
+			}
+			if err := v.Err(); err != nil {
+				return failedChecks{err, args[0]}
+			}
+			return nil
+		},
+	}
+	t.flags(c)
+	c.Flags().BoolVar(&strict, "require-signature", false, "fail if something is not signed")
+	return c
+}
+
+type verdict struct {
+	OK bool `json:"ok"`
+	*kit.Verification
+}
+
+func describeChecks(w *text, v *kit.Verification) {
+	for _, c := range v.Checks {
+		switch {
+		case c.Error != "":
+			w.line("FAILED  %s: %s: %s", c.File, c.What, c.Error)
+		case c.Detail != "":
+			w.line("ok      %s: %s (%s)", c.File, c.What, c.Detail)
+		default:
+			w.line("ok      %s: %s", c.File, c.What)
+		}
+	}
+	for _, warning := range v.Warnings {
+		w.line("note    %s", warning)
+	}
+}
+
+// failedChecks says how many checks failed; what failed has been printed.
+type failedChecks struct {
+	error
+	path string
+}
+
+func (f failedChecks) Unwrap() error { return f.error }
+
+func (f failedChecks) Error() string {
+	n := 1
+	if joined, ok := f.error.(interface{ Unwrap() []error }); ok {
+		n = len(joined.Unwrap())
+	}
+	if n == 1 {
+		return fmt.Sprintf("%s is not good: 1 check failed", f.path)
+	}
+	return fmt.Sprintf("%s is not good: %d checks failed", f.path, n)
+}

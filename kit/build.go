@@ -1,0 +1,220 @@
+package kit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"firstday.dev/config"
+	"firstday.dev/internal/atomicfile"
+	"firstday.dev/ppkg/xpress"
+	"firstday.dev/signing"
+)
+
+// Errors a caller decides on. Others come from the packages that kit uses.
+var (
+	// ErrNotAKit: the folder holds something else; it is not replaced.
+	ErrNotAKit = errors.New("not a kit")
+	// ErrPayload: a payload is not the file the configuration means.
+	ErrPayload = errors.New("unusable payload")
+)
+
+// Options say what to build, and where.
+type Options struct {
+	Config *config.Config
+	Agents string // folder of agent binaries, see [FindAgents]
+	// Output is the folder of the kit. A kit that is there is replaced as a
+	// whole once the new one is ready; any other folder must be empty.
+	Output  string
+	Builder string // version of the program that builds
+
+	Time time.Time // of everything in the kit
+	// Reproducible makes ids and passwords follow from the inputs, so that
+	// the same inputs at the same Time give the same package.
+	Reproducible bool
+	Level        xpress.Level
+
+	// Prompt asks a person for a secret; nil where nobody is there.
+	Prompt func(label string) ([]byte, error)
+	// Progress, if set, is told how far a step is, in bytes.
+	Progress func(step string, done, total int64)
+}
+
+// builder is a build at work.
+type builder struct {
+	Options
+	secrets  *secrets
+	identity *signing.Identity // nil: unsigned
+	parts    []part            // agents first
+}
+
+// Build makes the kit. Until it returns, Output is as it was.
+func Build(ctx context.Context, o Options) (*Manifest, error) {
+	if err := checkOutput(o.Output); err != nil {
+		return nil, err
+	}
+	b := &builder{Options: o}
+	var err error
+	if b.secrets, err = resolveSecrets(o.Config, o.Prompt); err != nil {
+		return nil, err
+	}
+	if b.identity, err = openIdentity(ctx, &o); err != nil {
+		return nil, err
+	}
+	if b.identity != nil {
+		defer b.identity.Close()
+	}
+	dir, err := atomicfile.CreateDir(o.Output)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	work, err := os.MkdirTemp(dir.Path(), "work-")
+	if err != nil {
+		return nil, err
+	}
+	if err := b.gather(ctx, work); err != nil {
+		return nil, err
+	}
+	windows, err := b.buildWindows(ctx, dir.Path())
+	if err != nil {
+		return nil, err
+	}
+	m := b.manifest(windows)
+	if err := b.writePapers(m, dir.Path()); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(work); err != nil {
+		return nil, err
+	}
+	if err := b.seal(ctx, dir.Path()); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return m, dir.Commit()
+}
+
+// checkOutput allows what Build may replace: nothing, an empty folder, or a
+// kit, and a kit only if it holds nothing but what its SHA256SUMS lists.
+func checkOutput(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, SumsFile))
+	if err != nil {
+		return fmt.Errorf("%s is %w: it has no %s, and its files would be lost", dir, ErrNotAKit, SumsFile)
+	}
+	listed, err := parseSums(data)
+	if err != nil {
+		return fmt.Errorf("%s is %w: %w", dir, ErrNotAKit, err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); listed[name] == "" && name != SumsFile && name != SignatureFile {
+			return fmt.Errorf("%s is %w: %s is not a part of it and would be lost", dir, ErrNotAKit, name)
+		}
+	}
+	return nil
+}
+
+// gather finds the files that go into the package, signs the agents, which
+// needs copies in the folder work, and hashes them all.
+func (b *builder) gather(ctx context.Context, work string) error {
+	agents, err := openAgents(b.Agents)
+	if err != nil {
+		return err
+	}
+	if b.identity != nil {
+		for i := range agents {
+			if err := b.signAgent(ctx, &agents[i], work); err != nil {
+				return err
+			}
+		}
+	}
+	b.parts = agents
+	for _, p := range b.Config.Windows.Payloads {
+		info, err := os.Stat(string(p.File))
+		if err != nil {
+			return err
+		}
+		b.parts = append(b.parts, part{
+			Content: Content{File: p.Name(), Kind: string(p.Kind), Size: info.Size()},
+			path:    string(p.File),
+		})
+	}
+	var done, total int64
+	for _, p := range b.parts {
+		total += p.Size
+	}
+	for i := range b.parts {
+		p := &b.parts[i]
+		p.SHA256, err = sumFile(ctx, p.path, func(n int64) {
+			done += n
+			b.progress("reading", done, total)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return b.checkPayloads()
+}
+
+// checkPayloads compares the payloads with the hashes the configuration pins.
+func (b *builder) checkPayloads() error {
+	agents := len(b.parts) - len(b.Config.Windows.Payloads)
+	for i, p := range b.Config.Windows.Payloads {
+		if got := b.parts[agents+i].SHA256; p.SHA256 != "" && p.SHA256 != got {
+			return fmt.Errorf("%w: %s has SHA-256 %s, the configuration says %s", ErrPayload, p.File, got, p.SHA256)
+		}
+	}
+	return nil
+}
+
+func (b *builder) contents() []Content {
+	contents := make([]Content, len(b.parts))
+	for i, p := range b.parts {
+		contents[i] = p.Content
+	}
+	return contents
+}
+
+func (b *builder) progress(step string, done, total int64) {
+	if b.Progress != nil {
+		b.Progress(step, done, total)
+	}
+}
+
+// expires is the end of the connect key's life, where it is known.
+func (b *builder) expires() *time.Time {
+	if b.Config.ConnectKey.Expires.IsZero() {
+		return nil
+	}
+	t := b.Config.ConnectKey.Expires.UTC()
+	return &t
+}
+
+// watchedReader ends with its context, and tells how many bytes it gave.
+type watchedReader struct {
+	ctx  context.Context
+	r    io.Reader
+	read func(n int64)
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	if err := w.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := w.r.Read(p)
+	w.read(int64(n))
+	return n, err
+}

@@ -1,0 +1,117 @@
+package kit
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"firstday.dev/config"
+	"firstday.dev/signing"
+)
+
+// openIdentity opens who signs the kit, or nil if nobody does.
+func openIdentity(ctx context.Context, o *Options) (*signing.Identity, error) {
+	if o.Config.Signing == nil {
+		return nil, nil
+	}
+	return OpenIdentity(ctx, o.Config.Signing, o.Config.Organisation.Name, o.Prompt)
+}
+
+// OpenIdentity opens the identity that a configuration names. Close it after
+// use.
+func OpenIdentity(ctx context.Context, s *config.Signing, organisation string, prompt func(string) ([]byte, error)) (*signing.Identity, error) {
+	password := ""
+	if s.Password != nil {
+		secret, err := s.Password.Resolve(prompt)
+		if err != nil {
+			return nil, err
+		}
+		password = secret.Reveal()
+	}
+	switch {
+	case len(s.Signer) > 0:
+		return nil, errors.New("external signers are not built in yet")
+	case s.PKCS12 != "":
+		return signing.LoadPKCS12(string(s.PKCS12), password)
+	case s.Throwaway:
+		return signing.Throwaway(organisation, time.Now())
+	default:
+		return signing.LoadPEM(string(s.Certificate), string(s.Key), password)
+	}
+}
+
+// SigningOptions are the timestamp authorities that a configuration names.
+// What is signed is described by description, for those who look.
+func SigningOptions(s *config.Signing, description string) signing.Options {
+	o := signing.Options{Description: description}
+	if len(s.Timestamp) == 0 {
+		return o
+	}
+	o.Timestamps = &signing.Authorities{URLs: s.Timestamp}
+	if len(s.TimestampRoots) > 0 {
+		o.Timestamps.Roots = x509.NewCertPool()
+	}
+	for _, root := range s.TimestampRoots {
+		for _, cert := range root.Certificates {
+			o.Timestamps.Roots.AddCert(cert)
+		}
+	}
+	return o
+}
+
+// signer describes the identity for the manifest; nil for an unsigned kit.
+func (b *builder) signer() *Signer {
+	if b.identity == nil {
+		return nil
+	}
+	cert := b.identity.Chain[0]
+	return &Signer{
+		Subject:    cert.Subject.String(),
+		Issuer:     cert.Issuer.String(),
+		SHA256:     fmt.Sprintf("%x", sha256.Sum256(cert.Raw)),
+		NotAfter:   cert.NotAfter.UTC(),
+		Throwaway:  signing.IsThrowaway(cert),
+		Timestamps: b.Config.Signing.Timestamp,
+	}
+}
+
+// signCatalog signs the catalog if somebody signs.
+func (b *builder) signCatalog(ctx context.Context, cat []byte) ([]byte, error) {
+	if b.identity == nil {
+		return cat, nil
+	}
+	signed, err := signing.SignCatalog(ctx, cat, b.identity, SigningOptions(b.Config.Signing, b.Config.Package.Name))
+	if err != nil {
+		return nil, fmt.Errorf("signing the catalog: %w", err)
+	}
+	return signed, nil
+}
+
+// signAgent replaces the agent by a signed copy in the folder work.
+func (b *builder) signAgent(ctx context.Context, agent *part, work string) error {
+	in, err := os.Open(agent.path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	path := filepath.Join(work, agent.File)
+	out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := signing.SignPE(ctx, in, agent.Size, out, b.identity, SigningOptions(b.Config.Signing, "Firstday agent")); err != nil {
+		return fmt.Errorf("signing %s: %w", agent.File, err)
+	}
+	info, err := out.Stat()
+	if err != nil {
+		return err
+	}
+	agent.path, agent.Size = path, info.Size()
+	return out.Close()
+}

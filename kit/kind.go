@@ -1,0 +1,63 @@
+package kit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrKind: the file is of no kind that can be handled so.
+var ErrKind = errors.New("unknown kind of file")
+
+// kind is what a file is.
+type kind int
+
+const (
+	kindOther kind = iota
+	kindPackage
+	kindCatalog
+	kindProgram
+	kindScript
+)
+
+// kindOf tells by how a file begins, and for scripts and damaged files by its
+// name.
+func kindOf(r io.ReaderAt, name string) kind {
+	head := make([]byte, 8)
+	n, _ := r.ReadAt(head, 0) // a short file has a short head
+	head = head[:n]
+	ext := strings.ToLower(filepath.Ext(name))
+	switch {
+	case bytes.Equal(head, []byte("MSWIM\x00\x00\x00")) || ext == ".ppkg":
+		return kindPackage
+	case bytes.HasPrefix(head, []byte("MZ")):
+		return kindProgram
+	case ext == ".cat":
+		return kindCatalog
+	case ext == ".ps1" || ext == ".psm1" || ext == ".psd1":
+		return kindScript
+	default:
+		return kindOther
+	}
+}
+
+// maxSmall bounds the files that are read whole, in bytes: catalogs, scripts,
+// signatures.
+const maxSmall = 16 << 20
+
+func readSmall(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
+	if err == nil && len(data) > maxSmall {
+		err = fmt.Errorf("%s is larger than %d bytes", path, maxSmall)
+	}
+	return data, err
+}

@@ -1,0 +1,82 @@
+package kit
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"firstday.dev/internal/atomicfile"
+	"firstday.dev/ppkg"
+	"firstday.dev/ppkg/catalog"
+)
+
+// WritePackage writes a package and, beside it, its unsigned catalog.
+func WritePackage(ctx context.Context, path string, p *ppkg.Package, o ppkg.Options, progress func(step string, done, total int64)) (*Package, error) {
+	unsigned := func(_ context.Context, cat []byte) ([]byte, error) { return cat, nil }
+	return writePackage(ctx, path, p, packageOptions{o, unsigned, progress})
+}
+
+type packageOptions struct {
+	ppkg.Options
+	sign     func(ctx context.Context, cat []byte) ([]byte, error)
+	progress func(step string, done, total int64)
+}
+
+// writePackage lets neither file appear before both are ready.
+func writePackage(ctx context.Context, path string, p *ppkg.Package, o packageOptions) (*Package, error) {
+	name := filepath.Base(path)
+	catalogPath := strings.TrimSuffix(path, filepath.Ext(path)) + ".cat"
+	f, err := atomicfile.Create(path, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	o.Progress = func(done, total int64) { o.progress("packing", done, total) }
+	if err := ppkg.Write(ctx, f, p, o.Options); err != nil {
+		return nil, fmt.Errorf("building %s: %w", name, err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	var done int64
+	digests, err := catalog.Digest(&watchedReader{ctx, io.NewSectionReader(f, 0, info.Size()), func(n int64) {
+		done += n
+		o.progress("hashing", done, info.Size())
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("hashing %s: %w", name, err)
+	}
+	cat, err := newCatalog(digests, o.Time)
+	if err != nil {
+		return nil, err
+	}
+	if cat, err = o.sign(ctx, cat); err != nil {
+		return nil, err
+	}
+	c, err := atomicfile.Create(catalogPath, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	if _, err := c.Write(cat); err != nil {
+		return nil, err
+	}
+	if err := f.Commit(); err != nil {
+		return nil, err
+	}
+	return &Package{
+		File: name, Size: info.Size(), SHA256: fmt.Sprintf("%x", digests.SHA256),
+		ID: p.ID, Name: p.Name, Version: p.Version,
+		Catalog: filepath.Base(catalogPath),
+	}, c.Commit()
+}
+
+// newCatalog makes the unsigned catalog of a package. What ICD fills with
+// chance, the list's identifier, comes from the package: one package, one list.
+func newCatalog(d catalog.Digests, at time.Time) ([]byte, error) {
+	return catalog.Create(d, [16]byte(d.SHA256[:16]), at.UTC())
+}
