@@ -1,0 +1,124 @@
+// Package signing signs what Firstday hands out and verifies it again:
+// catalogs of provisioning packages, Windows programs and PowerShell scripts
+// (Authenticode) and any other file beside a detached CMS signature.
+//
+// An Identity, a certificate chain and whatever holds the private key, signs;
+// it comes from PEM or PKCS #12 files, from an external program or, to try
+// things out, from thin air. Signatures are RSA or ECDSA over SHA-256, in
+// strict DER, because Windows takes no other catalogs, and may carry an
+// RFC 3161 timestamp, which lets them outlive the certificate.
+//
+// The package never asks anybody anything: passwords are arguments.
+package signing
+
+import (
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// What can be wrong with an identity.
+var (
+	// ErrPassword: the password of a key or PKCS #12 file is missing or wrong.
+	ErrPassword = errors.New("wrong or missing password")
+	// ErrNotCodeSigning: the certificate is not one for code signing.
+	ErrNotCodeSigning = errors.New("certificate is not for code signing")
+	// ErrExpired: the certificate is not valid at the time in question.
+	ErrExpired = errors.New("certificate is outside its time of validity")
+	// ErrKeyMismatch: the private key is not the certificate's.
+	ErrKeyMismatch = errors.New("private key does not belong to the certificate")
+)
+
+// What can be wrong with a file or its signature.
+var (
+	// ErrFormat: the file is not of the kind that is to be signed or verified.
+	ErrFormat = errors.New("malformed file")
+	// ErrNoSignature: the file carries no signature.
+	ErrNoSignature = errors.New("no signature")
+	// ErrBadSignature: the signature is malformed or made for other content.
+	ErrBadSignature = errors.New("bad signature")
+	// ErrUntrusted: the signature is good, and its certificate does not lead
+	// to a trusted root.
+	ErrUntrusted = errors.New("certificate does not lead to a trusted root")
+	// ErrTimestamp: no authority gave a timestamp that can be used.
+	ErrTimestamp = errors.New("no usable timestamp")
+)
+
+// Options say how to sign. The zero value signs without description and
+// timestamp.
+type Options struct {
+	// Description and URL tell people what is signed and where to learn more;
+	// Windows shows them. Only Authenticode has room for them.
+	Description, URL string
+	// Time is the signing time the signer claims; zero for now.
+	Time time.Time
+	// Timestamps, unless nil, ask for a timestamp. Without one the signing fails.
+	Timestamps *Authorities
+}
+
+func (o Options) now() time.Time { return orNow(o.Time) }
+
+// Authorities are the timestamp authorities to ask.
+type Authorities struct {
+	// URLs are asked in this order until one gives a good answer.
+	URLs []string
+	// Roots are those a timestamp must lead to; nil for the system's.
+	Roots *x509.CertPool
+	// Client makes the requests; nil for one with a timeout of 30 seconds per
+	// authority.
+	Client *http.Client
+}
+
+// VerifyOptions say whom to trust.
+type VerifyOptions struct {
+	// Roots and TimestampRoots are those the signer's and the timestamp's
+	// certificates must lead to; nil for the system's.
+	Roots, TimestampRoots *x509.CertPool
+	// Time is when a signature without a trusted timestamp must be valid; zero
+	// for now.
+	Time time.Time
+}
+
+func (o VerifyOptions) now() time.Time { return orNow(o.Time) }
+
+func orNow(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Now()
+	}
+	return t
+}
+
+// Report is what verification found. It accompanies errors that concern the
+// certificate, not the signature: ErrUntrusted, ErrExpired, ErrNotCodeSigning.
+type Report struct {
+	// Signer is the certificate that signed.
+	Signer *x509.Certificate
+	// Embedded are the certificates that came with the signature.
+	Embedded []*x509.Certificate
+	// Chain leads from Signer to a trusted root; nil if there is none.
+	Chain []*x509.Certificate
+	// Description and URL are what the signer says of the file.
+	Description, URL string
+	// SigningTime is what the signer claims; zero if it claims nothing.
+	SigningTime time.Time
+	// Timestamp is nil if there is none.
+	Timestamp *Timestamp
+	// Warnings are sentences for people, about things that do not make the
+	// signature bad.
+	Warnings []string
+}
+
+// Timestamp tells when an authority saw a signature.
+type Timestamp struct {
+	Time time.Time
+	// Authority is the certificate that signed the timestamp.
+	Authority *x509.Certificate
+	// Trusted tells whether the authority's certificate leads to a trusted
+	// root. The time of any other means nothing.
+	Trusted bool
+
+	embedded []*x509.Certificate
+}
+
+func (r *Report) warn(sentence string) { r.Warnings = append(r.Warnings, sentence) }
