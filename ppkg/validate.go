@@ -93,12 +93,12 @@ func (v *validator) metadata() {
 		}
 		seen[property.Name] = property.Value
 	}
-	id := seen["PACKAGEID"]
+	id := seen[packageID]
 	switch {
 	case v.ID == uuid.Nil:
-		v.add(Problem, "", "PACKAGEID %.60q is not a GUID", id)
+		v.add(Problem, "", "%s %.60q is not a GUID", packageID, id)
 	case id != braced(v.ID):
-		v.add(Warning, "", "PACKAGEID %s is not in braces and lower case", id)
+		v.add(Warning, "", "%s %s is not in braces and lower case", packageID, id)
 	}
 	switch altitude := seen["ALTITUDE"]; {
 	case len(altitude) == 0 || len(altitude) >= 8 || strings.Trim(altitude, "0123456789") != "":
