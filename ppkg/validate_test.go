@@ -76,9 +76,9 @@ func TestValidateFinds(t *testing.T) {
 		want  Severity
 		text  string // that the one finding of this severity holds
 	}{
-		{"id", func(s *spoiled) { s.properties["PACKAGEID"] = "0" }, Problem, "PACKAGEID"},
+		{"id", func(s *spoiled) { s.properties[packageID] = "0" }, Problem, packageID},
 		{"upper-case id", func(s *spoiled) {
-			s.properties["PACKAGEID"] = strings.ToUpper(s.properties["PACKAGEID"])
+			s.properties[packageID] = strings.ToUpper(s.properties[packageID])
 		}, Warning, "lower case"},
 		{"altitude", func(s *spoiled) { s.properties["ALTITUDE"] = "12345678" }, Problem, "ALTITUDE"},
 		{"negative altitude", func(s *spoiled) { s.properties["ALTITUDE"] = "-1" }, Problem, "ALTITUDE"},
