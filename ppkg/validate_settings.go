@@ -69,7 +69,7 @@ func (p *Parm) checkValue() error {
 	case place == "Accounts/Users":
 		return checkUserName(nodeAt(p.Node, 2))
 	case place == "WiFi/Profile" && p.Name == "WlanXml":
-		return checkWlanXml(p.Value)
+		return checkWLANXML(p.Value)
 	case place == "RootCATrustedCertificates/Root" && p.Name == "EncodedCertificate":
 		return checkThumbprint(p.Value, nodeAt(p.Node, 2))
 	case p.Name == "PFXCertBlob":
@@ -124,19 +124,12 @@ func checkUserName(name string) error {
 	return nil
 }
 
-// checkWlanXml checks that a wireless profile is XML, escaped once.
-func checkWlanXml(profile string) error {
+// checkWLANXML checks that a wireless profile is XML, escaped once.
+func checkWLANXML(profile string) error {
 	if strings.HasPrefix(strings.TrimSpace(profile), "&lt;") {
 		return errors.New("the profile is escaped twice")
 	}
-	root, err := parseXML([]byte(profile))
-	switch {
-	case err != nil:
-		return err
-	case root.name != "WLANProfile":
-		return fmt.Errorf("the profile's root element is <%.60s>, not WLANProfile", root.name)
-	}
-	return nil
+	return checkWLANProfile(profile)
 }
 
 // checkThumbprint checks a certificate and the name of its node, its SHA-1.
