@@ -57,7 +57,7 @@ var privacyPolicies = map[string]map[string]row{
 	"System": {
 		"AllowBuildPreview":                           policyNumber,
 		"AllowEmbeddedMode":                           policyNumber,
-		"AllowExperimentation":                        policyYesNo,
+		"AllowExperimentation":                        policyNumber,
 		"AllowFontProviders":                          policyYesNo,
 		"AllowLocation":                               policyNumber,
 		"AllowStorageCard":                            policyYesNo,

@@ -112,9 +112,10 @@ func TestPolicyLabelsAreNotGuessed(t *testing.T) {
 		{"DeviceLock", "DevicePasswordEnabled", "Yes"}, // 0 enables it
 		{"Search", "DoNotUseWebResults", "Yes"},        // 0 is "do not use"
 		{"System", "ConfigureTelemetryOptInSettingsUx", "Yes"},
-		{"Browser", "AllowPopups", "Yes"},     // 1 blocks
-		{"System", "AllowLocation", "Yes"},    // 1 leaves it to the user
-		{"System", "AllowTelemetry", "Basic"}, // three values
+		{"Browser", "AllowPopups", "Yes"},         // 1 blocks
+		{"System", "AllowLocation", "Yes"},        // 1 leaves it to the user
+		{"System", "AllowTelemetry", "Basic"},     // four values
+		{"System", "AllowExperimentation", "Yes"}, // three values
 		{"Camera", "AllowCamera", "Enabled"},
 		{"Camera", "AllowCamera", ""},
 		{"DeviceLock", "MinDevicePasswordLength", "twelve"},
