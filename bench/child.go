@@ -84,7 +84,7 @@ func capture(dir, file string, level xpress.Level, threads int) error {
 	}
 	// What a program does that wants to stay small: without it, Go lets the
 	// heap grow to twice of what is in use.
-	debug.SetMemoryLimit(48 << 20)
+	debug.SetMemoryLimit(40 << 20)
 	if err := wim.Write(context.Background(), f, image, wim.Options{Level: level, Threads: threads}); err != nil {
 		return err
 	}

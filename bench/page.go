@@ -54,7 +54,7 @@ Made by `+"`make bench`"+` (%s).
 ## Memory
 
 The highest resident size of a process that writes a WIM, with a soft limit of
-48 MiB (debug.SetMemoryLimit). Target: at most %d MiB, whatever the payload.
+40 MiB (debug.SetMemoryLimit). Target: at most %d MiB, whatever the payload.
 
 | payload | | files | level | peak | |
 |---|---|---|---|---|---|

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"firstday.dev/internal/testtool"
+	"firstday.dev/ppkg/xpress"
 )
 
 var testTime = time.Date(2024, 5, 6, 7, 8, 9, 123456700, time.UTC)
@@ -111,6 +112,8 @@ func readTest(t testing.TB, b []byte) *Reader {
 // variants are the ways to write that matter to readers.
 var variants = map[string]Options{
 	"XPRESS":               {GUID: testGUID},
+	"XPRESS, fast":         {GUID: testGUID, Level: xpress.Fast},
+	"XPRESS, best":         {GUID: testGUID, Level: xpress.Best},
 	"XPRESS and integrity": {GUID: testGUID, Integrity: true},
 	"none":                 {GUID: testGUID, Compression: None},
 	"none and integrity":   {GUID: testGUID, Compression: None, Integrity: true},
