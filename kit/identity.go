@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,7 +34,7 @@ func OpenIdentity(ctx context.Context, s *config.Signing, organisation string, p
 	}
 	switch {
 	case len(s.Signer) > 0:
-		return nil, errors.New("external signers are not built in yet")
+		return signing.OpenSigner(ctx, s.Signer)
 	case s.PKCS12 != "":
 		return signing.LoadPKCS12(string(s.PKCS12), password)
 	case s.Throwaway:

@@ -41,7 +41,7 @@ func readProgram(f *os.File) (*Program, error) {
 	p := &Program{Arch: archOf(file.NtHeader.FileHeader.Machine)}
 	resources, err := file.ParseVersionResources()
 	if err != nil {
-		return p, nil //nolint:nilerr // a program without a readable version is still a program
+		return p, nil // a program without a readable version is still a program
 	}
 	p.Version = resources["ProductVersion"]
 	p.Product = resources["ProductName"]

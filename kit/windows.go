@@ -2,13 +2,14 @@ package kit
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,7 +78,7 @@ func contentID(ctx context.Context, p *ppkg.Package, t time.Time) (uuid.UUID, er
 		}
 		all = append(all, name...)
 		all = append(all, 0)
-		if path.Ext(name) != ".xml" && path.Ext(name) != ".provxml" {
+		if strings.HasPrefix(name, "DataAsset/") && name != "DataAsset/DataAsset.xml" {
 			return nil
 		}
 		content, err := fs.ReadFile(tree, name)
@@ -123,7 +124,7 @@ func (b *builder) windowsSettings(id uuid.UUID) ([]ppkg.Setting, error) {
 	}
 	for _, root := range w.RootCertificates {
 		for _, cert := range root.Certificates {
-			settings = append(settings, ppkg.RootCertificate(fmt.Sprintf("root-%x", cert.SerialNumber), cert))
+			settings = append(settings, ppkg.RootCertificate(fmt.Sprintf("root-%x", sha256.Sum256(cert.Raw))[:21], cert))
 		}
 	}
 	for i, network := range w.WiFi {

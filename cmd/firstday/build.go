@@ -18,7 +18,7 @@ func newBuild() *cobra.Command {
 		Use:   "build",
 		Short: "Build a kit from firstday.yaml",
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:  help,
 	}
 	c.AddCommand(newBuildWindows())
 	return c
@@ -86,10 +86,7 @@ func loadConfig(c *cobra.Command, file string) (*config.Config, error) {
 		return nil, err
 	}
 	for _, w := range cfg.Warnings {
-		fmt.Fprintf(c.ErrOrStderr(), "warning: %v\n", w)
-		if w.Hint != "" {
-			fmt.Fprintf(c.ErrOrStderr(), "hint: %s\n", w.Hint)
-		}
+		tellMistake(c.ErrOrStderr(), "warning", w)
 	}
 	return cfg, nil
 }

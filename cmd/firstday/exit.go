@@ -67,6 +67,7 @@ func exitCode(ctx context.Context, err error) int {
 		usage    usageError
 		mistakes config.Errors
 		setting  *ppkg.SettingError
+		missing  *ppkg.MissingFilesError
 		path     *fs.PathError
 		errno    syscall.Errno
 	)
@@ -77,7 +78,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), is(kit.ErrKind):
 		return exitUsage
-	case errors.As(err, &mistakes), errors.As(err, &setting),
+	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(config.ErrNoSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
 		return exitInput
 	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum,
@@ -86,7 +87,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitSignature
 	case is(ppkg.ErrFormat, ppkg.ErrUnsupported, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
 		return exitPackage
-	case errors.As(err, &path), errors.As(err, &errno):
+	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission):
 		return exitIO
 	default:
 		return exitFailure
@@ -96,9 +97,15 @@ func exitCode(ctx context.Context, err error) int {
 // hint is what to do about an error, if there is something to say that the
 // error does not say itself.
 func hint(err error) string {
-	var h hinted
-	if errors.As(err, &h) {
+	var (
+		h     hinted
+		usage usageError
+	)
+	switch {
+	case errors.As(err, &h):
 		return h.hint
+	case errors.As(err, &usage):
+		return "see --help of the command"
 	}
 	for _, known := range []struct {
 		err  error

@@ -5,13 +5,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"firstday.dev/config"
 )
 
 // version is set by the linker.
@@ -25,19 +29,60 @@ func run() int {
 	// A second Ctrl-C ends a program that does not end by itself.
 	context.AfterFunc(ctx, stop)
 	root := newRoot()
+	begun := false
+	markBegin(root, &begun)
 	err := root.ExecuteContext(ctx)
+	if err != nil && !begun {
+		err = usageError{err}
+	}
 	if err != nil {
 		report(root.ErrOrStderr(), err)
 	}
 	return exitCode(ctx, err)
 }
 
+// markBegin lets every command note that it has begun: what goes wrong before
+// is wrong usage.
+func markBegin(c *cobra.Command, begun *bool) {
+	if work := c.RunE; work != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			*begun = true
+			return work(c, args)
+		}
+	}
+	for _, sub := range c.Commands() {
+		markBegin(sub, begun)
+	}
+}
+
 // report follows one rule: what went wrong on a line of its own, then, where
-// there is one, the way on.
+// there is one, the way on. A configuration's mistakes are told one by one,
+// each with the line it is in.
 func report(w io.Writer, err error) {
-	fmt.Fprintf(w, "error: %v\n", err)
-	if h := hint(err); h != "" {
-		fmt.Fprintf(w, "hint: %s\n", h)
+	var mistakes config.Errors
+	if !errors.As(err, &mistakes) {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintf(w, "error: %s\n", sanitize(line))
+		}
+		tellHint(w, hint(err))
+		return
+	}
+	for _, m := range mistakes {
+		tellMistake(w, "error", m)
+	}
+}
+
+func tellMistake(w io.Writer, severity string, m *config.Error) {
+	fmt.Fprintf(w, "%s: %v\n", severity, m)
+	if excerpt := m.Excerpt(); excerpt != "" {
+		fmt.Fprintln(w, excerpt)
+	}
+	tellHint(w, m.Hint)
+}
+
+func tellHint(w io.Writer, hint string) {
+	if hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
 }
 
@@ -57,28 +102,13 @@ your organisation's directory and greet its new owner with "Sign in with <Org>".
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		RunE:          help,
 	}
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
-	})
 	root.PersistentFlags().Bool("json", false, "write the result as JSON to standard output")
 	root.PersistentFlags().BoolP("quiet", "q", false, "show no progress")
 	root.AddCommand(newInit(), newBuild(), newInspect(), newVerify(), newSign(), newPpkg())
-	markUsageErrors(root)
 	return root
 }
 
-// markUsageErrors makes wrong arguments of any command a usage error.
-func markUsageErrors(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
-			}
-			return nil
-		}
-	}
-	for _, sub := range c.Commands() {
-		markUsageErrors(sub)
-	}
-}
+// help is what a command does that only has others below it.
+func help(c *cobra.Command, _ []string) error { return c.Help() }

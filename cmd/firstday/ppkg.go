@@ -22,7 +22,7 @@ func newPpkg() *cobra.Command {
 		Use:   "ppkg",
 		Short: "Build and take apart provisioning packages of any kind",
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:  help,
 	}
 	c.AddCommand(newPpkgBuild(), newPpkgList(), newPpkgExtract(), newPpkgCat())
 	return c

@@ -39,7 +39,7 @@ be read to its last byte.`,
 				return err
 			}
 			if err := v.Err(); err != nil {
-				return failedChecks{err, args[0]}
+				return checksError{err, args[0]}
 			}
 			return nil
 		},
@@ -70,15 +70,15 @@ func describeChecks(w *text, v *kit.Verification) {
 	}
 }
 
-// failedChecks says how many checks failed; what failed has been printed.
-type failedChecks struct {
+// checksError says how many checks failed; what failed has been printed.
+type checksError struct {
 	error
 	path string
 }
 
-func (f failedChecks) Unwrap() error { return f.error }
+func (f checksError) Unwrap() error { return f.error }
 
-func (f failedChecks) Error() string {
+func (f checksError) Error() string {
 	n := 1
 	if joined, ok := f.error.(interface{ Unwrap() []error }); ok {
 		n = len(joined.Unwrap())

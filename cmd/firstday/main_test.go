@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"firstday.dev/internal/testagents"
+	"firstday.dev/internal/testpki"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(cleaning{m}, map[string]func(){
+		"firstday": func() { os.Exit(run()) },
+	})
+}
+
+// cleaning removes the agents after the tests.
+type cleaning struct{ *testing.M }
+
+func (c cleaning) Run() int {
+	defer testagents.Cleanup()
+	return c.M.Run()
+}
+
+// TestScripts runs what people type, and shows what they see.
+func TestScripts(t *testing.T) {
+	agents := testagents.Dir(t)
+	pki := testpki.New(t)
+	plainCert, plainKey := pki.NoEKU.WritePEM(t, "")
+	goodCert, goodKey := pki.CodeRSA.WritePEM(t, "swordfish")
+	expiredCert, expiredKey := pki.Expired.WritePEM(t, "")
+	root := pki.RootFile(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("AGENTS", agents)
+			e.Setenv("KEY", "fdk_the-connect-key-of-the-tests")
+			for name, from := range map[string]string{
+				"plain.pem": plainCert, "plain.key": plainKey,
+				"good.pem": goodCert, "good.key": goodKey, // its password is swordfish
+				"expired.pem": expiredCert, "expired.key": expiredKey,
+				"root.pem": root,
+			} {
+				data, err := os.ReadFile(from)
+				if err != nil {
+					return err
+				}
+				if err := os.WriteFile(filepath.Join(e.WorkDir, name), data, 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"flip":  flip,
+		},
+	})
+}
+
+// exits CODE COMMAND… runs a command that must end with that code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code command…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if err != nil {
+		code = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+}
+
+// flip FILE changes one byte in the middle.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flip file")
+	}
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	data[len(data)/2] ^= 1
+	ts.Check(os.WriteFile(path, data, 0o600))
+}
