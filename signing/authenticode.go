@@ -43,10 +43,9 @@ func (s *signedData) opusInfo() (description, url string, err error) {
 		!body.ReadOptionalASN1(&link, &hasLink, explicit1) || !body.Empty() {
 		return "", "", malformed("description")
 	}
-	switch {
-	case name.ReadASN1(&text, implicit0):
+	if name.PeekASN1Tag(implicit0) && name.ReadASN1(&text, implicit0) {
 		description = textOfBMP(text)
-	case name.ReadASN1(&text, implicit1):
+	} else if name.ReadASN1(&text, implicit1) {
 		description = string(text)
 	}
 	if link.ReadASN1(&address, implicit0) {

@@ -235,8 +235,16 @@ func (s *signedData) verify(contentType encoding_asn1.ObjectIdentifier, digest [
 // signingTime is what the signer claims; zero if nothing.
 func (s *signedData) signingTime() (t time.Time, err error) {
 	attribute, ok := s.signed[oidSigningTime.String()]
-	if ok && !attribute.ReadASN1UTCTime(&t) && !attribute.ReadASN1GeneralizedTime(&t) {
-		return t, malformed("signing time")
+	if !ok {
+		return time.Time{}, nil
+	}
+	if attribute.PeekASN1Tag(asn1.UTCTime) {
+		ok = attribute.ReadASN1UTCTime(&t)
+	} else {
+		ok = attribute.ReadASN1GeneralizedTime(&t)
+	}
+	if !ok {
+		return time.Time{}, malformed("signing time")
 	}
 	return t, nil
 }
