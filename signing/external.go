@@ -73,7 +73,7 @@ func (e *external) open() (*Identity, error) {
 		return nil, err
 	}
 	e.public = chain[0].PublicKey
-	id, err := newIdentity(chain, e, time.Now())
+	id, err := NewIdentity(chain, e, time.Now())
 	if err != nil {
 		return nil, err
 	}

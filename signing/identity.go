@@ -57,7 +57,7 @@ func LoadPEM(certFile, keyFile, password string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := newIdentity(chain, key, time.Now())
+	id, err := NewIdentity(chain, key, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", certFile, err)
 	}
@@ -82,7 +82,7 @@ func LoadPKCS12(file, password string) (*Identity, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: a key of type %T cannot sign", file, key)
 	}
-	id, err := newIdentity(append([]*x509.Certificate{leaf}, others...), signer, time.Now())
+	id, err := NewIdentity(append([]*x509.Certificate{leaf}, others...), signer, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -172,9 +172,11 @@ func decryptKey(der []byte, password string) (any, error) {
 	return key, nil
 }
 
-// newIdentity finds the key's certificate among the given ones, puts it and
-// its issuers first, and checks that it may sign code now.
-func newIdentity(certificates []*x509.Certificate, signer crypto.Signer, now time.Time) (*Identity, error) {
+// NewIdentity finds the key's certificate among the given ones, puts its
+// issuers after it and leaves others out. It checks that the certificate may
+// sign code at the time now. Errors wrap ErrKeyMismatch, ErrNotCodeSigning or
+// ErrExpired.
+func NewIdentity(certificates []*x509.Certificate, signer crypto.Signer, now time.Time) (*Identity, error) {
 	switch signer.Public().(type) {
 	case *rsa.PublicKey, *ecdsa.PublicKey:
 	default:
