@@ -131,10 +131,10 @@ func (in *installation) steps() []step {
 }
 
 func (in *installation) checkDowngrade(force bool) error {
-	if force || in.state == nil || !isVersion(in.state.AgentVersion) {
+	if force || in.state == nil || !api.IsVersion(in.state.AgentVersion) {
 		return nil
 	}
-	if compareVersions(in.file.Version, in.state.AgentVersion) < 0 {
+	if api.CompareVersions(in.file.Version, in.state.AgentVersion) < 0 {
 		return fmt.Errorf("%w: %s, the package carries %s", ErrDowngrade, in.state.AgentVersion, in.file.Version)
 	}
 	return nil
@@ -357,7 +357,7 @@ func (in *installation) restart(ctx context.Context) error {
 // predecessor finds the newest other version that is still there.
 func (in *installation) predecessor() (version string, found bool) {
 	for _, v := range in.otherVersions() {
-		if _, err := os.Lstat(in.layout.Agent(v)); err == nil && (!found || compareVersions(v, version) > 0) {
+		if _, err := os.Lstat(in.layout.Agent(v)); err == nil && (!found || api.CompareVersions(v, version) > 0) {
 			version, found = v, true
 		}
 	}

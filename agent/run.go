@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	raw, err := os.ReadFile(layout.Enrollment())
 	var e *api.Enrollment
 	if err == nil {
-		e, err = parseEnrollment(raw)
+		e, err = api.ReadEnrollment(bytes.NewReader(raw))
 	}
 	if err != nil {
 		r.Error = fmt.Sprintf("reading the enrollment: %v", err)

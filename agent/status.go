@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"firstday.dev/api"
 )
 
 // StatusSchema is the version of [Status] as JSON. Fields may be added under
@@ -91,7 +94,7 @@ func (s *Status) addEnrollment(layout Layout) error {
 		s.fault("there is no enrollment: %v", err)
 		return nil
 	}
-	e, err := parseEnrollment(raw)
+	e, err := api.ReadEnrollment(bytes.NewReader(raw))
 	if err != nil {
 		s.fault("the enrollment is damaged: %v", err)
 		return nil

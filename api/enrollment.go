@@ -81,7 +81,8 @@ type SignIn struct {
 }
 
 // ReadEnrollment reads one enrollment, refusing unknown fields, trailing data,
-// more than [MaxEnrollmentSize] bytes and versions newer than this build.
+// more than [MaxEnrollmentSize] bytes, versions newer than this build, and what
+// [Enrollment.Check] refuses.
 func ReadEnrollment(r io.Reader) (*Enrollment, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxEnrollmentSize+1))
 	if err != nil {
@@ -101,6 +102,9 @@ func ReadEnrollment(r io.Reader) (*Enrollment, error) {
 	}
 	if e.Version < 1 || e.Version > EnrollmentVersion {
 		return nil, fmt.Errorf("enrollment has version %d; this build reads up to %d", e.Version, EnrollmentVersion)
+	}
+	if err := e.Check(); err != nil {
+		return nil, err
 	}
 	return e, nil
 }

@@ -19,6 +19,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"firstday.dev/api"
 )
 
 // Version is the version of the file's format that this build reads.
@@ -221,7 +223,7 @@ func (k *ConnectKey) check(r *report) {
 
 func (p *Package) check(r *report) {
 	if r.has("package.name") {
-		err := CheckFileName(p.Name + ".ppkg")
+		err := api.CheckFileName(p.Name + ".ppkg")
 		if err == nil && p.Name == "" {
 			err = errors.New("it is empty")
 		}

@@ -129,7 +129,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Payloads: []Payload{
 				{File: Path(filepath.FromSlash("testdata/installers/7z2408-x64.msi")), Kind: MSI, Arguments: &arguments,
 					SuccessCodes: []int{0}, RebootCodes: []int{3010, 1641}, SHA256: hash},
-				{File: dir("vpn.bin"), Kind: EXE, Arguments: &silent, SuccessCodes: []int{0, 1638}, RebootCodes: []int{3010}},
+				{File: dir("vpn.exe"), Kind: EXE, Arguments: &silent, SuccessCodes: []int{0, 1638}, RebootCodes: []int{3010}},
 			},
 		},
 		Signing: &Signing{

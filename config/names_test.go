@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"firstday.dev/api"
 )
 
 func TestCheckFileName(t *testing.T) {
@@ -10,7 +12,7 @@ func TestCheckFileName(t *testing.T) {
 		"a", "setup.exe", "7z2408-x64.msi", "Ünïcödé 名前.msi", ".hidden", "CONSOLE.exe", "com.exe", "COM10.exe", "a..b", "LPT.txt", "COMLPT1",
 		strings.Repeat("x", 255), strings.Repeat("ä", 255), strings.Repeat("😀", 127),
 	} {
-		if err := CheckFileName(good); err != nil {
+		if err := api.CheckFileName(good); err != nil {
 			t.Errorf("refused: %v", err)
 		}
 	}
@@ -41,7 +43,7 @@ func TestCheckFileName(t *testing.T) {
 		strings.Repeat("x", 256): "too long",
 		strings.Repeat("😀", 128): "too long",
 	} {
-		if err := CheckFileName(bad); err == nil || !strings.Contains(err.Error(), why) {
+		if err := api.CheckFileName(bad); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q: got %v, want %q", bad, err, why)
 		}
 	}
@@ -82,7 +84,7 @@ func TestNameFrom(t *testing.T) {
 		} else if got != want {
 			t.Errorf("%q gives %q, want %q", in, got, want)
 		}
-		if err := CheckFileName(got + ".ppkg"); err != nil {
+		if err := api.CheckFileName(got + ".ppkg"); err != nil {
 			t.Error(err)
 		}
 		if !isSlug(strings.ToLower(got)) {

@@ -19,8 +19,6 @@ const (
 	EXE Kind = "exe" // as it is
 )
 
-var kinds = []Kind{MSI, EXE}
-
 // maxArguments bounds a command line, in characters, well below the 32767
 // that Windows can pass on.
 const maxArguments = 8000
@@ -32,8 +30,6 @@ const maxCodes = 64
 type Payload struct {
 	// The installer: an .msi or .exe file.
 	File Path `yaml:"file,required"`
-	// msi or exe. Default: by the file's extension.
-	Kind Kind `yaml:"kind"`
 	// Command line for the installer. An .exe must be told how to be silent, for example /S or /quiet: nobody sees its windows. An .msi is silent by itself; give only properties.
 	Arguments *string `yaml:"arguments"`
 	// Exit codes that mean success. Default 0.
@@ -42,6 +38,9 @@ type Payload struct {
 	RebootCodes []int `yaml:"rebootCodes"`
 	// SHA-256 the file must have, 64 hexadecimal digits: the build stops if it has another.
 	SHA256 string `yaml:"sha256"`
+
+	// Kind is told by the file's extension.
+	Kind Kind `yaml:"-"`
 }
 
 // Name gives the name under which the payload lies in the package.
@@ -92,17 +91,14 @@ func (p *Payload) check(r *report, path string) {
 	}
 }
 
+// checkKind goes by the file's extension, as Windows does.
 func (p *Payload) checkKind(r *report, path string) {
-	if r.has(path + ".kind") {
-		oneOf(r, path+".kind", p.Kind, kinds)
-		return
-	}
 	switch ext := strings.ToLower(filepath.Ext(string(p.File))); ext {
 	case ".msi", ".exe":
 		p.Kind = Kind(ext[1:])
 	default:
 		if r.has(path + ".file") {
-			r.errorf(path+".file", "scripts and other formats need an installer around them; for an odd extension add kind: msi or kind: exe",
+			r.errorf(path+".file", "scripts and other formats need an installer around them",
 				"%s is neither an .msi nor an .exe file", p.Name())
 		}
 	}

@@ -229,7 +229,6 @@ var enums = map[reflect.Type][]any{
 	reflect.TypeFor[Owner]():      words(owners),
 	reflect.TypeFor[Permission](): words(permissions),
 	reflect.TypeFor[Security]():   words(securities),
-	reflect.TypeFor[Kind]():       words(kinds),
 	reflect.TypeFor[PolicyType](): words(policyTypes),
 }
 

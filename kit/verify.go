@@ -244,6 +244,7 @@ func (v *verifier) ppkg(ctx context.Context, path string, listed *Package) error
 		return nil
 	}
 	v.add(name, "contents", "", r.WIM.Verify(ctx, 0, func(done, total int64) { v.progress("contents", done, total) }))
+	v.add(name, "rules of Windows", "", v.findings(name, r))
 	if listed != nil {
 		var err error
 		if r.ID != listed.ID || r.Version != listed.Version || info.Size() != listed.Size {
@@ -252,6 +253,19 @@ func (v *verifier) ppkg(ctx context.Context, path string, listed *Package) error
 		v.add(name, "manifest", "", err)
 	}
 	return nil
+}
+
+// findings holds the package against what Windows expects of packages.
+func (v *verifier) findings(name string, r *ppkg.Reader) error {
+	var errs []error
+	for _, f := range r.Validate() {
+		if f.Severity == ppkg.Problem {
+			errs = append(errs, fmt.Errorf("%w: %v", ppkg.ErrFormat, f))
+		} else {
+			v.warn("%s: %v", name, f)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // catalogOf checks the package f against the catalog beside it.

@@ -219,5 +219,8 @@ func (b *builder) enrollment(id uuid.UUID) ([]byte, error) {
 		}
 		e.Payloads = append(e.Payloads, payload)
 	}
+	if err := e.Check(); err != nil { // the agent would refuse it, on the device
+		return nil, fmt.Errorf("writing %s: %w", api.EnrollmentFile, err)
+	}
 	return json.MarshalIndent(e, "", "  ")
 }
