@@ -113,7 +113,7 @@ func checkEmbedded(signer *x509.Certificate, embedded, chain []*x509.Certificate
 	for _, c := range embedded {
 		if isSelfSigned(c) {
 			if err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
-				return fmt.Errorf("%w: embedded root certificate: %v", ErrBadSignature, err)
+				return fmt.Errorf("%w: embedded root certificate: %w", ErrBadSignature, err)
 			}
 			continue
 		}
@@ -121,7 +121,7 @@ func checkEmbedded(signer *x509.Certificate, embedded, chain []*x509.Certificate
 			continue
 		}
 		if _, err := verifyChain(c, embedded, roots, x509.ExtKeyUsageAny, at); err != nil {
-			return fmt.Errorf("%w: embedded certificate of %s: %v", ErrBadSignature, c.Subject, err)
+			return fmt.Errorf("%w: embedded certificate of %s: %s", ErrBadSignature, c.Subject, err.Error()) // trust is not what is wrong
 		}
 	}
 	return nil

@@ -110,7 +110,7 @@ func (s *signedData) parseCertificates(set cryptobyte.String) error {
 		}
 		c, err := x509.ParseCertificate(raw)
 		if err != nil {
-			return fmt.Errorf("%w: embedded certificate: %v", ErrBadSignature, err)
+			return fmt.Errorf("%w: embedded certificate: %w", ErrBadSignature, err)
 		}
 		if s.certificates = append(s.certificates, c); len(s.certificates) > maxCertificates {
 			return fmt.Errorf("%w: more than %d certificates", ErrBadSignature, maxCertificates)
@@ -227,7 +227,7 @@ func (s *signedData) verify(contentType encoding_asn1.ObjectIdentifier, digest [
 		return err
 	}
 	if err := s.signer.CheckSignature(algorithm, s.signedSet, s.value); err != nil {
-		return fmt.Errorf("%w: %v", ErrBadSignature, err)
+		return fmt.Errorf("%w: %w", ErrBadSignature, err)
 	}
 	return nil
 }

@@ -42,11 +42,9 @@ var (
 	oidSHA256RSA         = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
 	oidSHA384RSA         = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 12}
 	oidSHA512RSA         = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 13}
-	oidECPublicKey       = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
 	oidECDSASHA256       = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
 	oidECDSASHA384       = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}
 	oidECDSASHA512       = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}
-	oidUseTimestamping   = encoding_asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
 	oidExtendedKeyUsage  = encoding_asn1.ObjectIdentifier{2, 5, 29, 37}
 	explicit0            = asn1.Tag(0).ContextSpecific().Constructed()
 	explicit1            = asn1.Tag(1).ContextSpecific().Constructed()

@@ -54,7 +54,7 @@ func OpenSigner(ctx context.Context, argv []string) (*Identity, error) {
 	e.lines = bufio.NewReader(e.out)
 	id, err := e.open()
 	if err != nil {
-		e.Close()
+		_ = e.Close() // what went wrong is in err
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -141,8 +141,8 @@ func (e *external) ask(request *signerRequest, timeout time.Duration) (*signerAn
 // kill ends the program and unblocks whoever reads from it, even if a child
 // of its own keeps the pipe open.
 func (e *external) kill() {
-	e.cmd.Process.Kill()
-	e.out.Close()
+	_ = e.cmd.Process.Kill()
+	_ = e.out.Close()
 }
 
 // Close asks the program to end by ending its input, and kills it if it does
@@ -157,7 +157,7 @@ func (e *external) Close() error {
 	e.in.Close()
 	timer := time.AfterFunc(exitTimeout, e.kill)
 	defer timer.Stop()
-	io.Copy(io.Discard, e.out)
+	_, _ = io.Copy(io.Discard, e.out)
 	if err := e.cmd.Wait(); err != nil {
 		return e.explain(err)
 	}

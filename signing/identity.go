@@ -167,7 +167,7 @@ func decryptKey(der []byte, password string) (any, error) {
 	}
 	key, err := pkcs8.ParsePKCS8PrivateKey(der, []byte(password))
 	if err != nil {
-		return nil, fmt.Errorf("%w (%v)", ErrPassword, err)
+		return nil, fmt.Errorf("%w (%w)", ErrPassword, err)
 	}
 	return key, nil
 }

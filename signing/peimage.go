@@ -222,7 +222,7 @@ func (pe *peImage) sum(ctx context.Context) (uint32, error) {
 	if err := copyContext(ctx, &c, io.NewSectionReader(pe.r, 0, pe.checksum)); err != nil {
 		return 0, err
 	}
-	c.Write(make([]byte, 4))
+	_, _ = c.Write(make([]byte, 4))
 	if err := copyContext(ctx, &c, io.NewSectionReader(pe.r, pe.checksum+4, pe.size-pe.checksum-4)); err != nil {
 		return 0, err
 	}

@@ -79,7 +79,7 @@ func readLine(r *bufio.Reader, v any) error {
 		}
 	}
 	if err := json.Unmarshal(line, v); err != nil {
-		return fmt.Errorf("%w: %v", errProtocol, err)
+		return fmt.Errorf("%w: %w", errProtocol, err)
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func (a *signerAnswer) readChain() ([]*x509.Certificate, error) {
 	for i, der := range a.Certificates {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("%w: its certificate %d: %v", errProtocol, i+1, err)
+			return nil, fmt.Errorf("%w: its certificate %d: %w", errProtocol, i+1, err)
 		}
 		chain = append(chain, c)
 	}

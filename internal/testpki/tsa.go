@@ -75,7 +75,7 @@ func (a *TSA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/timestamp-reply")
-	w.Write(answer)
+	_, _ = w.Write(answer) // whoever asked has gone
 }
 
 var (
