@@ -474,3 +474,105 @@ func TestHostileXML(t *testing.T) {
 		}
 	}
 }
+
+// TestLinksOfWimlib reads what wimlib makes of Unix links: hard links are
+// files with the same contents, symbolic ones are reparse points.
+func TestLinksOfWimlib(t *testing.T) {
+	wimlib := testtool.Need(t, "wimlib-imagex")
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	if err := errors.Join(
+		os.Mkdir(in("tree"), 0o777),
+		os.WriteFile(in("tree/file"), []byte("contents"), 0o666),
+		os.Link(in("tree/file"), in("tree/hard")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	run(t, wimlib, "capture", in("tree"), in("hard.wim"))
+	if err := os.Symlink("file", in("tree/soft")); err != nil {
+		t.Fatal(err)
+	}
+	run(t, wimlib, "capture", in("tree"), in("soft.wim"))
+
+	for _, name := range []string{"hard.wim", "soft.wim"} {
+		image := openWIM(t, in(name)).Images[0]
+		for _, file := range []string{"file", "hard"} {
+			if b, err := image.ReadFile(file); string(b) != "contents" {
+				t.Errorf("%s: %s is %q, %v", name, file, b, err)
+			}
+		}
+	}
+	soft := openWIM(t, in("soft.wim")).Images[0]
+	info, err := soft.Stat("soft")
+	if err != nil || info.Mode().IsRegular() || info.Mode()&fs.ModeIrregular == 0 {
+		t.Errorf("soft link: %v, %v", info, err)
+	}
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := soft.Extract(context.Background(), root, 1, nil); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("extracting a soft link: %v", err)
+	}
+	if err := writeToNowhere(soft); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("writing a soft link: %v", err)
+	}
+}
+
+func TestHostileChunkTable(t *testing.T) {
+	whole := writeTest(t, testImage(testTree()), Options{})
+	r := readTest(t, whole)
+	for _, file := range []string{"chunk and one", "mixed/a"} { // one small, one large
+		n, err := r.Images[0].find("test", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := r.blobs[n.hash].resource
+		last := tableSize(res.plain, chunkSize) - 4
+		for _, at := range []int64{0, last} {
+			for _, value := range []uint32{0, 1, 0x7FFFFFFF, 0xFFFFFFFF, uint32(res.size), uint32(res.size - last - 4)} {
+				b := bytes.Clone(whole)
+				binary.LittleEndian.PutUint32(b[res.offset+at:], value)
+				_, err := readTest(t, b).Images[0].ReadFile(file)
+				if !errors.Is(err, ErrFormat) && !errors.Is(err, ErrChecksum) {
+					t.Errorf("%s: entry at %d is %#x: %v", file, at, value, err)
+				}
+			}
+		}
+	}
+}
+
+// TestDamagedLZXDoesNotPanic guards against go-winio's decoder, too.
+func TestDamagedLZXDoesNotPanic(t *testing.T) {
+	r := readTest(t, readSeed(t, filepath.Join("testdata", "fuzz", "FuzzReader", "wimlib, LZX")))
+	tried := 0
+	for _, b := range r.order {
+		if !b.compressed() || b.plain > chunkSize {
+			continue
+		}
+		chunk := make([]byte, b.size)
+		if err := readAt(r.r, chunk, b.offset); err != nil {
+			t.Fatal(err)
+		}
+		plain := make([]byte, b.plain)
+		for i := range chunk {
+			for bit := range 8 {
+				damaged := bytes.Clone(chunk)
+				damaged[i] ^= 1 << bit
+				if err := decompressLZX(plain, damaged); err != nil && !errors.Is(err, ErrFormat) {
+					t.Errorf("byte %d: %v", i, err)
+				}
+				tried++
+			}
+		}
+		for size := range chunk {
+			if err := decompressLZX(plain, chunk[:size]); err != nil && !errors.Is(err, ErrFormat) {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+		}
+	}
+	if tried == 0 {
+		t.Error("no LZX chunk in the seed")
+	}
+}
