@@ -35,10 +35,14 @@ func run() int {
 	if err != nil && !begun {
 		err = usageError{err}
 	}
-	if err != nil {
+	code := exitCode(ctx, err)
+	switch {
+	case code == exitInterrupted:
+		fmt.Fprintln(root.ErrOrStderr(), "error: interrupted; what was there before is untouched")
+	case err != nil:
 		report(root.ErrOrStderr(), err)
 	}
-	return exitCode(ctx, err)
+	return code
 }
 
 // markBegin lets every command note that it has begun: what goes wrong before

@@ -47,7 +47,7 @@ func Dir(tb testing.TB) string {
 // Cleanup removes the agents. Call it when the tests of a process are over.
 func Cleanup() {
 	if dir != "" {
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir) // in the temporary folder anyway
 	}
 }
 
