@@ -105,6 +105,9 @@ func (c *compiler) computerAccount(p *place) error {
 		return err
 	}
 	if name := p.child("ComputerName"); name != nil {
+		if err := checkComputerName(name.text); err != nil {
+			return p.at(name).errorf("%w", err)
+		}
 		parms = append(parms, Parm{
 			Path: p.at(name).path, Node: []string{"Provisioning", "ForceSettingReload"},
 			Name: "ComputerName", Type: Integer, Value: "1",
@@ -116,8 +119,8 @@ func (c *compiler) computerAccount(p *place) error {
 
 func (c *compiler) user(p *place) error {
 	name := key(p.element)
-	if name == "" {
-		return p.errorf("the account has no UserName")
+	if err := checkUserName(name); err != nil {
+		return p.errorf("%w", err)
 	}
 	parms, err := p.fields(map[string]field{
 		"Password":  {"Password", stringRow},
@@ -125,6 +128,9 @@ func (c *compiler) user(p *place) error {
 	}, "Accounts", "Users", name)
 	if err != nil {
 		return err
+	}
+	if password := p.child("Password"); password == nil || password.text == "" {
+		return p.errorf("the account %s has no password", name)
 	}
 	c.entry(p.path, p.entry, parms...)
 	return nil

@@ -32,8 +32,10 @@ const (
 	Software      KeyLocation = 3
 )
 
+// keyLocations begin with the labels we write. The Designer's reference says
+// "Software only"; icd.exe was seen to take the other.
 var keyLocations = []labelled{
-	{"TPM only", "1"}, {"TPM with software fallback", "2"}, {"Software only", "3"},
+	{"TPM only", "1"}, {"TPM with software fallback", "2"}, {"SoftwareOnly", "3"}, {"Software only", "3"},
 }
 
 // ClientCertificate gives the device a certificate with its private key, as a

@@ -106,8 +106,8 @@ const (
 )
 
 func (c *compiler) command(p *place) error {
-	if key(p.element) == "" {
-		return p.errorf("the command has no Name")
+	if line := p.child("CommandLine"); line == nil || strings.TrimSpace(line.text) == "" {
+		return p.errorf("the command %.60s has no CommandLine", key(p.element))
 	}
 	number := strconv.Itoa(c.commands)
 	c.commands++

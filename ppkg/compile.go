@@ -20,6 +20,8 @@ const (
 var (
 	ErrUnknownSetting = errors.New("unknown setting")
 	ErrValue          = errors.New("unknown value")
+
+	errUnknownAttribute = errors.New("unknown attribute")
 )
 
 // Compile makes the tree of files of a package, dated t. It reads each file
@@ -125,9 +127,12 @@ func (p *place) unknown() error {
 func (c *compiler) compile(common *element) error {
 	root := &place{element: common}
 	for _, e := range common.children {
-		if err := c.walk(root.at(e)); err != nil {
+		if err := root.at(e).checkAttributes(); err != nil {
 			return err
 		}
+	}
+	if err := c.walkAll(root); err != nil {
+		return err
 	}
 	return c.checkUnique()
 }
@@ -159,15 +164,36 @@ func (c *compiler) walk(p *place) error {
 	if compile := compilers[p.path]; compile != nil {
 		return compile(c, p)
 	}
-	if len(p.children) == 0 {
-		return c.leaf(p)
+	switch {
+	case len(p.children) > 0:
+		return c.walkAll(p)
+	case knownGroups()[p.path] && strings.TrimSpace(p.text) == "":
+		return nil // editors leave groups behind whose last setting was removed
 	}
+	return c.leaf(p)
+}
+
+// maxErrors bounds how much of what is wrong with a project is told at once.
+const maxErrors = 20
+
+// walkAll compiles what is in a group. It goes on after a setting that is
+// wrong, so that a person hears of all of them.
+func (c *compiler) walkAll(p *place) error {
+	var wrong []error
 	for _, e := range p.children {
-		if err := c.walk(p.at(e)); err != nil {
+		err := c.walk(p.at(e))
+		var setting *SettingError
+		switch {
+		case errors.As(err, &setting):
+			wrong = append(wrong, err)
+		case err != nil:
 			return err
 		}
+		if len(wrong) == maxErrors {
+			break
+		}
 	}
-	return nil
+	return errors.Join(wrong...)
 }
 
 // leaf compiles a setting of one value: the type is what the project says

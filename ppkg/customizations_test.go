@@ -38,8 +38,8 @@ func TestProjectCompilesToTheGoldenTree(t *testing.T) {
 	golden(t, "project-tree", p)
 }
 
-// A project goes into its package as it was, but for line ends and the form of
-// empty elements.
+// A project goes into its package as it was, but for line ends and the case of
+// the package's id.
 func TestProjectIsKeptInThePackage(t *testing.T) {
 	p, err := ReadCustomizations(bytes.NewReader(classroom(t)), AssetsFrom(projectFiles))
 	if err != nil {
@@ -50,7 +50,7 @@ func TestProjectIsKeptInThePackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.ReplaceAll(strings.TrimSpace(string(classroom(t))), "\n", "\r\n")
-	want = bom + strings.NewReplacer("<Notes></Notes>", "<Notes />", "CF580D1F", "cf580d1f").Replace(want)
+	want = bom + strings.NewReplacer("CF580D1F", "cf580d1f").Replace(want)
 	if diff := cmp.Diff(want, contents(t, tree)["Multivariant/0/customizations.xml"]); diff != "" {
 		t.Error(diff)
 	}
@@ -168,7 +168,7 @@ func TestUnknownSettingsAndValuesAreNamedWithTheirLine(t *testing.T) {
 		"twice":            {"<OOBE><Desktop><HideOobe>True</HideOobe><HideOobe>True</HideOobe></Desktop></OOBE>", errTwice, "line 4: Desktop/HideOobe"},
 		"user twice":       {`<Accounts><Users><User UserName="a"/><User UserName="A"/></Users></Accounts>`, errTwice, `Users/User "A"`},
 		"csp twice":        {`<A><B fd:type="integer" fd:csp="x/y">1</B><C fd:type="integer" fd:csp="X/Y">1</C></A>`, nil, "the same as 0__A_B.provxml"},
-		"nameless command": {`<ProvisioningCommands><PrimaryContext><Command><CommandConfig><CommandLine>x</CommandLine></CommandConfig></Command></PrimaryContext></ProvisioningCommands>`, nil, "no Name"},
+		"nameless command": {`<ProvisioningCommands><PrimaryContext><Command><CommandConfig><CommandLine>x</CommandLine></CommandConfig></Command></PrimaryContext></ProvisioningCommands>`, nil, "has no Name"},
 	} {
 		_, err := ReadCustomizations(strings.NewReader(withSettings(c.settings)), nil)
 		var setting *SettingError

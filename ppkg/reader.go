@@ -56,6 +56,7 @@ type Asset struct {
 const (
 	maxProvxml = 16 << 20 // bytes of one file
 	maxTotal   = 64 << 20 // bytes of all
+	maxParms   = 1 << 17
 )
 
 // Open reads the metadata, settings and list of files of the package in r. An
@@ -142,6 +143,7 @@ func (p *Reader) readEntries(b *budget) error {
 	if len(root.children) > maxEntries {
 		return fmt.Errorf("%w: more than %d settings", ErrFormat, maxEntries)
 	}
+	total := 0
 	for _, set := range root.children {
 		file, ok := strings.CutPrefix(set.attr("Data"), runTimePrefix)
 		if set.name != "ConfigurationSet" || !ok || strings.ContainsAny(file, `/\`) {
@@ -154,6 +156,9 @@ func (p *Reader) readEntries(b *budget) error {
 		parms, err := parseProvxml(data)
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrFormat, file, err)
+		}
+		if total += len(parms); total > maxParms {
+			return fmt.Errorf("%w: more than %d values", ErrFormat, maxParms)
 		}
 		e := Entry{File: file, Group: set.attr("SettingsGroup"), Parms: parms}
 		if len(parms) > 0 {

@@ -235,6 +235,11 @@ func describe(e *element) string {
 // Designer gives it in an attribute of its own, or in Name (formats/ppkg.md
 // §2.1a).
 func key(e *element) string {
+	for _, name := range []string{"UserName", "CertificateName", "SSID"} {
+		if k := e.attr(name); k != "" {
+			return k
+		}
+	}
 	for _, a := range e.attrs {
 		if a.space == "" && a.name != "Name" {
 			return a.value

@@ -14,8 +14,9 @@ import (
 
 // Bounds on XML that is read.
 const (
-	maxXML   = 16 << 20 // bytes
-	maxDepth = 64       // elements within elements
+	maxXML      = 16 << 20 // bytes
+	maxDepth    = 64       // elements within elements
+	maxElements = 1 << 17
 )
 
 // element is an XML element with the line on which it starts. It has either
@@ -101,7 +102,7 @@ func parseXML(data []byte) (*element, error) {
 			if root != nil {
 				return nil, syntaxError(line, "a second root element <%.60s>", t.Name.Local)
 			}
-			if root, err = readElement(d, t, line, 1); err != nil {
+			if root, err = readElement(d, t, line, 1, new(int)); err != nil {
 				return nil, err
 			}
 		case xml.CharData:
@@ -131,9 +132,12 @@ func nextToken(d *xml.Decoder) (xml.Token, int, error) {
 	return token, line, nil
 }
 
-func readElement(d *xml.Decoder, start xml.StartElement, line, depth int) (*element, error) {
+func readElement(d *xml.Decoder, start xml.StartElement, line, depth int, count *int) (*element, error) {
 	if depth > maxDepth {
 		return nil, syntaxError(line, "more than %d elements within each other", maxDepth)
+	}
+	if *count++; *count > maxElements {
+		return nil, syntaxError(line, "more than %d elements", maxElements)
 	}
 	e := &element{space: start.Name.Space, name: start.Name.Local, line: line}
 	seen := map[xml.Name]bool{}
@@ -158,7 +162,7 @@ func readElement(d *xml.Decoder, start xml.StartElement, line, depth int) (*elem
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			child, err := readElement(d, t, line, depth+1)
+			child, err := readElement(d, t, line, depth+1, count)
 			if err != nil {
 				return nil, err
 			}

@@ -77,8 +77,11 @@ func (w xmlWriter) element(e *element, space, newline string, prefix bool) {
 		_, _ = escapeText.WriteString(w.b, e.text)
 		w.b.WriteString("</" + e.name + ">")
 	case e.name == "Element":
-		// The one kind of empty element ICD does not abbreviate.
+		// ICD does not abbreviate it.
 		w.b.WriteString(">" + newline + "</Element>")
+	case e.name == "Notes":
+		// As projects of the Designer have it.
+		w.b.WriteString("></Notes>")
 	default:
 		w.b.WriteString(" />")
 	}
