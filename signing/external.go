@@ -30,9 +30,8 @@ type external struct {
 }
 
 // OpenSigner starts an external signer, a program with its arguments, that
-// speaks the protocol described at ServeSigner and in this package's
-// protocol.go. The program lives until Close, or until ctx ends. Errors about
-// its certificate are those of LoadPEM.
+// speaks the protocol of the package comment. The program lives until Close,
+// or until ctx ends. Errors about its certificate are those of LoadPEM.
 func OpenSigner(ctx context.Context, argv []string) (*Identity, error) {
 	if len(argv) == 0 {
 		return nil, errors.New("no signer program is named")

@@ -9,6 +9,31 @@
 // RFC 3161 timestamp, which lets them outlive the certificate.
 //
 // The package never asks anybody anything: passwords are arguments.
+//
+// # External signers
+//
+// An external signer is a program that holds a private key or knows who does:
+// firstday-signer for PKCS #11 and cloud key services, or anybody's own. It
+// reads requests from its standard input and writes an answer to each to its
+// standard output, each one line of JSON in UTF-8, of at most 256 KiB:
+//
+//	→ {"version":1,"method":"open"}
+//	← {"certificates":["MIIC…","MIID…"]}
+//	→ {"version":1,"method":"sign","hash":"SHA-256","digest":"ungWv48B…"}
+//	← {"signature":"MEUCIQ…"}
+//
+// Binary values are in standard base64. "open" comes once and first; the
+// certificates are DER, the signer's own first, then each one's issuer. "sign"
+// comes any number of times; digest is the 32-byte SHA-256 digest to sign; the
+// signature is RSASSA-PKCS1-v1_5 or an ECDSA-Sig-Value in DER, as the
+// certificate's key demands. In place of any answer may come
+//
+//	← {"error":"the token is not plugged in"}
+//
+// with one line for the user. Unknown members are to be ignored, by both
+// sides. When its input ends the program exits. It has a minute to open and
+// two to sign, time enough to touch a token. Whatever it writes to standard
+// error is shown to the user if it dies.
 package signing
 
 import (
@@ -51,7 +76,8 @@ type Options struct {
 	// Description and URL tell people what is signed and where to learn more;
 	// Windows shows them. Only Authenticode has room for them.
 	Description, URL string
-	// Time is the signing time the signer claims; zero for now.
+	// Time is the signing time the signer claims; zero for now. A timestamp
+	// must lie within a day of it.
 	Time time.Time
 	// Timestamps, unless nil, ask for a timestamp. Without one the signing fails.
 	Timestamps *Authorities
