@@ -3,11 +3,8 @@ package ppkg
 import (
 	"bytes"
 	"context"
-	"maps"
 	"os"
 	"testing"
-
-	"firstday.dev/ppkg/wim"
 )
 
 func FuzzReadCustomizations(f *testing.F) {
@@ -61,35 +58,6 @@ func readAll(data []byte) {
 		_ = r.CheckAsset(context.Background(), a)
 	}
 	_, _ = r.Package()
-}
-
-// FuzzXML reads packages whose XML is not what it should be: FuzzOpen hardly
-// gets there, past the WIM's checksums.
-func FuzzXML(f *testing.F) {
-	tree, err := Compile(context.Background(), minimal(), testTime)
-	if err != nil {
-		f.Fatal(err)
-	}
-	const provxml = runTimeFolder + "0__ProvisioningCommands_PrimaryContext_Command_0_CommandFile.provxml"
-	names := []string{"Multivariant/0/Prov/RunTime.xml", provxml, "DataAsset/DataAsset.xml", "Multivariant/0/customizations.xml"}
-	var seed [4][]byte
-	for i, name := range names {
-		seed[i] = tree.files[name].data
-	}
-	f.Add(seed[0], seed[1], seed[2], seed[3])
-	f.Fuzz(func(t *testing.T, runTime, provxml, dataAsset, project []byte) {
-		changed := newTree(testTime)
-		maps.Copy(changed.files, tree.files)
-		for i, data := range [][]byte{runTime, provxml, dataAsset, project} {
-			changed.put(names[i], data)
-		}
-		changed.finish()
-		var out memory
-		if err := wim.Write(context.Background(), &out, &wim.Image{FS: changed}, wim.Options{Compression: wim.None, Threads: 1}); err != nil {
-			t.Fatal(err)
-		}
-		readAll(out.b)
-	})
 }
 
 // memory is a file in memory.

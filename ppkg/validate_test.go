@@ -219,24 +219,25 @@ func TestFindingsAreSentences(t *testing.T) {
 	}
 }
 
-// FuzzValidate reads packages as [Open] does, but without a WIM around them:
-// its goroutines would keep the fuzzer from telling which input is new.
+// FuzzValidate reads packages whose XML is not what it should be. It does so as
+// [Open] does, but without a WIM around them: behind its checksums FuzzOpen
+// hardly gets there, and writing one takes longer than all the rest.
 func FuzzValidate(f *testing.F) {
 	tree, err := Compile(f.Context(), minimal(), testTime)
 	if err != nil {
 		f.Fatal(err)
 	}
 	const provxml = runTimeFolder + "1__ProvisioningCommands_PrimaryContext_Command_0_CommandLine.provxml"
-	names := []string{runTimeFile, provxml, dataAssetFile, "Multivariant/0/MasterDatastore.xml"}
-	var seed [4][]byte
+	names := []string{runTimeFile, provxml, dataAssetFile, "Multivariant/0/MasterDatastore.xml", "Multivariant/0/customizations.xml"}
+	var seed [5][]byte
 	for i, name := range names {
 		seed[i] = tree.files[name].data
 	}
-	f.Add(seed[0], seed[1], seed[2], seed[3], "2000")
-	f.Fuzz(func(t *testing.T, runTime, parms, dataAsset, master []byte, altitude string) {
+	f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], "2000")
+	f.Fuzz(func(t *testing.T, runTime, parms, dataAsset, master, project []byte, altitude string) {
 		changed := newTree(testTime)
 		maps.Copy(changed.files, tree.files)
-		for i, data := range [][]byte{runTime, parms, dataAsset, master} {
+		for i, data := range [][]byte{runTime, parms, dataAsset, master, project} {
 			changed.put(names[i], data)
 		}
 		changed.finish()
