@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
@@ -112,7 +113,7 @@ func TestVerifyReadsOsslsigncode(t *testing.T) {
 			in := write(t, file, test.data)
 			out := in + ".signed"
 			run(t, peer, "sign", "-h", "sha256", "-certs", certFile, "-key", keyFile, "-n", "Name", "-i", "https://example.com",
-				"-ts", opensslTSA(t, pki), "-in", in, "-out", out)
+				"-ts", opensslTSA(t, pki, "sha256"), "-in", in, "-out", out)
 			signed, err := os.ReadFile(out)
 			if err != nil {
 				t.Fatal(err)
@@ -129,7 +130,7 @@ func TestVerifyReadsOsslsigncode(t *testing.T) {
 }
 
 // opensslTSA is a timestamp authority whose answers `openssl ts` makes.
-func opensslTSA(t *testing.T, pki *testpki.PKI) string {
+func opensslTSA(t *testing.T, pki *testpki.PKI, essAlgorithm string) string {
 	t.Helper()
 	openssl := testtool.Need(t, "openssl")
 	certFile, keyFile := pki.TSA.WritePEM(t, "")
@@ -149,7 +150,7 @@ accuracy = secs:1, millisecs:500
 ordering = yes
 tsa_name = yes
 ess_cert_id_chain = yes
-ess_cert_id_alg = sha256
+ess_cert_id_alg = `+essAlgorithm+`
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -172,11 +173,13 @@ ess_cert_id_alg = sha256
 func TestOpenSSLsTimestampsAreAccepted(t *testing.T) {
 	pki := testpki.New(t)
 	opts := describe
-	opts.Timestamps = &signing.Authorities{URLs: []string{opensslTSA(t, pki)}, Roots: pki.Roots()}
-	for _, k := range kinds(t) {
-		r, err := k.verify(k.sign(t, identity(pki.CodeEC), opts), trust(pki))
-		if err != nil || r.Timestamp == nil || !r.Timestamp.Trusted {
-			t.Errorf("%s: %v", k.name, err)
+	for _, essAlgorithm := range []string{"sha1", "sha256", "sha512"} { // older and newer ways to name a certificate
+		opts.Timestamps = &signing.Authorities{URLs: []string{opensslTSA(t, pki, essAlgorithm)}, Roots: pki.Roots()}
+		for _, k := range kinds(t) {
+			r, err := k.verify(k.sign(t, identity(pki.CodeEC), opts), trust(pki))
+			if err != nil || r.Timestamp == nil || !r.Timestamp.Trusted {
+				t.Errorf("%s with %s: %v", k.name, essAlgorithm, err)
+			}
 		}
 	}
 }
@@ -204,7 +207,7 @@ func TestOpenSSLVerifiesDetached(t *testing.T) {
 	}
 }
 
-// And what openssl signs, we verify.
+// And what openssl signs, we verify, unless it rests on SHA-1.
 func TestVerifyDetachedReadsOpenSSL(t *testing.T) {
 	peer := testtool.Need(t, "openssl")
 	pki := testpki.New(t)
@@ -212,15 +215,17 @@ func TestVerifyDetachedReadsOpenSSL(t *testing.T) {
 	for name, entity := range entities(pki) {
 		certFile, keyFile := entity.WritePEM(t, "")
 		issuer := write(t, "issuer.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: entity.Chain[1].Raw}))
-		p7s := filepath.Join(t.TempDir(), "x.p7s")
-		run(t, peer, "cms", "-sign", "-binary", "-md", "sha256", "-in", write(t, "x", content), "-signer", certFile, "-certfile", issuer,
-			"-inkey", keyFile, "-outform", "DER", "-out", p7s, "-nosmimecap")
-		data, err := os.ReadFile(p7s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := signing.VerifyDetached(t.Context(), bytes.NewReader(content), data, trust(pki)); err != nil {
-			t.Errorf("%s: %v", name, err)
+		for digest, want := range map[string]error{"sha256": nil, "sha384": nil, "sha512": nil, "sha1": signing.ErrBadSignature} {
+			p7s := filepath.Join(t.TempDir(), "x.p7s")
+			run(t, peer, "cms", "-sign", "-binary", "-md", digest, "-in", write(t, "x", content), "-signer", certFile, "-certfile", issuer,
+				"-inkey", keyFile, "-outform", "DER", "-out", p7s, "-nosmimecap")
+			data, err := os.ReadFile(p7s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := signing.VerifyDetached(t.Context(), bytes.NewReader(content), data, trust(pki)); !errors.Is(err, want) {
+				t.Errorf("%s %s: %v", name, digest, err)
+			}
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 )
 
@@ -182,8 +181,6 @@ type peChecksum struct {
 	size int64
 }
 
-var _ hash.Hash32 = (*peChecksum)(nil)
-
 func (c *peChecksum) Write(p []byte) (int, error) {
 	n := len(p)
 	if c.size%2 != 0 && n > 0 {
@@ -202,7 +199,7 @@ func (c *peChecksum) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *peChecksum) Sum32() uint32 {
+func (c *peChecksum) value() uint32 {
 	sum := c.sum
 	for sum > 0xffff {
 		sum = sum&0xffff + sum>>16
@@ -210,13 +207,7 @@ func (c *peChecksum) Sum32() uint32 {
 	return uint32(sum) + uint32(c.size)
 }
 
-func (c *peChecksum) Sum(b []byte) []byte { return binary.LittleEndian.AppendUint32(b, c.Sum32()) }
-func (c *peChecksum) Reset()              { *c = peChecksum{} }
-func (c *peChecksum) Size() int           { return 4 }
-func (c *peChecksum) BlockSize() int      { return 2 }
-
-// sum computes the checksum of a whole file. The 4 bytes of the field are at
-// an even place, so that zeros can stand in for them.
+// sum computes the checksum of a whole file.
 func (pe *peImage) sum(ctx context.Context) (uint32, error) {
 	var c peChecksum
 	if err := copyContext(ctx, &c, io.NewSectionReader(pe.r, 0, pe.checksum)); err != nil {
@@ -226,5 +217,5 @@ func (pe *peImage) sum(ctx context.Context) (uint32, error) {
 	if err := copyContext(ctx, &c, io.NewSectionReader(pe.r, pe.checksum+4, pe.size-pe.checksum-4)); err != nil {
 		return 0, err
 	}
-	return c.Sum32(), nil
+	return c.value(), nil
 }
