@@ -62,7 +62,7 @@ func write(t *testing.T, dir, name, content string) string {
 
 // certify gives a key that lives elsewhere a certificate for code signing, and
 // writes it with its issuers into chain.pem in the folder dir.
-func certify(t *testing.T, dir string, key crypto.PublicKey) {
+func certify(t *testing.T, dir string, key crypto.PublicKey) (der []byte) {
 	t.Helper()
 	pki := testpki.New(t)
 	issuer := pki.Intermediate
@@ -82,6 +82,7 @@ func certify(t *testing.T, dir string, key crypto.PublicKey) {
 		}
 	}
 	write(t, dir, "chain.pem", chain.String())
+	return der
 }
 
 // signCatalog signs a catalog and lets our verifier and osslsigncode judge it.
