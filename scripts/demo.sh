@@ -28,7 +28,8 @@ say "Verifying it with firstday"
 "$firstday" verify --root demo/kit/signer.pem demo/kit
 
 say "Verifying it with tools that are not ours"
-file "$package"
+file "$package" | tee demo/file.log
+grep -q 'Windows provisioning package' demo/file.log
 wimlib-imagex verify "$package" >demo/wimlib.log 2>&1 || { cat demo/wimlib.log; exit 1; }
 echo "wimlib-imagex: $package was successfully verified"
 "$sevenzip" t "$package" | grep -E '^(Everything|Type|Method)'

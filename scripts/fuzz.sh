@@ -12,7 +12,7 @@ targets() { # lines of "folder target"
 count=0
 while read -r folder target; do
 	echo "== $folder $target"
-	(cd "$folder" && go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" .) </dev/null
+	(cd "$folder" && go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 10x .) </dev/null
 	count=$((count + 1))
 done <<EOF
 $(targets)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -21,7 +22,14 @@ import (
 // version is set by the linker.
 var version = "devel"
 
-func main() { os.Exit(run()) }
+// memoryLimit is what the garbage collector aims at, in bytes: nothing that
+// Firstday does needs more, and an imaging station may be small.
+const memoryLimit = 40 << 20
+
+func main() {
+	debug.SetMemoryLimit(memoryLimit)
+	os.Exit(run())
+}
 
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"firstday.dev/ppkg/xpress"
 )
@@ -130,7 +131,10 @@ func (w *writer) writeImage(image *Image, root *node) error {
 	return w.write(w.header.bytes(), 0)
 }
 
-// countTree also lists the files that have contents to store.
+// countTree also lists the files that have contents to store, those of one
+// chunk first: what describes the others, such as the XML of a provisioning
+// package, then lies where a reader begins. file(1) looks for it in the first
+// 68 kB.
 func countTree(root *node) (c counts, files []*node) {
 	root.all(func(n *node) bool {
 		switch {
@@ -145,6 +149,17 @@ func countTree(root *node) (c counts, files []*node) {
 			}
 		}
 		return true
+	})
+	small := func(n *node) bool { return n.size <= chunkSize }
+	slices.SortStableFunc(files, func(a, b *node) int {
+		switch {
+		case small(a) == small(b):
+			return 0
+		case small(a):
+			return -1
+		default:
+			return 1
+		}
 	})
 	return c, files
 }
