@@ -4,14 +4,13 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/google/uuid"
+
+	"firstday.dev/internal/strictjson"
 )
 
 // EnrollmentFile is the name under which a package carries its [Enrollment],
@@ -84,21 +83,9 @@ type SignIn struct {
 // more than [MaxEnrollmentSize] bytes, versions newer than this build, and what
 // [Enrollment.Check] refuses.
 func ReadEnrollment(r io.Reader) (*Enrollment, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxEnrollmentSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading enrollment: %w", err)
-	}
-	if len(data) > MaxEnrollmentSize {
-		return nil, fmt.Errorf("enrollment is larger than %d bytes", MaxEnrollmentSize)
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
 	e := new(Enrollment)
-	if err := dec.Decode(e); err != nil {
-		return nil, fmt.Errorf("decoding enrollment: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("enrollment is followed by other data")
+	if err := strictjson.Read(r, MaxEnrollmentSize, e); err != nil {
+		return nil, fmt.Errorf("reading enrollment: %w", err)
 	}
 	if e.Version < 1 || e.Version > EnrollmentVersion {
 		return nil, fmt.Errorf("enrollment has version %d; this build reads up to %d", e.Version, EnrollmentVersion)

@@ -63,7 +63,7 @@ func openAgents(dir string) ([]part, error) {
 }
 
 func openAgent(path string) (*Program, int64, error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, fmt.Errorf("%w: %w", ErrNoAgent, err)
 	}
@@ -71,13 +71,9 @@ func openAgent(path string) (*Program, int64, error) {
 		return nil, 0, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, 0, err
-	}
 	program, err := readProgram(f)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrNoAgent, err)
 	}
-	return program, info.Size(), nil
+	return program, size, nil
 }

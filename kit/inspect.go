@@ -101,27 +101,23 @@ type InspectOptions struct {
 
 // Inspect reads a package, catalog or program.
 func Inspect(ctx context.Context, path string, o InspectOptions) (*Inspection, error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	i := &Inspection{File: filepath.Base(path), Size: info.Size()}
+	i := &Inspection{File: filepath.Base(path), Size: size}
 	switch kindOf(f, path) {
 	case kindPackage:
 		i.Kind = "provisioning package"
-		i.Package, err = inspectPackage(ctx, f, info.Size(), o)
+		i.Package, err = inspectPackage(ctx, f, size, o)
 	case kindCatalog:
 		i.Kind = "catalog"
 		err = i.inspectCatalog(path, o)
 	case kindProgram:
 		i.Kind = "program"
 		var p ProgramInspection
-		p, err = inspectProgram(ctx, f, info.Size(), i.File, o)
+		p, err = inspectProgram(ctx, f, size, i.File, o)
 		i.Program = &p
 	default:
 		err = fmt.Errorf("%s: %w: neither a package, catalog nor program", path, ErrKind)

@@ -1,14 +1,14 @@
 package kit
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/google/uuid"
+
+	"firstday.dev/internal/strictjson"
 )
 
 // The files of a kit that are there whatever the configuration says.
@@ -95,21 +95,9 @@ func (m *Manifest) encode() ([]byte, error) {
 // ReadManifest reads a manifest strictly: unknown fields, trailing data and
 // newer versions are errors.
 func ReadManifest(r io.Reader) (*Manifest, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxManifestSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("reading manifest: %w", err)
-	}
-	if len(data) > maxManifestSize {
-		return nil, fmt.Errorf("manifest is larger than %d bytes", maxManifestSize)
-	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
 	m := new(Manifest)
-	if err := dec.Decode(m); err != nil {
-		return nil, fmt.Errorf("decoding manifest: %w", err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("manifest is followed by other data")
+	if err := strictjson.Read(r, maxManifestSize, m); err != nil {
+		return nil, fmt.Errorf("reading manifest: %w", err)
 	}
 	if m.Version < 1 || m.Version > ManifestVersion {
 		return nil, fmt.Errorf("manifest has version %d; this build reads up to %d", m.Version, ManifestVersion)

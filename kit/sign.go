@@ -2,7 +2,6 @@ package kit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,7 +19,7 @@ import (
 // program or script in the file itself; for anything else in a file beside it
 // with .p7s appended. output, if not empty, is the file to write instead.
 func Sign(ctx context.Context, path, output string, id *signing.Identity, o signing.Options) (string, error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return "", err
 	}
@@ -29,10 +28,7 @@ func Sign(ctx context.Context, path, output string, id *signing.Identity, o sign
 	if err != nil {
 		return "", err
 	}
-	if !info.Mode().IsRegular() {
-		return "", &fs.PathError{Op: "sign", Path: path, Err: errors.New("not a regular file")}
-	}
-	s := signer{f, info, id, o}
+	s := signer{f, size, info.Mode().Perm(), id, o}
 	switch kindOf(f, path) {
 	case kindPackage:
 		output = or(output, strings.TrimSuffix(path, filepath.Ext(path))+".cat")
@@ -59,7 +55,8 @@ func Sign(ctx context.Context, path, output string, id *signing.Identity, o sign
 // signer is a file about to be signed.
 type signer struct {
 	file *os.File
-	info fs.FileInfo
+	size int64
+	mode fs.FileMode
 	id   *signing.Identity
 	o    signing.Options
 }
@@ -93,16 +90,16 @@ func (s *signer) signWhole(output string, sign func([]byte) ([]byte, error)) err
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(output, signed, s.info.Mode().Perm())
+	return atomicfile.WriteFile(output, signed, s.mode)
 }
 
 func (s *signer) signProgram(ctx context.Context, output string) error {
-	out, err := atomicfile.Create(output, s.info.Mode().Perm())
+	out, err := atomicfile.Create(output, s.mode)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	if err := signing.SignPE(ctx, s.file, s.info.Size(), out, s.id, s.o); err != nil {
+	if err := signing.SignPE(ctx, s.file, s.size, out, s.id, s.o); err != nil {
 		return err
 	}
 	return out.Commit()

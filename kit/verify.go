@@ -226,19 +226,15 @@ func (v *verifier) manifest(dir string) (*Manifest, error) {
 // all that it holds.
 func (v *verifier) ppkg(ctx context.Context, path string, listed *Package) error {
 	name := filepath.Base(path)
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	if err := v.catalogOf(ctx, path, f, size); err != nil {
 		return err
 	}
-	if err := v.catalogOf(ctx, path, f, info.Size()); err != nil {
-		return err
-	}
-	r, err := ppkg.Open(f, info.Size())
+	r, err := ppkg.Open(f, size)
 	if err != nil {
 		v.add(name, "format", "", err)
 		return nil
@@ -247,8 +243,8 @@ func (v *verifier) ppkg(ctx context.Context, path string, listed *Package) error
 	v.add(name, "rules of Windows", "", v.findings(name, r))
 	if listed != nil {
 		var err error
-		if r.ID != listed.ID || r.Version != listed.Version || info.Size() != listed.Size {
-			err = fmt.Errorf("%w: it is package %s, version %s, %d bytes", ErrIntegrity, r.ID, r.Version, info.Size())
+		if r.ID != listed.ID || r.Version != listed.Version || size != listed.Size {
+			err = fmt.Errorf("%w: it is package %s, version %s, %d bytes", ErrIntegrity, r.ID, r.Version, size)
 		}
 		v.add(name, "manifest", "", err)
 	}
@@ -310,15 +306,11 @@ func (v *verifier) catalogSignature(name string, der []byte, c *catalog.Catalog)
 // file checks a single file by its kind.
 func (v *verifier) file(ctx context.Context, path string) error {
 	name := filepath.Base(path)
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
 	var report *signing.Report
 	switch kind := kindOf(f, name); kind {
 	case kindPackage:
@@ -326,7 +318,7 @@ func (v *verifier) file(ctx context.Context, path string) error {
 	case kindCatalog:
 		return v.catalogFile(path)
 	case kindProgram:
-		report, err = signing.VerifyPE(ctx, f, info.Size(), v.VerifyOptions.VerifyOptions)
+		report, err = signing.VerifyPE(ctx, f, size, v.VerifyOptions.VerifyOptions)
 	case kindScript:
 		var script []byte
 		if script, err = readSmall(path); err != nil {
