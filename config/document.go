@@ -25,6 +25,9 @@ const (
 	maxDepth = 32
 )
 
+// lineBreaks are all that YAML counts as one (YAML 1.2 §5.4).
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // document parses data into the root of its one document. It returns nil when
 // something was wrong, and has reported it then.
 func (r *report) document(data []byte) (root ast.Node) {
@@ -37,7 +40,7 @@ func (r *report) document(data []byte) (root ast.Node) {
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	r.lines = strings.Split(string(data), "\n")
+	r.lines = strings.Split(lineBreaks.Replace(string(data)), "\n")
 	for i, line := range r.lines {
 		if !utf8.ValidString(line) {
 			r.here(position{i + 1, 1}, "save it as UTF-8", "the line is not UTF-8 text")
