@@ -1,14 +1,18 @@
 package signing
 
 import (
+	"crypto"
 	encoding_asn1 "encoding/asn1"
+	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // authenticodeAttributes are what signtool signs besides the digest: that an
-// individual or a company made it (the same since long) and what it is.
+// individual or a company made it (the same since long) and what it is. Like
+// signtool we claim no signing time: who wants to know asks a timestamp
+// authority, and without one the same key always gives the same RSA signature.
 func authenticodeAttributes(opts Options) [][]byte {
 	return [][]byte{
 		attribute(oidStatementType, func(b *cryptobyte.Builder) {
@@ -64,6 +68,37 @@ func indirectData(kind, digest []byte) []byte {
 			b.AddASN1OctetString(digest)
 		})
 	})
+}
+
+// subject checks that a signature is one over a file of this kind and gives
+// back the digest it is for.
+func (s *signedData) subject(kind encoding_asn1.ObjectIdentifier) (crypto.Hash, []byte, error) {
+	if !s.contentType.Equal(oidIndirectData) || s.contentTag != asn1.SEQUENCE {
+		return 0, nil, fmt.Errorf("%w: it is not an Authenticode signature", ErrBadSignature)
+	}
+	got, algorithm, digest, err := readIndirectData(s.content)
+	if err != nil {
+		return 0, nil, err
+	}
+	if !got.Equal(kind) {
+		return 0, nil, fmt.Errorf("%w: it is for another kind of file", ErrBadSignature)
+	}
+	hash, err := hashOf(algorithm)
+	if err != nil {
+		return 0, nil, err
+	}
+	return hash, digest, notWeak(hash)
+}
+
+// preferSecond gives back the signature that a foreign one over SHA-1 carries
+// along for those who know better, if there is one.
+func (s *signedData) preferSecond(r *Report, opts VerifyOptions) (*signedData, error) {
+	second, ok := s.unsigned[oidNestedSignature.String()]
+	if !opts.Foreign || s.hash != crypto.SHA1 || !ok {
+		return s, nil
+	}
+	r.warn("its first signature rests on SHA-1; this is about the second one")
+	return parseSignedData(second)
 }
 
 // readIndirectData takes the digest out of the value of an

@@ -9,7 +9,6 @@ import (
 	encoding_asn1 "encoding/asn1"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -24,7 +23,7 @@ type signature struct {
 	content []byte
 	// digest of the content: of the element's value, without tag and length.
 	digest []byte
-	// attributes to sign besides content type, digest and signing time.
+	// attributes to sign besides content type and digest.
 	attributes [][]byte
 	// timestampType is the attribute that carries the timestamp.
 	timestampType encoding_asn1.ObjectIdentifier
@@ -35,14 +34,10 @@ func (s *signature) sign(ctx context.Context, id *Identity, opts Options) ([]byt
 	if len(id.Chain) == 0 || id.Signer == nil {
 		return nil, errors.New("identity without certificate or key")
 	}
-	if year := opts.now().UTC().Year(); year < 1950 || year > 9999 {
-		return nil, fmt.Errorf("signing time in the year %d", year)
-	}
 	leaf := id.Chain[0]
 	attributes := append([][]byte{
 		attribute(oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(s.contentType) }),
 		attribute(oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(s.digest) }),
-		attribute(oidSigningTime, func(b *cryptobyte.Builder) { addTime(b, opts.now().UTC()) }),
 	}, s.attributes...)
 	signed := sortedSet(attributes)
 	value, err := id.sign(ctx, signedSet(signed))
@@ -110,15 +105,6 @@ func signerInfo(leaf *x509.Certificate, signed, value, unsigned []byte) []byte {
 			b.AddASN1(explicit1, func(b *cryptobyte.Builder) { b.AddBytes(unsigned) })
 		}
 	})
-}
-
-// addTime adds a Time as RFC 5652 §11.3 demands.
-func addTime(b *cryptobyte.Builder, t time.Time) {
-	if year := t.Year(); year >= 1950 && year < 2050 {
-		b.AddASN1UTCTime(t)
-	} else {
-		b.AddASN1GeneralizedTime(t)
-	}
 }
 
 // sign signs a message with the identity's key and checks the result: keys

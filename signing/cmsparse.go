@@ -41,6 +41,9 @@ type signedData struct {
 	// plainRSA tells that the signature algorithm says rsaEncryption or that
 	// the key is not RSA.
 	plainRSA bool
+	// attributeCertificates tells that there are certificates of a kind nobody
+	// uses, which we pass over.
+	attributeCertificates bool
 }
 
 func malformed(what string) error {
@@ -105,6 +108,15 @@ func (s *signedData) parseCertificates(set cryptobyte.String) error {
 	var last []byte
 	for !set.Empty() {
 		var raw cryptobyte.String
+		// RFC 5652 §10.2.2: [1] is an old attribute certificate, which
+		// Microsoft's authorities put into their timestamps.
+		if set.PeekASN1Tag(explicit1) {
+			s.attributeCertificates = true
+			if !set.SkipASN1(explicit1) {
+				return malformed("certificates")
+			}
+			continue
+		}
 		if !set.ReadASN1Element(&raw, asn1.SEQUENCE) {
 			return malformed("certificates")
 		}
@@ -164,6 +176,7 @@ func (s *signedData) parseSigner(info cryptobyte.String) error {
 func (s *signedData) algorithmFits(oid encoding_asn1.ObjectIdentifier) bool {
 	s.plainRSA = s.signer.PublicKeyAlgorithm != x509.RSA || oid.Equal(oidRSA)
 	withDigest := map[crypto.Hash][2]encoding_asn1.ObjectIdentifier{
+		crypto.SHA1:   {oidSHA1RSA, oidECDSASHA1},
 		crypto.SHA256: {oidSHA256RSA, oidECDSASHA256},
 		crypto.SHA384: {oidSHA384RSA, oidECDSASHA384},
 		crypto.SHA512: {oidSHA512RSA, oidECDSASHA512},
@@ -221,6 +234,9 @@ func (s *signedData) verify(contentType encoding_asn1.ObjectIdentifier, digest [
 	}
 	if !bytes.Equal(claimedDigest, digest) {
 		return fmt.Errorf("%w: the content was changed after it was signed", ErrBadSignature)
+	}
+	if err := notWeak(s.hash); err != nil {
+		return err
 	}
 	algorithm, err := algorithmOf(s.signer, s.hash)
 	if err != nil {

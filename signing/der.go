@@ -22,6 +22,7 @@ var (
 	oidContentType       = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
 	oidMessageDigest     = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
 	oidSigningTime       = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 5}
+	oidCounterSignature  = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 6}
 	oidTSTInfo           = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
 	oidSigningCert       = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}
 	oidTimestampToken    = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 14}
@@ -32,6 +33,7 @@ var (
 	oidOpusInfo          = encoding_asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 12}
 	oidPEImage           = encoding_asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 15}
 	oidIndividualCode    = encoding_asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 21}
+	oidNestedSignature   = encoding_asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 4, 1}
 	oidSIPInfo           = encoding_asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 30}
 	oidMicrosoftRFC3161  = encoding_asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 3, 3, 1}
 	oidSHA1              = encoding_asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}
@@ -39,9 +41,11 @@ var (
 	oidSHA384            = encoding_asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}
 	oidSHA512            = encoding_asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
 	oidRSA               = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+	oidSHA1RSA           = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 5}
 	oidSHA256RSA         = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
 	oidSHA384RSA         = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 12}
 	oidSHA512RSA         = encoding_asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 13}
+	oidECDSASHA1         = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 1}
 	oidECDSASHA256       = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
 	oidECDSASHA384       = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 3}
 	oidECDSASHA512       = encoding_asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 4}
@@ -97,7 +101,7 @@ func readAlgorithm(s *cryptobyte.String, oid *encoding_asn1.ObjectIdentifier) bo
 	return algorithm.Empty() || algorithm.ReadASN1(&null, asn1.NULL) && null.Empty() && algorithm.Empty()
 }
 
-// hashOf names the digest algorithms we accept. SHA-1 is not among them.
+// hashOf names the digest algorithms we know. SHA-1 is for notWeak to refuse.
 func hashOf(oid encoding_asn1.ObjectIdentifier) (crypto.Hash, error) {
 	switch {
 	case oid.Equal(oidSHA256):
@@ -107,9 +111,17 @@ func hashOf(oid encoding_asn1.ObjectIdentifier) (crypto.Hash, error) {
 	case oid.Equal(oidSHA512):
 		return crypto.SHA512, nil
 	case oid.Equal(oidSHA1):
-		return 0, fmt.Errorf("%w: it rests on SHA-1, which is broken", ErrBadSignature)
+		return crypto.SHA1, nil
 	}
 	return 0, fmt.Errorf("%w: unknown digest algorithm %v", ErrBadSignature, oid)
+}
+
+// notWeak refuses SHA-1.
+func notWeak(hash crypto.Hash) error {
+	if hash == crypto.SHA1 {
+		return fmt.Errorf("%w: it rests on SHA-1, which is broken", ErrBadSignature)
+	}
+	return nil
 }
 
 func digestOf(hash crypto.Hash, data []byte) []byte {

@@ -5,6 +5,9 @@ import (
 	"crypto"
 	"fmt"
 	"io"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
 )
 
 // SignDetached signs whatever r yields and gives back the CMS signature (.p7s,
@@ -14,8 +17,26 @@ func SignDetached(ctx context.Context, r io.Reader, id *Identity, opts Options) 
 	if err != nil {
 		return nil, err
 	}
-	s := signature{contentType: oidData, digest: digest, timestampType: oidTimestampToken}
+	at := opts.now().UTC()
+	if year := at.Year(); year < 1950 || year > 9999 {
+		return nil, fmt.Errorf("signing time in the year %d", year)
+	}
+	s := signature{
+		contentType:   oidData,
+		digest:        digest,
+		attributes:    [][]byte{attribute(oidSigningTime, func(b *cryptobyte.Builder) { addTime(b, at) })},
+		timestampType: oidTimestampToken,
+	}
 	return s.sign(ctx, id, opts)
+}
+
+// addTime adds a Time as RFC 5652 §11.3 demands.
+func addTime(b *cryptobyte.Builder, t time.Time) {
+	if year := t.Year(); year >= 1950 && year < 2050 {
+		b.AddASN1UTCTime(t)
+	} else {
+		b.AddASN1GeneralizedTime(t)
+	}
 }
 
 // VerifyDetached verifies a signature that SignDetached or another CMS tool
@@ -28,7 +49,7 @@ func VerifyDetached(ctx context.Context, r io.Reader, p7s []byte, opts VerifyOpt
 	if !s.contentType.Equal(oidData) || s.content != nil {
 		return nil, fmt.Errorf("%w: it is not a detached signature", ErrBadSignature)
 	}
-	return s.report(func(hash crypto.Hash) ([]byte, error) { return digestReader(ctx, hash, r) }, opts)
+	return s.report(new(Report), func(hash crypto.Hash) ([]byte, error) { return digestReader(ctx, hash, r) }, opts)
 }
 
 func digestReader(ctx context.Context, hash crypto.Hash, r io.Reader) ([]byte, error) {

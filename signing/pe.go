@@ -113,28 +113,25 @@ func (pe *peImage) writeSigned(ctx context.Context, out Program, der []byte) err
 // VerifyPE verifies the signature of a Windows program and that nothing else
 // hides in the file: not beside the signature, not in the checksum. Errors are
 // those of VerifyCatalog with ErrFormat in place of catalog.ErrFormat.
-func VerifyPE(ctx context.Context, r io.ReaderAt, size int64, opts VerifyOptions) (*Report, error) {
-	pe, err := readPE(r, size)
+func VerifyPE(ctx context.Context, program io.ReaderAt, size int64, opts VerifyOptions) (*Report, error) {
+	pe, err := readPE(program, size)
 	if err != nil {
 		return nil, err
 	}
 	if pe.certificates == 0 {
 		return nil, ErrNoSignature
 	}
-	s, err := pe.signature()
+	r := new(Report)
+	s, err := pe.signature(r, opts)
 	if err != nil {
 		return nil, err
 	}
-	kind, algorithm, want, err := readIndirectData(s.content)
-	if err != nil {
+	if s, err = s.preferSecond(r, opts); err != nil {
 		return nil, err
 	}
-	hash, err := hashOf(algorithm)
+	hash, want, err := s.subject(oidPEImage)
 	if err != nil {
 		return nil, err
-	}
-	if !kind.Equal(oidPEImage) || s.contentTag != asn1.SEQUENCE {
-		return nil, fmt.Errorf("%w: it is not one for a Windows program", ErrBadSignature)
 	}
 	digest, err := pe.digest(ctx, hash)
 	if err != nil {
@@ -143,14 +140,14 @@ func VerifyPE(ctx context.Context, r io.ReaderAt, size int64, opts VerifyOptions
 	if !bytes.Equal(digest, want) {
 		return nil, fmt.Errorf("%w: the program was changed after it was signed", ErrBadSignature)
 	}
-	if err := pe.checkChecksum(ctx); err != nil {
+	if err := pe.checkChecksum(ctx, r, opts); err != nil {
 		return nil, err
 	}
-	return s.report(func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, opts)
+	return s.report(r, func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, opts)
 }
 
 // signature reads the certificate table: one WIN_CERTIFICATE that fills it.
-func (pe *peImage) signature() (*signedData, error) {
+func (pe *peImage) signature(r *Report, opts VerifyOptions) (*signedData, error) {
 	if pe.certificatesSize > maxSignature {
 		return nil, fmt.Errorf("%w: %d bytes long, at most %d are expected", ErrBadSignature, pe.certificatesSize, maxSignature)
 	}
@@ -158,8 +155,7 @@ func (pe *peImage) signature() (*signedData, error) {
 	if _, err := pe.r.ReadAt(table, pe.certificates); err != nil {
 		return nil, fmt.Errorf("reading the signature: %w", err)
 	}
-	if int64(binary.LittleEndian.Uint32(table)) != pe.certificatesSize || len(table)%8 != 0 ||
-		binary.LittleEndian.Uint16(table[4:]) != winCertificateRevision || binary.LittleEndian.Uint16(table[6:]) != winCertificatePKCS7 {
+	if binary.LittleEndian.Uint16(table[4:]) != winCertificateRevision || binary.LittleEndian.Uint16(table[6:]) != winCertificatePKCS7 {
 		return nil, malformed("certificate table")
 	}
 	rest := cryptobyte.String(table[winCertificateHeader:])
@@ -167,20 +163,18 @@ func (pe *peImage) signature() (*signedData, error) {
 	if !rest.ReadASN1Element(&der, asn1.SEQUENCE) {
 		return nil, malformed("certificate table")
 	}
-	if len(rest) > 7 || !bytes.Equal(rest, make([]byte, len(rest))) {
-		return nil, fmt.Errorf("%w: something follows it in the certificate table", ErrBadSignature)
+	if int64(binary.LittleEndian.Uint32(table)) != pe.certificatesSize || len(table)%8 != 0 || len(rest) > 7 || !bytes.Equal(rest, make([]byte, len(rest))) {
+		fault := fmt.Errorf("%w: something follows it in the certificate table that nobody signed", ErrBadSignature)
+		if err := opts.tolerate(r, fault); err != nil {
+			return nil, err
+		}
 	}
-	s, err := parseSignedData(der)
-	if err != nil {
-		return nil, err
-	}
-	if !s.contentType.Equal(oidIndirectData) {
-		return nil, fmt.Errorf("%w: it is not an Authenticode signature", ErrBadSignature)
-	}
-	return s, nil
+	return parseSignedData(der)
 }
 
-func (pe *peImage) checkChecksum(ctx context.Context) error {
+// checkChecksum compares the checksum, which the signature does not cover.
+// Windows itself looks at that of drivers only.
+func (pe *peImage) checkChecksum(ctx context.Context, r *Report, opts VerifyOptions) error {
 	var field [4]byte
 	if _, err := pe.r.ReadAt(field[:], pe.checksum); err != nil {
 		return fmt.Errorf("reading the checksum: %w", err)
@@ -190,7 +184,7 @@ func (pe *peImage) checkChecksum(ctx context.Context) error {
 		return fmt.Errorf("reading the program: %w", err)
 	}
 	if got := binary.LittleEndian.Uint32(field[:]); got != want {
-		return fmt.Errorf("%w: the program's checksum is %#x, its header says %#x", ErrBadSignature, want, got)
+		return opts.tolerate(r, fmt.Errorf("%w: the program's checksum is %#x, its header says %#x", ErrBadSignature, want, got))
 	}
 	return nil
 }

@@ -114,21 +114,18 @@ func VerifyPowerShell(script []byte, opts VerifyOptions) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, algorithm, want, err := readIndirectData(s.content)
-	if err != nil {
+	r := new(Report)
+	if s, err = s.preferSecond(r, opts); err != nil {
 		return nil, err
 	}
-	hash, err := hashOf(algorithm)
+	hash, want, err := s.subject(oidSIPInfo)
 	if err != nil {
 		return nil, err
-	}
-	if !s.contentType.Equal(oidIndirectData) || s.contentTag != asn1.SEQUENCE || !kind.Equal(oidSIPInfo) {
-		return nil, fmt.Errorf("%w: it is not one for a script", ErrBadSignature)
 	}
 	if !bytes.Equal(scriptDigest(hash, text), want) {
 		return nil, fmt.Errorf("%w: the script was changed after it was signed", ErrBadSignature)
 	}
-	return s.report(func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, opts)
+	return s.report(r, func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, opts)
 }
 
 // readSignatureBlock reads what follows blockBegin. Written anew it must be

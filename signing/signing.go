@@ -40,6 +40,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -76,8 +77,8 @@ type Options struct {
 	// Description and URL tell people what is signed and where to learn more;
 	// Windows shows them. Only Authenticode has room for them.
 	Description, URL string
-	// Time is the signing time the signer claims; zero for now. A timestamp
-	// must lie within a day of it.
+	// Time is when this happens; zero for now. A detached signature claims it,
+	// and a timestamp must lie within a day of it.
 	Time time.Time
 	// Timestamps, unless nil, ask for a timestamp. Without one the signing fails.
 	Timestamps *Authorities
@@ -104,6 +105,20 @@ type VerifyOptions struct {
 	// Time is when a signature without a trusted timestamp must be valid; zero
 	// for now.
 	Time time.Time
+	// Foreign says that somebody else's tools may have made the signature. What
+	// such tools are known to do, and we never would, is then a warning:
+	// second signatures, old timestamps, a missing checksum, data that hides
+	// beside the signature. Without it every byte of a file must be vouched for.
+	Foreign bool
+}
+
+// tolerate makes a fault a warning if the signature may be foreign.
+func (o VerifyOptions) tolerate(r *Report, fault error) error {
+	if fault == nil || !o.Foreign {
+		return fault
+	}
+	r.warn(strings.TrimPrefix(fault.Error(), ErrBadSignature.Error()+": "))
+	return nil
 }
 
 func (o VerifyOptions) now() time.Time { return orNow(o.Time) }
@@ -126,7 +141,8 @@ type Report struct {
 	Chain []*x509.Certificate
 	// Description and URL are what the signer says of the file.
 	Description, URL string
-	// SigningTime is what the signer claims; zero if it claims nothing.
+	// SigningTime is what the signer claims; zero if it claims nothing, as in
+	// our own Authenticode signatures.
 	SigningTime time.Time
 	// Timestamp is nil if there is none.
 	Timestamp *Timestamp
@@ -145,6 +161,7 @@ type Timestamp struct {
 	Trusted bool
 
 	embedded []*x509.Certificate
+	warnings []string
 }
 
 func (r *Report) warn(sentence string) { r.Warnings = append(r.Warnings, sentence) }

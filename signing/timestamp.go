@@ -33,10 +33,9 @@ func (a *Authorities) stamp(ctx context.Context, value []byte, now func() time.T
 	if len(a.URLs) == 0 {
 		return nil, fmt.Errorf("%w: no authority is configured", ErrTimestamp)
 	}
-	digest := digestOf(crypto.SHA256, value)
 	errs := []error{ErrTimestamp}
 	for _, url := range a.URLs {
-		token, err := a.ask(ctx, url, digest, now)
+		token, err := a.ask(ctx, url, value, now)
 		if err == nil {
 			return token, nil
 		}
@@ -61,14 +60,14 @@ func (j joined) Error() string {
 }
 
 // ask gets a timestamp from one authority and checks it.
-func (a *Authorities) ask(ctx context.Context, url string, digest []byte, now func() time.Time) ([]byte, error) {
+func (a *Authorities) ask(ctx context.Context, url string, value []byte, now func() time.Time) ([]byte, error) {
 	nonce, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 64))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timestampTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(timestampRequest(digest, nonce)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(timestampRequest(digestOf(crypto.SHA256, value), nonce)))
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +96,11 @@ func (a *Authorities) ask(ctx context.Context, url string, digest []byte, now fu
 	if err != nil {
 		return nil, err
 	}
-	t, err := verifyToken(token, digest, nonce)
+	t, err := verifyToken(token, value, nonce)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkTimestamping(t.Authority); err != nil {
 		return nil, err
 	}
 	if skew := t.Time.Sub(now()).Abs(); skew > clockSkew {

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// verifyToken checks a timestamp token over a digest: form, imprint, nonce
-// (unless nil), signature, and that its signer may stamp time. The chain is
-// for verifyChain.
-func verifyToken(token, digest []byte, nonce *big.Int) (*Timestamp, error) {
+// verifyToken checks a timestamp token over the value of a signature: form,
+// imprint, nonce (unless nil) and signature. Whether its signer may stamp time
+// is for checkTimestamping, the chain for verifyChain.
+func verifyToken(token, value []byte, nonce *big.Int) (*Timestamp, error) {
 	s, err := parseSignedData(token)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,10 @@ func verifyToken(token, digest []byte, nonce *big.Int) (*Timestamp, error) {
 	if err != nil {
 		return nil, err
 	}
-	if hash != crypto.SHA256 || !bytes.Equal(info.imprint, digest) {
+	if err := notWeak(hash); err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
+	}
+	if nonce != nil && hash != crypto.SHA256 || !bytes.Equal(info.imprint, digestOf(hash, value)) {
 		return nil, fmt.Errorf("%w: the timestamp is for another signature", ErrBadSignature)
 	}
 	switch {
@@ -53,13 +56,14 @@ func verifyToken(token, digest []byte, nonce *big.Int) (*Timestamp, error) {
 	case info.nonce.Cmp(nonce) != 0:
 		return nil, fmt.Errorf("%w: timestamp with another nonce than we sent", ErrBadSignature)
 	}
-	if err := checkTimestamping(s.signer); err != nil {
-		return nil, err
-	}
 	if info.time.Before(s.signer.NotBefore) || info.time.After(s.signer.NotAfter) {
 		return nil, fmt.Errorf("%w: the timestamp's certificate was not valid at %s", ErrBadSignature, info.time.Format(time.RFC3339))
 	}
-	return &Timestamp{Time: info.time, Authority: s.signer, embedded: s.certificates}, nil
+	t := &Timestamp{Time: info.time, Authority: s.signer, embedded: s.certificates}
+	if s.attributeCertificates {
+		t.warnings = []string{"the timestamp carries attribute certificates, which nobody checks"}
+	}
+	return t, nil
 }
 
 // tstInfo is a TSTInfo (RFC 3161 §2.4.2), as far as it matters.
@@ -144,7 +148,8 @@ func (s *signedData) checkSigningCertificate() error {
 	return nil
 }
 
-// checkTimestamping demands the one critical usage of RFC 3161 §2.3.
+// checkTimestamping demands the one critical usage of RFC 3161 §2.3, which
+// Microsoft's authorities did not make critical for years.
 func checkTimestamping(c *x509.Certificate) error {
 	for _, extension := range c.Extensions {
 		if extension.Id.Equal(oidExtendedKeyUsage) && extension.Critical && len(c.ExtKeyUsage) == 1 &&
