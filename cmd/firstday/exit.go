@@ -83,9 +83,9 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInput
 	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
-		signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
+		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
-	case is(ppkg.ErrFormat, ppkg.ErrUnsupported, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
+	case is(ppkg.ErrFormat, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
 		return exitPackage
 	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission):
 		return exitIO

@@ -24,7 +24,8 @@ func newPpkg() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  help,
 	}
-	c.AddCommand(newPpkgBuild(), newPpkgList(), newPpkgExtract(), newPpkgCat())
+	c.AddCommand(newPpkgBuild(), newPpkgList(), newPpkgExtract(), newPpkgCat(),
+		newPpkgEncrypt(), newPpkgDecrypt())
 	return c
 }
 

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"firstday.dev/config"
+	"firstday.dev/internal/atomicfile"
+	"firstday.dev/ppkg"
+)
+
+const weak = `Windows' encryption of packages is weak: the password, of at most 16 characters,
+is the key itself, and whoever holds the file can try passwords as fast as a
+computer can. It keeps a curious finder out, not a thief.`
+
+func newPpkgEncrypt() *cobra.Command {
+	return newCipher(&cobra.Command{
+		Use:     "encrypt FILE",
+		Short:   "Encrypt a package with a password, weakly",
+		Long:    "Encrypt encrypts a package; Windows asks for the password when it is applied.\n\n" + weak,
+		Example: `  firstday ppkg encrypt Acme.ppkg -o Acme-locked.ppkg --password-env PPKG_PASSWORD`,
+	}, func(ctx context.Context, out *atomicfile.File, in *os.File, _ int64, password string) error {
+		return ppkg.Encrypt(ctx, out, in, password)
+	})
+}
+
+func newPpkgDecrypt() *cobra.Command {
+	return newCipher(&cobra.Command{
+		Use:     "decrypt FILE",
+		Short:   "Decrypt a package that has a password",
+		Example: `  firstday ppkg decrypt Acme-locked.ppkg -o Acme.ppkg --password-prompt`,
+	}, func(ctx context.Context, out *atomicfile.File, in *os.File, size int64, password string) error {
+		return ppkg.Decrypt(ctx, out, in, size, password)
+	})
+}
+
+// newCipher is a command that makes one package of another with a password.
+func newCipher(c *cobra.Command, work func(ctx context.Context, out *atomicfile.File, in *os.File, size int64, password string) error) *cobra.Command {
+	var output, passwordFile string
+	var source config.SecretSource
+	c.Args = cobra.ExactArgs(1)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		source.File = config.Path(passwordFile)
+		password, err := source.Resolve(prompt)
+		if err != nil {
+			return err
+		}
+		in, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		info, err := in.Stat()
+		if err != nil {
+			return err
+		}
+		out, err := atomicfile.Create(output, 0o644)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := work(c.Context(), out, in, info.Size(), password.Reveal()); err != nil {
+			return fmt.Errorf("%s: %w", args[0], err)
+		}
+		if err := out.Commit(); err != nil {
+			return err
+		}
+		return show(c, struct {
+			File string `json:"file"`
+		}{output}, func(w *text) { w.line("%s is written; it needs a catalog of its own", output) })
+	}
+	f := c.Flags()
+	f.StringVarP(&output, "output", "o", "", "file to write")
+	f.StringVar(&passwordFile, "password-file", "", "file with the password")
+	f.StringVar(&source.Env, "password-env", "", "environment variable with the password")
+	f.BoolVar(&source.Prompt, "password-prompt", false, "ask for the password")
+	_ = c.MarkFlagRequired("output")
+	c.MarkFlagsOneRequired("password-file", "password-env", "password-prompt")
+	c.MarkFlagsMutuallyExclusive("password-file", "password-env", "password-prompt")
+	return c
+}
