@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"firstday.dev/internal/visible"
 )
 
 // Error is one mistake in a file, for a person to find and mend.
@@ -86,6 +88,7 @@ func (r *report) tell(errs Errors) Errors {
 		errs = append(errs[:maxErrors:maxErrors], e)
 	}
 	for _, e := range errs {
+		e.Path, e.Message, e.Hint = visible.Line(e.Path), visible.Line(e.Message), visible.Line(e.Hint)
 		if !r.private[e.Line] {
 			e.excerpt = r.excerpt(e.Line, e.Column)
 		}
@@ -181,8 +184,8 @@ func (r *report) excerpt(line, column int) string {
 			return c
 		}
 		return ' '
-	}, string(text[:column]))
-	return number + string(text) + "\n" + strings.Repeat(" ", len(number)-2) + "| " + mark + "^"
+	}, visible.Line(string(text[:column])))
+	return number + visible.Line(string(text)) + "\n" + strings.Repeat(" ", len(number)-2) + "| " + mark + "^"
 }
 
 // parent gives the path of what a value is part of, "" at the top.

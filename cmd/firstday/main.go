@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firstday.dev/config"
+	"firstday.dev/internal/visible"
 )
 
 // version is set by the linker.
@@ -74,7 +75,7 @@ func report(w io.Writer, err error) {
 	var mistakes config.Errors
 	if !errors.As(err, &mistakes) {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			fmt.Fprintf(w, "error: %s\n", sanitize(line))
+			fmt.Fprintf(w, "error: %s\n", visible.Line(line))
 		}
 		tellHint(w, hint(err))
 		return

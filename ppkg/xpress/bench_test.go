@@ -2,16 +2,18 @@ package xpress
 
 import (
 	"os"
-	"path/filepath"
-	"runtime"
 	"testing"
 )
 
-// program is a real program: the go command of the machine.
+// program is a real program: this one.
 func program(b *testing.B) [][]byte {
-	data, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "bin", "go"))
+	path, err := os.Executable()
 	if err != nil {
-		b.Skip(err)
+		b.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
 	}
 	var chunks [][]byte
 	for len(data) > 0 {
