@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"firstday.dev/internal/visible"
 )
 
 // external is a running signer program.
@@ -193,14 +195,5 @@ func (t *tail) String() string {
 	return printable(string(t.last))
 }
 
-// printable makes one line without control characters of what another program
-// says.
-func printable(text string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	return strings.Join(strings.Fields(clean), " ")
-}
+// printable makes one line of what another program says, safe to show.
+func printable(text string) string { return visible.Line(strings.Join(strings.Fields(text), " ")) }

@@ -96,7 +96,7 @@ func TestExternalSignerSigns(t *testing.T) {
 
 func TestExternalSignersFaultsAreExplained(t *testing.T) {
 	for manner, want := range map[string]string{
-		"refuses": "no token [31m plugged in",
+		"refuses": `no token\x1b[31m plugged in`,
 		"dies":    "x out of paper",
 		"babbles": "does not speak the signer protocol",
 		"floods":  "a line of more than",

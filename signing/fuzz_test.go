@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"io"
@@ -36,6 +37,46 @@ func FuzzVerifyPE(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pe []byte) {
 		r, err := VerifyPE(context.Background(), bytes.NewReader(pe), int64(len(pe)), VerifyOptions{Roots: x509.NewCertPool(), TimestampRoots: x509.NewCertPool()})
 		checkReport(t, r, err)
+	})
+}
+
+// Whatever relic is given to digest, it neither panics nor errs from our way.
+func FuzzDigestPE(f *testing.F) {
+	f.Add(smallestPE())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		pe, err := readPE(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			return
+		}
+		digest, err := pe.relicDigest(t.Context())
+		if err != nil {
+			return
+		}
+		patch, err := digest.MakePatch([]byte{0x30, 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var signed bytes.Buffer
+		if err := applyPatch(t.Context(), &signed, pe.r, pe.size, patch); err != nil {
+			t.Fatal(err)
+		}
+		again, err := readPE(bytes.NewReader(signed.Bytes()), int64(signed.Len()))
+		if err != nil {
+			t.Fatalf("signed it is no program: %v", err)
+		}
+		if after, err := again.digest(t.Context(), crypto.SHA256); err != nil || !bytes.Equal(after, digest.Imprint) {
+			t.Fatalf("signed it has another digest: %v", err)
+		}
+	})
+}
+
+func FuzzDigestPowerShell(f *testing.F) {
+	f.Add([]byte("exit 0\r\n"))
+	f.Add([]byte(blockBegin + "x"))
+	f.Fuzz(func(_ *testing.T, text []byte) {
+		if checkScript(text) == nil {
+			_, _ = relicScriptDigest(text)
+		}
 	})
 }
 
@@ -185,12 +226,15 @@ func readSeed(t *testing.T, name string) []byte {
 
 // smallestPE is a PE32 program of headers alone.
 func smallestPE() []byte {
-	pe := make([]byte, 264)
+	const start, optional = 64, 224
+	pe := make([]byte, start+24+optional+8)
 	copy(pe, "MZ")
-	pe[0x3c] = 64
-	copy(pe[64:], "PE\x00\x00\x4c\x01")
-	pe[64+20] = 136 // size of the optional header: 96 and five directories
-	copy(pe[64+24:], "\x0b\x01")
-	pe[64+24+92] = 5
+	pe[0x3c] = start
+	copy(pe[start:], "PE\x00\x00\x4c\x01")
+	pe[start+20] = optional
+	copy(pe[start+24:], "\x0b\x01")
+	pe[start+24+36] = 8 // alignment of the file
+	binary.LittleEndian.PutUint32(pe[start+24+60:], uint32(len(pe)))
+	pe[start+24+92] = 16 // directories
 	return pe
 }

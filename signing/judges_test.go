@@ -2,6 +2,7 @@ package signing_test
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"firstday.dev/internal/testtool"
 	"firstday.dev/signing"
 	"github.com/saferwall/pe"
+	"github.com/sassoftware/relic/v7/lib/authenticode"
+	"github.com/sassoftware/relic/v7/lib/pkcs9"
 )
 
 // write puts data into a file of its own for an outside judge.
@@ -225,6 +228,36 @@ func TestVerifyDetachedReadsOpenSSL(t *testing.T) {
 			}
 			if _, err := signing.VerifyDetached(t.Context(), bytes.NewReader(content), data, trust(pki)); !errors.Is(err, want) {
 				t.Errorf("%s %s: %v", name, digest, err)
+			}
+		}
+	}
+}
+
+// relic, whose digests we sign, reads signatures with code of its own.
+func TestRelicVerifies(t *testing.T) {
+	pki := testpki.New(t)
+	opts := stamped(pki, pki.NewTSA(t))
+	for name, entity := range entities(pki) {
+		file, err := os.Open(write(t, "signed.exe", signPE(t, program(t, "arm64"), identity(entity), opts)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		programs, err := authenticode.VerifyPE(file, false)
+		if err != nil || len(programs) != 1 {
+			t.Fatalf("%s: program: %v, %d signatures", name, err, len(programs))
+		}
+		script, err := signing.SignPowerShell(t.Context(), []byte("exit 0\r\n"), identity(entity), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ps, err := authenticode.VerifyPowershell(bytes.NewReader(script), authenticode.SigStyleHash, false)
+		if err != nil {
+			t.Fatalf("%s: script: %v", name, err)
+		}
+		for _, signature := range []pkcs9.TimestampedSignature{programs[0].TimestampedSignature, ps.TimestampedSignature} {
+			if err := signature.VerifyChain(pki.Roots(), nil, x509.ExtKeyUsageCodeSigning); err != nil || signature.CounterSignature == nil {
+				t.Errorf("%s: %v, timestamp %v", name, err, signature.CounterSignature)
 			}
 		}
 	}

@@ -59,6 +59,8 @@ func minimalPE(tail int) []byte {
 	copy(pe[start:], "PE\x00\x00\x64\x86\x01\x00")
 	binary.LittleEndian.PutUint16(pe[start+20:], optional)
 	binary.LittleEndian.PutUint16(pe[start+24:], 0x20b)
+	binary.LittleEndian.PutUint32(pe[start+24+36:], 512)
+	binary.LittleEndian.PutUint32(pe[start+24+60:], 512)
 	binary.LittleEndian.PutUint32(pe[start+24+108:], 16)
 	section := pe[start+24+optional:]
 	copy(section, ".text")
@@ -323,6 +325,9 @@ func TestSignPERefusesWhatIsNoProgram(t *testing.T) {
 		"signature in front": edit(optional+112+32, 8, 0, 0, 0, 0xf8, 3),
 		"signature beyond":   edit(optional+112+32, 0, 4, 0, 0, 8),
 		"many sections":      edit(0x86, 0xff, 0xff),
+		"no alignment":       edit(optional+36, 0, 0),
+		"gap after headers":  edit(optional+60, 0xc0, 1),
+		"last section short": edit(optional+240+16, 0xf0, 1)[:1008],
 	} {
 		out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 		if err != nil {
@@ -339,9 +344,10 @@ func TestSignPERefusesWhatIsNoProgram(t *testing.T) {
 	}
 }
 
-func TestSignPowerShellRefusesOtherThanASCII(t *testing.T) {
+func TestSignPowerShellRefuses(t *testing.T) {
 	pki := testpki.New(t)
-	for _, script := range []string{"Write-Output 'ä'", "\ufeffexit", "e\x00x\x00"} {
+	const begin = "# SIG # Begin signature block\r\n"
+	for _, script := range []string{"Write-Output 'ä'", "\ufeffexit", "e\x00x\x00", begin, "exit\n" + begin, "\n" + begin + "# AA==\r\n"} {
 		if _, err := signing.SignPowerShell(t.Context(), []byte(script), identity(pki.CodeEC), describe); !errors.Is(err, signing.ErrFormat) {
 			t.Errorf("%q: %v", script, err)
 		}

@@ -15,8 +15,7 @@ import (
 	"firstday.dev/signing"
 )
 
-// signProgram signs a real Windows program. relic, whose own implementation
-// the main module does without, is the judge here.
+// signProgram signs a real Windows program and has relic read the signature.
 func signProgram(t *testing.T, id *signing.Identity) {
 	t.Helper()
 	pki := testpki.New(t)
