@@ -121,7 +121,7 @@ func (d *Decompressor) decode(dst, src []byte) error {
 		}
 		length := int(symbol & 15)
 		if length == 15 {
-			words := n>>4 - 1
+			words := n>>4 - 1 // n is 17 at least: 32 less one code
 			n -= 16 * words
 			pos -= int(2 * words)
 			buf &^= 1<<(64-n) - 1
