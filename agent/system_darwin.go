@@ -31,18 +31,15 @@ type darwinSystem struct{ unixSystem }
 // that is not running: everything is put in place below root, and nothing is
 // started. Installer packages do that when their target is another volume.
 func Open(root string) (System, error) {
-	if root != "" {
-		abs, err := filepath.Abs(root)
-		if err != nil {
-			return nil, err
-		}
-		root = abs
-	}
-	return darwinSystem{unixSystem{root: root, layout: Layout{
+	s, err := newUnixSystem(root, Layout{
 		Program:    "/Library/Application Support/Firstday/Agent",
 		Data:       "/Library/Application Support/Firstday/Data",
 		Executable: "firstday-agent",
-	}}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return darwinSystem{s}, nil
 }
 
 // Arch sees through Rosetta, which translates amd64 programs on arm64.

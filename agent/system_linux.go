@@ -23,18 +23,15 @@ type linuxSystem struct{ unixSystem }
 // that is not running: everything is put in place below root, and nothing is
 // started.
 func Open(root string) (System, error) {
-	if root != "" {
-		abs, err := filepath.Abs(root)
-		if err != nil {
-			return nil, err
-		}
-		root = abs
-	}
-	return linuxSystem{unixSystem{root: root, layout: Layout{
+	s, err := newUnixSystem(root, Layout{
 		Program:    "/opt/firstday/agent",
 		Data:       "/var/lib/firstday",
 		Executable: "firstday-agent",
-	}}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return linuxSystem{s}, nil
 }
 
 // Arch asks the kernel: this program may run under emulation.

@@ -25,6 +25,18 @@ type unixSystem struct {
 	layout Layout
 }
 
+// newUnixSystem takes root, "" for the running system, by its absolute path.
+func newUnixSystem(root string, layout Layout) (unixSystem, error) {
+	if root != "" {
+		abs, err := filepath.Abs(root)
+		if err != nil {
+			return unixSystem{}, err
+		}
+		root = abs
+	}
+	return unixSystem{root: root, layout: layout}, nil
+}
+
 func (s unixSystem) Layout() Layout {
 	l := s.layout
 	l.Program, l.Data = filepath.Join(s.root, l.Program), filepath.Join(s.root, l.Data)
