@@ -1,29 +1,33 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/templates"
 )
 
-// schemaURL is where editors find the JSON Schema of firstday.yaml.
-const schemaURL = "https://firstday.dev/schema/firstday.schema.json"
+// schemaFile is what editors check firstday.yaml with, beside it.
+const schemaFile = "firstday.schema.json"
 
 func newInit() *cobra.Command {
-	starter := templates.Starter{Schema: schemaURL}
+	with := templates.Starter{Schema: "./" + schemaFile}
 	var output string
 	var force bool
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Write a firstday.yaml to begin with",
 		Long: `Init writes a short firstday.yaml that builds as soon as its connect key is there,
-with everything else that can be said as comments.`,
+with everything else that can be said as comments, and beside it the JSON Schema
+by which editors complete and check it.`,
 		Example: `  firstday init --organisation Acme --directory https://directory.acme.example`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -32,15 +36,14 @@ with everything else that can be said as comments.`,
 			} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
-			f, err := atomicfile.Create(output, 0o644)
-			if err != nil {
+			var starter bytes.Buffer
+			if err := with.Write(&starter); err != nil {
 				return err
 			}
-			defer f.Close()
-			if err := starter.Write(f); err != nil {
+			if err := atomicfile.WriteFile(filepath.Join(filepath.Dir(output), schemaFile), config.Schema(), 0o644); err != nil {
 				return err
 			}
-			if err := f.Commit(); err != nil {
+			if err := atomicfile.WriteFile(output, starter.Bytes(), 0o644); err != nil {
 				return err
 			}
 			return show(c, struct {
@@ -52,9 +55,9 @@ with everything else that can be said as comments.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&output, "output", "o", "firstday.yaml", "file to write")
-	f.StringVar(&starter.Organisation, "organisation", "Acme", "name of your organisation, as employees know it")
-	f.StringVar(&starter.DirectoryURL, "directory", "https://directory.acme.example", "address of your directory")
-	f.StringVar(&starter.Pin, "pin", "", "pin of the directory's CA, as `firstday serve` prints it")
+	f.StringVar(&with.Organisation, "organisation", "Acme", "name of your organisation, as employees know it")
+	f.StringVar(&with.DirectoryURL, "directory", "https://directory.acme.example", "address of your directory")
+	f.StringVar(&with.Pin, "pin", "", "pin of the directory's CA, as `firstday serve` prints it")
 	f.BoolVar(&force, "force", false, "replace an existing file")
 	return c
 }
