@@ -2,8 +2,6 @@ package wim
 
 import (
 	"bytes"
-	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/beevik/etree"
 )
 
 // counts is what [Write] counts of an image for its XML data.
@@ -46,16 +46,23 @@ func encodeXML(image *Image, c counts, total int64) ([]byte, error) {
 		timeProperty("LASTMODIFICATIONTIME", image.Modified),
 		Property{Name: "WIMBOOT", Value: "0"})
 
-	var b strings.Builder
-	fmt.Fprintf(&b, `<WIM><TOTALBYTES>%d</TOTALBYTES><IMAGE INDEX="1">`, total)
+	doc := etree.NewDocument()
+	doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalEndTags: true}
+	root := doc.CreateElement("WIM")
+	root.CreateElement("TOTALBYTES").SetText(number(total))
+	e := root.CreateElement("IMAGE")
+	e.CreateAttr("INDEX", "1")
 	for _, p := range elements {
-		if err := p.write(&b, 0); err != nil {
+		if err := p.addTo(e, 0); err != nil {
 			return nil, err
 		}
 	}
-	b.WriteString("</IMAGE></WIM>")
+	text, err := doc.WriteToString()
+	if err != nil {
+		return nil, err
+	}
 	// WIMGAPI needs the byte order mark.
-	data := appendUTF16([]byte{0xFF, 0xFE}, b.String())
+	data := appendUTF16([]byte{0xFF, 0xFE}, text)
 	if len(data) > maxXML {
 		return nil, fmt.Errorf("%w: %d bytes of XML data", ErrUnsupported, len(data))
 	}
@@ -72,7 +79,8 @@ func timeProperty(name string, t time.Time) Property {
 
 const maxXMLDepth = 32
 
-func (p Property) write(b *strings.Builder, depth int) error {
+// addTo makes the property's element in parent.
+func (p Property) addTo(parent *etree.Element, depth int) error {
 	switch {
 	case depth > maxXMLDepth:
 		return fmt.Errorf("%w: property %s nested too deep", ErrUnsupported, p.Name)
@@ -84,19 +92,15 @@ func (p Property) write(b *strings.Builder, depth int) error {
 	if i := strings.IndexFunc(p.Value, notXML); i >= 0 || !utf8.ValidString(p.Value) {
 		return fmt.Errorf("property %s holds a character XML has no place for: %.100q", p.Name, p.Value)
 	}
-	b.WriteString("<" + p.Name + ">")
-	_, _ = xmlText.WriteString(b, p.Value)
+	e := parent.CreateElement(p.Name)
+	e.SetText(p.Value)
 	for _, c := range p.Children {
-		if err := c.write(b, depth+1); err != nil {
+		if err := c.addTo(e, depth+1); err != nil {
 			return err
 		}
 	}
-	b.WriteString("</" + p.Name + ">")
 	return nil
 }
-
-// xmlText escapes a text node; a bare carriage return would become a line feed.
-var xmlText = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;")
 
 func isElementName(s string) bool {
 	for i, r := range s {
@@ -119,114 +123,68 @@ func decodeXML(data []byte, images int) ([]Image, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: not UTF-16", ErrFormat)
 	}
-	d := xml.NewDecoder(strings.NewReader(text))
-	// An encoding named in the text is that of the bytes already decoded.
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-
-	root, err := readElement(d, nil, 0)
-	switch {
-	case err != nil:
+	doc := etree.NewDocument()
+	doc.ReadSettings = etree.ReadSettings{
+		// An encoding named in the text is that of the bytes already decoded.
+		CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil },
+		ValidateInput: true,
+		MaxDepth:      maxXMLDepth,
+	}
+	// What wimlib writes after the end, etree's validation would not take.
+	if err := doc.ReadFromString(strings.TrimRight(text, "\r\n\x00")); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
-	case root.Name != "WIM":
-		return nil, fmt.Errorf("%w: root element is %.100q", ErrFormat, root.Name)
+	}
+	if root := doc.Root(); root == nil || root.Tag != "WIM" {
+		return nil, fmt.Errorf("%w: the root element is not WIM", ErrFormat)
 	}
 	list := make([]Image, images)
-	for _, e := range root.Children {
-		if e.Name != "IMAGE" {
-			continue
+	for _, e := range doc.Root().SelectElements("IMAGE") {
+		index, err := strconv.Atoi(strings.TrimSpace(e.SelectAttrValue("INDEX", "")))
+		if err != nil || index < 1 || index > images || list[index-1].Properties != nil {
+			return nil, fmt.Errorf("%w: IMAGE INDEX %d of %d", ErrFormat, index, images)
 		}
-		if e.index < 1 || e.index > images || list[e.index-1].Properties != nil {
-			return nil, fmt.Errorf("%w: IMAGE INDEX %d of %d", ErrFormat, e.index, images)
-		}
-		list[e.index-1] = e.image()
+		list[index-1] = imageOf(e)
 	}
 	return list, nil
 }
 
-type element struct {
-	Name     string
-	Value    string
-	Children []*element
-	index    int // the INDEX attribute
-}
-
-// readElement reads the element that start opens, or the document's root.
-func readElement(d *xml.Decoder, start *xml.StartElement, depth int) (*element, error) {
-	if depth > maxXMLDepth {
-		return nil, errors.New("elements nested too deep")
-	}
-	e := &element{}
-	if start != nil {
-		e.Name = start.Name.Local
-		for _, a := range start.Attr {
-			if a.Name.Local == "INDEX" {
-				e.index, _ = strconv.Atoi(strings.TrimSpace(a.Value))
-			}
-		}
-	}
-	var text []byte
-	for {
-		token, err := d.Token()
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = errors.New("XML ends early")
-			}
-			return nil, err
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			child, err := readElement(d, &t, depth+1)
-			if err != nil || start == nil {
-				return child, err
-			}
-			e.Children = append(e.Children, child)
-		case xml.CharData:
-			text = append(text, t...)
-		case xml.EndElement:
-			if len(e.Children) == 0 {
-				e.Value = string(text)
-			}
-			return e, nil
-		}
-	}
-}
-
-// image sorts an IMAGE element into properties and what Write counts.
-func (e *element) image() Image {
+// imageOf sorts an IMAGE element into properties and what Write counts.
+func imageOf(e *etree.Element) Image {
 	image := Image{Properties: []Property{}}
-	for _, c := range e.Children {
+	for _, c := range e.ChildElements() {
 		switch {
-		case c.Name == "CREATIONTIME":
-			image.Created = c.time()
-		case c.Name == "LASTMODIFICATIONTIME":
-			image.Modified = c.time()
-		case !slices.Contains(countedElements, c.Name):
-			image.Properties = append(image.Properties, c.property())
+		case c.Tag == "CREATIONTIME":
+			image.Created = timeOf(c)
+		case c.Tag == "LASTMODIFICATIONTIME":
+			image.Modified = timeOf(c)
+		case !slices.Contains(countedElements, c.Tag):
+			image.Properties = append(image.Properties, propertyOf(c))
 		}
 	}
 	return image
 }
 
-func (e *element) property() Property {
-	p := Property{Name: e.Name, Value: e.Value}
-	for _, c := range e.Children {
-		p.Children = append(p.Children, c.property())
+func propertyOf(e *etree.Element) Property {
+	p := Property{Name: e.Tag}
+	for _, c := range e.ChildElements() {
+		p.Children = append(p.Children, propertyOf(c))
+	}
+	if len(p.Children) == 0 {
+		p.Value = e.Text()
 	}
 	return p
 }
 
-// time reads HIGHPART and LOWPART, hexadecimal with 0x. What cannot be read
+// timeOf reads HIGHPART and LOWPART, hexadecimal with 0x. What cannot be read
 // is 0: nothing depends on these times.
-func (e *element) time() time.Time {
-	var ft uint64
-	for _, c := range e.Children {
-		part, _ := strconv.ParseUint(strings.TrimSpace(c.Value), 0, 32)
-		switch c.Name {
-		case "HIGHPART":
-			ft |= part << 32
-		case "LOWPART":
-			ft |= part
+func timeOf(e *etree.Element) time.Time {
+	part := func(name string) uint64 {
+		c := e.SelectElement(name)
+		if c == nil {
+			return 0
 		}
+		n, _ := strconv.ParseUint(strings.TrimSpace(c.Text()), 0, 32)
+		return n
 	}
-	return fromFiletime(ft)
+	return fromFiletime(part("HIGHPART")<<32 | part("LOWPART"))
 }
