@@ -69,7 +69,7 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if b.identity != nil {
 		defer b.identity.Close()
 	}
-	dir, err := atomicfile.CreateDir(o.Output)
+	dir, err := atomicfile.CreateDir(o.Output, privateFolder)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func checkOutput(dir string) error {
 	if err != nil {
 		return err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, SumsFile))
+	data, err := readSmall(filepath.Join(dir, SumsFile))
 	if err != nil {
 		return fmt.Errorf("%s is %w: it has no %s, and its files would be lost", dir, ErrNotAKit, SumsFile)
 	}

@@ -254,7 +254,7 @@ func TestBuildKeepsWhatIsNotAKit(t *testing.T) {
 func TestFailedBuildLeavesTheOldKit(t *testing.T) {
 	o := options(t, "")
 	build(t, o)
-	before := listing(t, filepath.Dir(o.Output))
+	before := fileSums(t, filepath.Dir(o.Output))
 	ctx, cancel := context.WithCancel(t.Context())
 	o.Progress = func(step string, _, _ int64) {
 		if step == "packing" {
@@ -264,7 +264,7 @@ func TestFailedBuildLeavesTheOldKit(t *testing.T) {
 	if _, err := Build(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Fatalf("a cancelled build: %v", err)
 	}
-	if diff := cmp.Diff(before, listing(t, filepath.Dir(o.Output))); diff != "" {
+	if diff := cmp.Diff(before, fileSums(t, filepath.Dir(o.Output))); diff != "" {
 		t.Errorf("the cancelled build left something:\n%s", diff)
 	}
 	if v := verify(t, o.Output, VerifyOptions{}); !v.OK() {
@@ -272,8 +272,8 @@ func TestFailedBuildLeavesTheOldKit(t *testing.T) {
 	}
 }
 
-// listing gives the files below dir with their sizes and times.
-func listing(t *testing.T, dir string) []string {
+// fileSums gives the files below dir with their sizes and times.
+func fileSums(t *testing.T, dir string) []string {
 	t.Helper()
 	var list []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

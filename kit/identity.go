@@ -72,12 +72,15 @@ func (b *builder) signer() *Signer {
 	return &Signer{
 		Subject:    cert.Subject.String(),
 		Issuer:     cert.Issuer.String(),
-		SHA256:     fmt.Sprintf("%x", sha256.Sum256(cert.Raw)),
+		SHA256:     fingerprint(cert),
 		NotAfter:   cert.NotAfter.UTC(),
 		Throwaway:  signing.IsThrowaway(cert),
 		Timestamps: b.Config.Signing.Timestamp,
 	}
 }
+
+// fingerprint tells certificates apart: the SHA-256 in lower-case hex.
+func fingerprint(cert *x509.Certificate) string { return fmt.Sprintf("%x", sha256.Sum256(cert.Raw)) }
 
 // signCatalog signs the catalog if somebody signs.
 func (b *builder) signCatalog(ctx context.Context, cat []byte) ([]byte, error) {

@@ -236,12 +236,7 @@ func (p *PackageInspection) addSecrets(r *ppkg.Reader, reveal bool) error {
 		if a.Name != api.EnrollmentFile {
 			continue
 		}
-		f, err := r.FS.Open(a.Path)
-		if err != nil {
-			return err
-		}
-		e, err := api.ReadEnrollment(f)
-		f.Close()
+		e, err := readEnrollment(r.FS, a)
 		if err != nil {
 			add(a.Path, "unreadable enrollment: "+err.Error(), "")
 			continue

@@ -33,11 +33,11 @@ func kindOf(r io.ReaderAt, name string) kind {
 	head = head[:n]
 	ext := strings.ToLower(filepath.Ext(name))
 	switch {
-	case bytes.Equal(head, []byte("MSWIM\x00\x00\x00")) || ext == ".ppkg":
+	case bytes.Equal(head, []byte("MSWIM\x00\x00\x00")) || ext == packageExt:
 		return kindPackage
 	case bytes.HasPrefix(head, []byte("MZ")):
 		return kindProgram
-	case ext == ".cat":
+	case ext == catalogExt:
 		return kindCatalog
 	case ext == ".ps1" || ext == ".psm1" || ext == ".psd1":
 		return kindScript
@@ -51,7 +51,7 @@ func kindOf(r io.ReaderAt, name string) kind {
 const maxSmall = 16 << 20
 
 func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, _, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +63,12 @@ func readSmall(path string) ([]byte, error) {
 	return data, err
 }
 
-// openRegular opens a regular file and gives its size in bytes.
+// openRegular opens a regular file and gives its size in bytes. It looks first:
+// to open a pipe is to wait for somebody at its other end.
 func openRegular(path string) (*os.File, int64, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, 0, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err

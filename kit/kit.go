@@ -22,6 +22,13 @@ const (
 	kindEXE   = "exe"
 )
 
+// A package carries the keys to an organisation's devices, so only its owner
+// reads it, until somebody decides otherwise.
+const (
+	privateFolder = 0o700
+	privateFile   = 0o600
+)
+
 // part is a file on its way into a package.
 type part struct {
 	Content

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -27,9 +28,14 @@ type packageOptions struct {
 
 // writePackage lets neither file appear before both are ready.
 func writePackage(ctx context.Context, path string, p *ppkg.Package, o packageOptions) (*Package, error) {
-	name := filepath.Base(path)
-	catalogPath := strings.TrimSuffix(path, filepath.Ext(path)) + ".cat"
-	f, err := atomicfile.Create(path, 0o644)
+	name, catalogPath := filepath.Base(path), catalogPath(path)
+	if strings.EqualFold(path, catalogPath) {
+		return nil, fmt.Errorf("%s is the name of the package's catalog: %w", path, ErrOverwrite)
+	}
+	if err := errors.Join(checkReplace(path, kindPackage), checkReplace(catalogPath, kindCatalog)); err != nil {
+		return nil, err
+	}
+	f, err := atomicfile.Create(path, privateFile)
 	if err != nil {
 		return nil, err
 	}

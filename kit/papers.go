@@ -116,7 +116,11 @@ func (b *builder) instructions(m *Manifest) templates.Instructions {
 
 // seal writes the checksums of everything, and signs them.
 func (b *builder) seal(ctx context.Context, dir string) error {
-	s, err := sumFolder(ctx, dir, func(done, total int64) { b.progress("checksums", done, total) })
+	files, err := listFolder(dir)
+	if err != nil {
+		return err
+	}
+	s, err := sumFiles(ctx, dir, files, func(done, total int64) { b.progress("checksums", done, total) })
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package kit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"firstday.dev/internal/atomicfile"
+	"firstday.dev/ppkg"
 	"firstday.dev/ppkg/catalog"
 	"firstday.dev/signing"
 )
@@ -29,27 +31,47 @@ func Sign(ctx context.Context, path, output string, id *signing.Identity, o sign
 		return "", err
 	}
 	s := signer{f, size, info.Mode().Perm(), id, o}
-	switch kindOf(f, path) {
+	kind := kindOf(f, path)
+	target, targetKind := path, kind
+	switch kind {
 	case kindPackage:
-		output = or(output, strings.TrimSuffix(path, filepath.Ext(path))+".cat")
-		err = s.signPackage(ctx, output)
+		target, targetKind = catalogPath(path), kindCatalog
+	case kindOther:
+		if signedInside[strings.ToLower(filepath.Ext(path))] && output == "" {
+			return "", fmt.Errorf("signing %s: %w: it is called a program and is none that can be signed here", path, ErrKind)
+		}
+		target = path + signatureExt
+	}
+	if output != "" && output != path {
+		target = output
+		if err := checkReplace(target, targetKind, f); err != nil {
+			return "", err
+		}
+	}
+	switch kind {
+	case kindPackage:
+		err = s.signPackage(ctx, target)
 	case kindCatalog:
-		output = or(output, path)
-		err = s.signWhole(output, func(der []byte) ([]byte, error) { return signing.SignCatalog(ctx, der, id, o) })
+		err = s.signWhole(target, func(der []byte) ([]byte, error) { return signing.SignCatalog(ctx, der, id, o) })
 	case kindProgram:
-		output = or(output, path)
-		err = s.signProgram(ctx, output)
+		err = s.signProgram(ctx, target)
 	case kindScript:
-		output = or(output, path)
-		err = s.signWhole(output, func(script []byte) ([]byte, error) { return signing.SignPowerShell(ctx, script, id, o) })
+		err = s.signWhole(target, func(script []byte) ([]byte, error) { return signing.SignPowerShell(ctx, script, id, o) })
 	default:
-		output = or(output, path+".p7s")
-		err = s.signBeside(ctx, output)
+		err = s.signBeside(ctx, target)
 	}
 	if err != nil {
 		return "", fmt.Errorf("signing %s: %w", path, err)
 	}
-	return output, nil
+	return target, nil
+}
+
+// signedInside are names of files that carry their signature inside. One of
+// which we do not know the format would not be trusted for a signature beside.
+var signedInside = map[string]bool{
+	".exe": true, ".dll": true, ".sys": true, ".ocx": true, ".scr": true, ".cpl": true, ".efi": true,
+	".msi": true, ".msp": true, ".mst": true, ".msix": true, ".appx": true, ".cab": true,
+	".vbs": true, ".js": true, ".ps1xml": true,
 }
 
 // signer is a file about to be signed.
@@ -61,7 +83,17 @@ type signer struct {
 	o    signing.Options
 }
 
+// signPackage signs nothing that Windows could not read.
 func (s *signer) signPackage(ctx context.Context, output string) error {
+	switch r, err := ppkg.Open(s.file, s.size); {
+	case errors.Is(err, ppkg.ErrEncrypted): // nobody can look into it
+	case err != nil:
+		return err
+	default:
+		if err := r.WIM.Verify(ctx, 0, func(_, _ int64) {}); err != nil {
+			return err
+		}
+	}
 	digests, err := catalog.Digest(&watchedReader{ctx, s.file, func(int64) {}})
 	if err != nil {
 		return err
@@ -111,11 +143,4 @@ func (s *signer) signBeside(ctx context.Context, output string) error {
 		return err
 	}
 	return atomicfile.WriteFile(output, p7s, 0o644)
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }

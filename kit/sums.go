@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -25,14 +24,19 @@ const (
 	maxSumsFiles = 4096
 )
 
-// sumFolder hashes every file of the folder except SHA256SUMS and its signature.
-func sumFolder(ctx context.Context, dir string, progress func(done, total int64)) (sums, error) {
+// folder is what lies in a kit, without SHA256SUMS and its signature.
+type folder struct {
+	files []string // regular ones
+	odd   []string // anything else
+	size  int64    // of all files, bytes
+}
+
+func listFolder(dir string) (*folder, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	var total int64
+	f := new(folder)
 	for _, e := range entries {
 		if e.Name() == SumsFile || e.Name() == SignatureFile {
 			continue
@@ -42,17 +46,23 @@ func sumFolder(ctx context.Context, dir string, progress func(done, total int64)
 			return nil, err
 		}
 		if !info.Mode().IsRegular() {
-			return nil, &fs.PathError{Op: "sum", Path: filepath.Join(dir, e.Name()), Err: errors.New("not a regular file")}
+			f.odd = append(f.odd, e.Name())
+			continue
 		}
-		names = append(names, e.Name())
-		total += info.Size()
+		f.files = append(f.files, e.Name())
+		f.size += info.Size()
 	}
-	s := make(sums, len(names))
+	return f, nil
+}
+
+// sumFiles hashes every regular file of the folder.
+func sumFiles(ctx context.Context, dir string, f *folder, progress func(done, total int64)) (sums, error) {
+	s := make(sums, len(f.files))
 	var done int64
-	for _, name := range names {
+	for _, name := range f.files {
 		sum, err := sumFile(ctx, filepath.Join(dir, name), func(n int64) {
 			done += n
-			progress(done, total)
+			progress(done, f.size)
 		})
 		if err != nil {
 			return nil, err

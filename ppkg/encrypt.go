@@ -15,6 +15,9 @@ import (
 	"strings"
 )
 
+// ErrEncrypted is what [Open] says of a file that [Decrypt] may be able to read.
+var ErrEncrypted = errors.New("ppkg: not a WIM; perhaps an encrypted package")
+
 // What [Decrypt] finds wrong.
 var (
 	ErrNotEncrypted = errors.New("ppkg: package is not encrypted")

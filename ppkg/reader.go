@@ -60,10 +60,13 @@ const (
 )
 
 // Open reads the metadata, settings and list of files of the package in r. An
-// encrypted package must be decrypted first. Errors wrap [ErrFormat] or one of
-// package wim.
+// encrypted package must be decrypted first. Errors wrap [ErrFormat],
+// [ErrEncrypted] or one of package wim.
 func Open(r io.ReaderAt, size int64) (*Reader, error) {
 	w, err := wim.NewReader(r, size)
+	if errors.Is(err, wim.ErrFormat) && Encrypted(r, size) {
+		return nil, fmt.Errorf("%w: %w", ErrEncrypted, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"firstday.dev/config"
-	"firstday.dev/internal/atomicfile"
-	"firstday.dev/ppkg"
+	"firstday.dev/kit"
 )
 
 const weak = `Windows' encryption of packages is weak: the password, of at most 16 characters,
@@ -22,9 +19,7 @@ func newPpkgEncrypt() *cobra.Command {
 		Short:   "Encrypt a package with a password, weakly",
 		Long:    "Encrypt encrypts a package; Windows asks for the password when it is applied.\n\n" + weak,
 		Example: `  firstday ppkg encrypt Acme.ppkg -o Acme-locked.ppkg --password-env PPKG_PASSWORD`,
-	}, func(ctx context.Context, out *atomicfile.File, in *os.File, _ int64, password string) error {
-		return ppkg.Encrypt(ctx, out, in, password)
-	})
+	}, kit.Encrypt)
 }
 
 func newPpkgDecrypt() *cobra.Command {
@@ -32,13 +27,11 @@ func newPpkgDecrypt() *cobra.Command {
 		Use:     "decrypt FILE",
 		Short:   "Decrypt a package that has a password",
 		Example: `  firstday ppkg decrypt Acme-locked.ppkg -o Acme.ppkg --password-prompt`,
-	}, func(ctx context.Context, out *atomicfile.File, in *os.File, size int64, password string) error {
-		return ppkg.Decrypt(ctx, out, in, size, password)
-	})
+	}, kit.Decrypt)
 }
 
 // newCipher is a command that makes one package of another with a password.
-func newCipher(c *cobra.Command, work func(ctx context.Context, out *atomicfile.File, in *os.File, size int64, password string) error) *cobra.Command {
+func newCipher(c *cobra.Command, work func(ctx context.Context, path, output, password string) error) *cobra.Command {
 	var output, passwordFile string
 	var source config.SecretSource
 	c.Args = cobra.ExactArgs(1)
@@ -48,24 +41,7 @@ func newCipher(c *cobra.Command, work func(ctx context.Context, out *atomicfile.
 		if err != nil {
 			return err
 		}
-		in, err := os.Open(args[0])
-		if err != nil {
-			return err
-		}
-		defer in.Close()
-		info, err := in.Stat()
-		if err != nil {
-			return err
-		}
-		out, err := atomicfile.Create(output, 0o644)
-		if err != nil {
-			return err
-		}
-		defer out.Close()
-		if err := work(c.Context(), out, in, info.Size(), password.Reveal()); err != nil {
-			return fmt.Errorf("%s: %w", args[0], err)
-		}
-		if err := out.Commit(); err != nil {
+		if err := work(c.Context(), args[0], output, password.Reveal()); err != nil {
 			return err
 		}
 		return show(c, struct {

@@ -147,7 +147,7 @@ func newPpkgExtract() *cobra.Command {
 			if entries, err := os.ReadDir(output); err == nil && len(entries) > 0 {
 				return withHint(fmt.Errorf("extracting to %s: %w: it is not empty", output, fs.ErrExist), "choose another folder with -o")
 			}
-			dir, err := atomicfile.CreateDir(output)
+			dir, err := atomicfile.CreateDir(output, 0o700)
 			if err != nil {
 				return err
 			}

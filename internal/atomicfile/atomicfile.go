@@ -20,17 +20,49 @@ type File struct {
 	done   bool
 }
 
+// ErrInTheWay: what bears the name is not what is to take its place. A folder,
+// link or device is never replaced by a file, nor anything but a folder by one.
+var ErrInTheWay = errors.New("something else bears this name")
+
 // Create starts writing the file that will be called path, with the given
-// permission bits (before umask).
+// permission bits (before umask). The error wraps [ErrInTheWay] if path is
+// there and no regular file.
 func Create(path string, perm fs.FileMode) (*File, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, &fs.PathError{Op: "create", Path: path, Err: errors.New("is a directory")}
+	if err := check(path, fs.FileMode.IsRegular); err != nil {
+		return nil, err
 	}
 	f, err := createTemp(path, perm)
 	if err != nil {
 		return nil, err
 	}
 	return &File{File: f, target: path}, nil
+}
+
+// check allows a name that is free or borne by something of the right kind.
+func check(path string, right func(fs.FileMode) bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case right(info.Mode()):
+		return nil
+	}
+	return &fs.PathError{Op: "replace", Path: path, Err: fmt.Errorf("%w: a %s", ErrInTheWay, kindOf(info.Mode()))}
+}
+
+func kindOf(m fs.FileMode) string {
+	switch m.Type() {
+	case 0:
+		return "file"
+	case fs.ModeDir:
+		return "folder"
+	case fs.ModeSymlink:
+		return "symbolic link"
+	default:
+		return "device or pipe"
+	}
 }
 
 // WriteFile writes data as the file called path.

@@ -20,11 +20,22 @@ type Dir struct {
 	done   bool
 }
 
-// CreateDir starts making the folder that will be called path. It also removes
-// what earlier processes on this machine began for the same parent folder and
-// were killed before they could clean up.
-func CreateDir(path string) (*Dir, error) {
-	path = filepath.Clean(path)
+// CreateDir starts making the folder that will be called path, with the given
+// permission bits. It also removes what earlier processes on this machine began
+// for the same parent folder and were killed before they could clean up. The
+// error wraps [ErrInTheWay] if path is there and no folder, or the folder that
+// somebody is working in.
+func CreateDir(path string, perm fs.FileMode) (*Dir, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if wd, err := os.Getwd(); err == nil && strings.HasPrefix(wd+string(filepath.Separator), path+string(filepath.Separator)) {
+		return nil, &fs.PathError{Op: "replace", Path: path, Err: fmt.Errorf("%w: the working directory", ErrInTheWay)}
+	}
+	if err := check(path, fs.FileMode.IsDir); err != nil {
+		return nil, err
+	}
 	parent := filepath.Dir(path)
 	if err := os.MkdirAll(parent, 0o777); err != nil {
 		return nil, err
@@ -36,8 +47,7 @@ func CreateDir(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	// MkdirTemp makes private folders; a kit is as visible as its parent is.
-	if err := os.Chmod(temp, 0o755); err != nil {
+	if err := os.Chmod(temp, perm); err != nil {
 		return nil, errors.Join(err, os.Remove(temp))
 	}
 	return &Dir{temp: temp, target: path}, nil
@@ -52,7 +62,7 @@ func (d *Dir) Commit() error {
 	if d.done {
 		return fmt.Errorf("committing %s: %w", d.target, fs.ErrClosed)
 	}
-	if err := syncDir(d.temp); err != nil {
+	if err := errors.Join(check(d.target, fs.FileMode.IsDir), syncDir(d.temp)); err != nil {
 		return fmt.Errorf("committing %s: %w", d.target, err)
 	}
 	old, err := exchange(d.temp, d.target)

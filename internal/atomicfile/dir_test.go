@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +51,7 @@ func TestDirReplacesAndLeavesNothing(t *testing.T) {
 	parent := t.TempDir()
 	target := filepath.Join(parent, "kit")
 	for _, content := range []string{"first", "second"} {
-		d, err := CreateDir(target)
+		d, err := CreateDir(target, 0o700)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +64,7 @@ func TestDirReplacesAndLeavesNothing(t *testing.T) {
 			t.Fatalf("kit holds %q, want %q", got, content)
 		}
 	}
-	d, err := CreateDir(target)
+	d, err := CreateDir(target, 0o700)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestCreateDirRemovesWhatAKilledProcessLeft(t *testing.T) {
 		}
 		fill(t, dir, "half")
 	}
-	d, err := CreateDir(filepath.Join(parent, "kit"))
+	d, err := CreateDir(filepath.Join(parent, "kit"), 0o755)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,5 +104,39 @@ func TestCreateDirRemovesWhatAKilledProcessLeft(t *testing.T) {
 	}
 	if _, err := os.Stat(living); err != nil {
 		t.Errorf("a living process's folder is gone: %v", err)
+	}
+}
+
+func TestNothingElseIsReplaced(t *testing.T) {
+	parent := t.TempDir()
+	file, folder, link := filepath.Join(parent, "file"), filepath.Join(parent, "folder"), filepath.Join(parent, "link")
+	if err := errors.Join(os.WriteFile(file, []byte("precious"), 0o600), os.Mkdir(folder, 0o755), os.Symlink(folder, link)); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(folder)
+	for _, path := range []string{file, link, os.DevNull, ".", folder, parent} {
+		if d, err := CreateDir(path, 0o700); !errors.Is(err, ErrInTheWay) {
+			t.Errorf("folder in the place of %s: %v, %v", path, d, err)
+		}
+	}
+	for _, path := range []string{folder, link, os.DevNull, "."} {
+		if f, err := Create(path, 0o600); !errors.Is(err, ErrInTheWay) {
+			t.Errorf("file in the place of %s: %v, %v", path, f, err)
+		}
+	}
+	// Nor what came only while it was being made.
+	d, err := CreateDir(filepath.Join(parent, "late"), 0o700)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := os.WriteFile(filepath.Join(parent, "late"), []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Commit(); !errors.Is(err, ErrInTheWay) {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(parent, "late")); string(got) != "precious" {
+		t.Error(got, err)
 	}
 }
