@@ -145,6 +145,83 @@ func TestUnsignedKitVerifiesWithWarnings(t *testing.T) {
 	}
 }
 
+// TestLyingManifestIsNoticed even where nobody signed and the checksums fit.
+func TestLyingManifestIsNoticed(t *testing.T) {
+	o := options(t, "")
+	m := build(t, o)
+	zeros := strings.Repeat("0", 64)
+	for name, lie := range map[string]func(m *Manifest){
+		"hash":         func(m *Manifest) { m.Packages[0].SHA256 = zeros },
+		"name":         func(m *Manifest) { m.Packages[0].Name = "Other" },
+		"contents":     func(m *Manifest) { m.Packages[0].Contents[1].SHA256 = zeros },
+		"less":         func(m *Manifest) { m.Packages[0].Contents = m.Packages[0].Contents[:1] },
+		"organisation": func(m *Manifest) { m.Organisation = "Other" },
+		"directory":    func(m *Manifest) { m.Directory = "https://other.example" },
+		"secrets":      func(m *Manifest) { m.Secrets = m.Secrets[1:] },
+		"no package":   func(m *Manifest) { m.Packages = nil },
+		"signer":       func(m *Manifest) { m.Packages[0].Signer = &Signer{SHA256: zeros} },
+		"file":         func(m *Manifest) { m.Packages[0].File = "Other.ppkg" },
+	} {
+		data, err := m.encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		liar, err := ReadManifest(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lie(liar)
+		rewrite(t, o.Output, liar)
+		if err := verify(t, o.Output, VerifyOptions{}).Err(); !errors.Is(err, ErrIntegrity) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	rewrite(t, o.Output, m)
+	if err := verify(t, o.Output, VerifyOptions{}).Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// rewrite replaces the manifest of an unsigned kit, and its checksum.
+func rewrite(t *testing.T, dir string, m *Manifest) {
+	t.Helper()
+	data, err := m.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ManifestFile), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := listFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sumFiles(t.Context(), dir, files, func(_, _ int64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, SumsFile), s.encode(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOddFilesAreNoticed, and none of them is waited for.
+func TestOddFilesAreNoticed(t *testing.T) {
+	pipe := testtool.Need(t, "mkfifo")
+	for _, name := range []string{ManifestFile, "Acme.ppkg", "more"} {
+		o := options(t, "")
+		build(t, o)
+		path := filepath.Join(o.Output, name)
+		_ = os.Remove(path)
+		if err := exec.Command(pipe, path).Run(); err != nil {
+			t.Fatal(err)
+		}
+		if err := verify(t, o.Output, VerifyOptions{}).Err(); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestOneFlippedByteIsNoticed flips every byte of the small files of a kit and
 // a sample of those of the package.
 func TestOneFlippedByteIsNoticed(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,6 +22,9 @@ func openIdentity(ctx context.Context, o *Options) (*signing.Identity, error) {
 	return OpenIdentity(ctx, o.Config.Signing, o.Config.Organisation.Name, o.Prompt)
 }
 
+// ErrIdentity: the identity that is to sign cannot.
+var ErrIdentity = errors.New("cannot sign")
+
 // OpenIdentity opens the identity that a configuration names. Close it after
 // use.
 func OpenIdentity(ctx context.Context, s *config.Signing, organisation string, prompt func(string) ([]byte, error)) (*signing.Identity, error) {
@@ -32,6 +36,14 @@ func OpenIdentity(ctx context.Context, s *config.Signing, organisation string, p
 		}
 		password = secret.Reveal()
 	}
+	id, err := loadIdentity(ctx, s, organisation, password)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrIdentity, err)
+	}
+	return id, nil
+}
+
+func loadIdentity(ctx context.Context, s *config.Signing, organisation, password string) (*signing.Identity, error) {
 	switch {
 	case len(s.Signer) > 0:
 		return signing.OpenSigner(ctx, s.Signer)

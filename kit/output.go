@@ -48,7 +48,9 @@ func checkReplace(output string, want kind, inputs ...*os.File) error {
 }
 
 // catalogPath is where the catalog of a package belongs.
-func catalogPath(path string) string { return strings.TrimSuffix(path, filepath.Ext(path)) + catalogExt }
+func catalogPath(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + catalogExt
+}
 
 // Extensions of a package, and of what stands beside a file to vouch for it.
 const (

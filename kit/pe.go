@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,9 @@ type Program struct {
 // readProgram reads the headers and the version resource of the PE file f.
 // It judges no signature. f stays open.
 func readProgram(f *os.File) (*Program, error) {
+	if info, err := f.Stat(); err != nil || info.Size() == 0 {
+		return nil, errors.Join(fmt.Errorf("%s is empty", f.Name()), err)
+	}
 	file, err := pe.NewFile(f, &pe.Options{
 		DisableCertValidation:      true, // on Windows it would ask the network
 		DisableSignatureValidation: true,

@@ -17,8 +17,10 @@ func newBuild() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "build",
 		Short: "Build a kit from firstday.yaml",
-		Args:  cobra.NoArgs,
-		RunE:  help,
+		Example: `  firstday build windows
+  firstday build windows -c acme.yaml -o kits/acme`,
+		Args: cobra.NoArgs,
+		RunE: help,
 	}
 	c.AddCommand(newBuildWindows())
 	return c
@@ -40,7 +42,7 @@ same inputs give the same package instead.`,
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) firstday build windows --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o := kit.Options{Output: output, Agents: agents, Builder: version, Prompt: prompt}
+			o := kit.Options{Output: output, Agents: agents, Builder: version, Prompt: prompter(c.Context())}
 			var err error
 			if o.Level, err = parseLevel(level); err != nil {
 				return err

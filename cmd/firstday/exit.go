@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"firstday.dev/config"
+	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
 	"firstday.dev/ppkg"
 	"firstday.dev/ppkg/catalog"
@@ -76,7 +77,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitOK
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), is(kit.ErrKind):
+	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(config.ErrNoSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
@@ -85,10 +86,12 @@ func exitCode(ctx context.Context, err error) int {
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
-	case is(ppkg.ErrFormat, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
+	case is(kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
 		return exitPackage
-	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission):
+	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite):
 		return exitIO
+	case is(kit.ErrIdentity):
+		return exitSignature
 	default:
 		return exitFailure
 	}
@@ -98,26 +101,34 @@ func exitCode(ctx context.Context, err error) int {
 // error does not say itself.
 func hint(err error) string {
 	var (
-		h     hinted
-		usage usageError
+		h       hinted
+		usage   usageError
+		missing *ppkg.MissingFilesError
 	)
 	switch {
 	case errors.As(err, &h):
 		return h.hint
 	case errors.As(err, &usage):
 		return "see --help of the command"
+	case errors.As(err, &missing):
+		return "name the folder that holds them with --assets"
 	}
 	for _, known := range []struct {
 		err  error
 		hint string
 	}{
 		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
+		{atomicfile.ErrInTheWay, "choose another name with -o"},
+		{kit.ErrOverwrite, "choose another name with -o"},
+		{kit.ErrIdentity, "check who signs: the files of the certificate and key, or the signer program"},
+		{ppkg.ErrEncrypted, "if it is, decrypt it first: firstday ppkg decrypt"},
 		{kit.ErrNotAKit, "choose another folder with -o, or empty this one"},
 		{signing.ErrUntrusted, "name the root certificate you trust with --root"},
 		{signing.ErrPassword, "say where the password is: file, env or prompt"},
 		{signing.ErrNotCodeSigning, "ask your CA for a certificate with the extended key usage code signing"},
 		{signing.ErrExpired, "renew the certificate; sign with a timestamp, so that signatures outlive it"},
 		{signing.ErrTimestamp, "try another timestamp authority"},
+		{syscall.ENOTDIR, "choose another name with -o"},
 		{syscall.ENOSPC, "free some space, or choose another disk"},
 		{wim.ErrChanged, "do not touch the files while they are packed, then build again"},
 		{ppkg.ErrChanged, "do not touch the files while they are packed, then build again"},

@@ -38,6 +38,7 @@ func run() int {
 	// A second Ctrl-C ends a program that does not end by itself.
 	context.AfterFunc(ctx, stop)
 	root := newRoot()
+	root.InitDefaultCompletionCmd()
 	begun := false
 	markBegin(root, &begun)
 	err := root.ExecuteContext(ctx)

@@ -21,8 +21,11 @@ func newPpkg() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ppkg",
 		Short: "Build and take apart provisioning packages of any kind",
-		Args:  cobra.NoArgs,
-		RunE:  help,
+		Example: `  firstday ppkg build --customizations customizations.xml -o Acme.ppkg
+  firstday ppkg list Acme.ppkg
+  firstday ppkg extract Acme.ppkg -o tree`,
+		Args: cobra.NoArgs,
+		RunE: help,
 	}
 	c.AddCommand(newPpkgBuild(), newPpkgList(), newPpkgExtract(), newPpkgCat(),
 		newPpkgEncrypt(), newPpkgDecrypt())
@@ -49,6 +52,9 @@ their names in the folder given with --assets.`,
 			}
 			if o.Time, _, err = buildTime(); err != nil {
 				return err
+			}
+			if info, err := os.Stat(assets); assets != "" && (err != nil || !info.IsDir()) {
+				return usageError{fmt.Errorf("--assets %s is no folder", assets)}
 			}
 			in, err := os.Open(project)
 			if err != nil {
@@ -144,7 +150,11 @@ func newPpkgExtract() *cobra.Command {
 				return err
 			}
 			defer f.Close()
-			if entries, err := os.ReadDir(output); err == nil && len(entries) > 0 {
+			entries, err := os.ReadDir(output)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if len(entries) > 0 {
 				return withHint(fmt.Errorf("extracting to %s: %w: it is not empty", output, fs.ErrExist), "choose another folder with -o")
 			}
 			dir, err := atomicfile.CreateDir(output, 0o700)

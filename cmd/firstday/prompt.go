@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,16 +10,48 @@ import (
 	"firstday.dev/config"
 )
 
-// prompt asks for a secret at the terminal, without showing what is typed. It
-// is the only place that asks: libraries are handed this function.
-func prompt(label string) ([]byte, error) {
-	in, out, err := openTerminal()
-	if err != nil {
-		return nil, fmt.Errorf("there is no terminal to ask at: %w", errors.Join(config.ErrNoSecret, err))
+// prompter asks for secrets at the terminal, without showing what is typed,
+// until the context ends. It is the only place that asks: libraries are handed
+// this function.
+func prompter(ctx context.Context) func(label string) ([]byte, error) {
+	return func(label string) ([]byte, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		in, out, err := openTerminal()
+		if err != nil {
+			return nil, withHint(fmt.Errorf("asking for the %s: %w: there is no terminal", label, config.ErrNoSecret),
+				"name a file or an environment variable instead")
+		}
+		defer in.Close()
+		defer out.Close()
+		state, err := term.GetState(int(in.Fd()))
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(out, "%s: ", label)
+		defer fmt.Fprintln(out)
+		return interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(int(in.Fd())) },
+			func() error { return term.Restore(int(in.Fd()), state) })
 	}
-	defer in.Close()
-	defer out.Close()
-	fmt.Fprintf(out, "%s: ", label)
-	defer fmt.Fprintln(out)
-	return term.ReadPassword(int(in.Fd()))
+}
+
+// interruptible reads, or restores the terminal when the context ends first:
+// nothing else ends a read from it.
+func interruptible(ctx context.Context, read func() ([]byte, error), restore func() error) ([]byte, error) {
+	type answer struct {
+		secret []byte
+		err    error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		secret, err := read()
+		answers <- answer{secret, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.secret, a.err
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), restore())
+	}
 }

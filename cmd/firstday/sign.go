@@ -61,7 +61,7 @@ a file, an environment variable or the terminal, never from the command line.`,
 					return usageError{errors.New("nobody is named who signs; give -c, --certificate and --key, --pkcs12 or --signer")}
 				}
 			}
-			id, err := kit.OpenIdentity(c.Context(), signing, organisation, prompt)
+			id, err := kit.OpenIdentity(c.Context(), signing, organisation, prompter(c.Context()))
 			if err != nil {
 				return err
 			}

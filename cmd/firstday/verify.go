@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,8 @@ func newVerify() *cobra.Command {
 		Long: `Verify checks a kit as a whole, or a package with its catalog, a catalog, a
 program, a PowerShell script, or any file with a .p7s signature beside it: every
 checksum, signature, certificate chain and timestamp, and that the package can
-be read to its last byte.`,
+be read to its last byte. Who names whom to trust (--root) also asks that all is
+signed.`,
 		Example: `  firstday verify kit
   firstday verify --root acme-ca.pem --require-signature kit
   firstday verify kit/Acme.ppkg --json`,
@@ -29,8 +31,11 @@ be read to its last byte.`,
 			}
 			bars := newProgress(c)
 			defer bars.close()
-			o.RequireSignature, o.Progress = strict, bars.step
+			o.RequireSignature, o.Progress = strict || len(t.roots) > 0, bars.step
 			v, err := kit.Verify(c.Context(), args[0], o)
+			if errors.Is(err, kit.ErrNotAKit) {
+				return withHint(err, "name the folder that `firstday build` made, or a single file")
+			}
 			if err != nil {
 				return err
 			}
