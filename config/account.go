@@ -1,9 +1,12 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
+
+	"firstday.dev/api"
 )
 
 // DefaultBreakGlass is the break-glass administrator's name where the file
@@ -33,7 +36,7 @@ func (b *BreakGlass) check(r *report, computer ComputerName) {
 		return
 	}
 	if why := badUserName(b.Name); why != "" {
-		r.errorf(path+".name", "for example: rescue", "name %s", why)
+		r.errorf(path+".name", "choose another, for example: rescue", "name %s", why)
 	}
 	if strings.EqualFold(b.Name, string(computer)) {
 		r.errorf(path+".name", "give the account another name", "name is the same as the computer's; Windows refuses that")
@@ -44,33 +47,41 @@ func (b *BreakGlass) check(r *report, computer ComputerName) {
 	}
 }
 
-// reservedUsers are accounts and groups that Windows has already.
+// reservedUsers are the accounts, groups and authorities that Windows has
+// already; those it translates, in the languages we know them in.
 var reservedUsers = []string{
-	"Administrator", "Guest", "DefaultAccount", "WDAGUtilityAccount", "defaultuser0",
-	"SYSTEM", "LOCAL SERVICE", "NETWORK SERVICE", "Administrators", "Users", "Guests", "NONE",
+	"Administrator", "Guest", "DefaultAccount", "WDAGUtilityAccount", "defaultuser0", "defaultuser1", "HomeGroupUser$",
+	"Administrateur", "Administrador", "Amministratore", "Gast", "Invité", "Invitado", "Convidado",
+	"Administrators", "Users", "Guests", "Power Users", "Backup Operators", "Remote Desktop Users", "Everyone",
+	"SYSTEM", "LOCAL SERVICE", "NETWORK SERVICE", "LocalSystem", "LocalService", "NetworkService", "LOCAL", "NETWORK",
+	"NT AUTHORITY", "NT SERVICE", "BUILTIN", "Authenticated Users", "ANONYMOUS LOGON", "INTERACTIVE", "SERVICE",
+	"BATCH", "DIALUP", "REMOTE", "SELF", "PROXY", "RESTRICTED", "OWNER RIGHTS", "CREATOR OWNER", "CREATOR GROUP",
+	"IUSR", "krbtgt", "NONE",
 }
 
-// badUserName says why Windows would refuse a user name
-// (platform/windows-signin.md §3), or "".
+// badUserName says why Windows would refuse a user name, or would take it for
+// something else (platform/windows-signin.md §3), or "". Scripts that put a
+// name into a command line would have the shell replace what stands between %.
 func badUserName(name string) string {
 	switch n := len(utf16.Encode([]rune(name))); {
 	case strings.TrimSpace(name) == "":
 		return "is empty"
+	case strings.Trim(name, ". ") == "":
+		return "has nothing but dots and spaces"
 	case n > 20:
 		return "has more than 20 characters, the most Windows allows"
-	case strings.ContainsAny(name, `"/\[]:;|=,+*?<>@`):
-		return `holds one of " / \ [ ] : ; | = , + * ? < > @`
+	case strings.ContainsAny(name, `"/\[]:;|=,+*?<>@%`):
+		return `holds one of " / \ [ ] : ; | = , + * ? < > @ %`
 	case strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) }):
 		return "holds a character that cannot be shown"
 	case strings.TrimSpace(name) != name:
 		return "begins or ends with a space"
 	case strings.HasSuffix(name, "."):
 		return "ends with a dot"
-	}
-	for _, reserved := range reservedUsers {
-		if strings.EqualFold(name, reserved) {
-			return "is one that Windows has already"
-		}
+	case api.IsDeviceName(name):
+		return "is that of a Windows device"
+	case slices.ContainsFunc(reservedUsers, func(r string) bool { return strings.EqualFold(r, name) }):
+		return "is one that Windows has already"
 	}
 	return ""
 }

@@ -262,7 +262,7 @@ var rules = map[string]func(*jsonschema.Schema){
 	"Windows.hideOobe":     func(s *jsonschema.Schema) { s.Default = json.RawMessage(`true`) },
 	"BreakGlass.enabled":   func(s *jsonschema.Schema) { s.Default = json.RawMessage(`true`) },
 	"BreakGlass.name": func(s *jsonschema.Schema) {
-		s.Pattern, s.MaxLength, s.Examples = `^[^"/\\\[\]:;|=,+*?<>@]+$`, ptr(20), []any{"rescue"}
+		s.Pattern, s.MaxLength, s.Examples = `^[^"/\\\[\]:;|=,+*?<>@%]+$`, ptr(20), []any{"rescue"}
 	},
 	"SignIn.enabled":           func(s *jsonschema.Schema) { s.Default = json.RawMessage(`true`) },
 	"SignIn.permission":        func(s *jsonschema.Schema) { s.Default = json.RawMessage(`"standard"`) },
