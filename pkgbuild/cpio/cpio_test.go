@@ -226,7 +226,7 @@ func TestReadsGNU(t *testing.T) {
 	if err != nil || len(entries) != 3 {
 		t.Fatalf("%d entries, %v", len(entries), err)
 	}
-	if e := entries[1]; e.Name != "./file" || e.Mode != ModeRegular|0o640 || e.Content != "contents" {
+	if e := entries[1]; filepath.Clean(e.Name) != "file" || e.Mode != ModeRegular|0o640 || e.Content != "contents" {
 		t.Errorf("%+v", e)
 	}
 	if e := entries[2]; e.Mode&ModeType != ModeSymlink || e.Content != "file" {
