@@ -115,7 +115,7 @@ type Windows struct {
 	WiFi []WiFi `yaml:"wifi"`
 	// CA certificates the device shall trust (PEM or DER files).
 	RootCertificates []RootCertificate `yaml:"rootCertificates"`
-	// Windows policies by Area/Name, as in the Policy CSP.
+	// Windows policies by Area/Name, as in the Policy CSP. Of a policy that this build knows, give the value: a number, text, or Yes or No; of any other its type too: {type: integer, value: 1}.
 	Policies Policies `yaml:"policies"`
 	// Programs to install after the agent, in this order.
 	Payloads []Payload `yaml:"payloads"`

@@ -122,6 +122,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 				{"Experience", "AllowCortana", PolicyInteger, "0"},
 				{"Start", "ConfigureStartPins", PolicyString, `{"pinnedList": []}`},
 				{"System", "AllowTelemetry", PolicyInteger, "1"},
+				{"Camera", "AllowCamera", PolicyInteger, "1"},
 				{"Chrome~Policy~googlechrome", "HomepageLocation", PolicyString,
 					"<enabled/>\n<data id=\"HomepageLocation\" value=\"https://acme.example\"/>\n"},
 				{"Privacy", "Sample", PolicyBoolean, "true"},

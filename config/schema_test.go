@@ -212,16 +212,17 @@ func (m schemaMaker) object(t reflect.Type) *jsonschema.Schema {
 }
 
 func (m schemaMaker) policies() *jsonschema.Schema {
-	const name = `[A-Za-z0-9_.~-]{1,200}`
+	const name = `\.*[A-Za-z0-9_~-][A-Za-z0-9_.~-]*` // not only dots
 	return &jsonschema.Schema{
 		Type:          "object",
 		MaxProperties: ptr(maxPolicies),
 		PropertyNames: &jsonschema.Schema{Pattern: "^" + name + "/" + name + "$"},
 		AdditionalProperties: &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
-			{Types: []string{"integer", "string", "boolean"}},
+			{Types: []string{"integer", "string"}}, // of a policy whose type is known
 			m.of(reflect.TypeFor[typedPolicy]()),
 		}},
-		Examples: []any{map[string]any{"Experience/AllowCortana": 0}},
+		Examples: []any{map[string]any{"Experience/AllowCortana": 0, 
+			"Chrome~Policy~googlechrome/HomepageLocation": map[string]any{"type": "string", "value": "<disabled/>"}}},
 	}
 }
 

@@ -9,24 +9,27 @@ import (
 // nearest gives the candidate that word was most likely meant to be, or "".
 func nearest(word string, candidates []string) string {
 	best, at := "", 3
+	word = plain(word)
 	for _, c := range candidates {
 		limit := max(1, min(len(c)/3, 2)) // short words resemble each other by chance
-		if d := distance(plain(word), plain(c)); d <= limit && d < at {
+		if d := distance(word, plain(c)); d <= limit && d < at {
 			best, at = c, d
 		}
 	}
 	return best
 }
 
+// wordBreaks are the ways to part the words of a key.
+var wordBreaks = strings.NewReplacer("_", "", "-", "", " ", "")
+
 // plain makes the ways to write a key of several words alike.
-func plain(key string) string {
-	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(key))
-}
+func plain(key string) string { return wordBreaks.Replace(strings.ToLower(key)) }
 
 // distance counts the letters to insert, remove, replace or swap with their
-// neighbour between a and b. It gives up on words that no key is like.
+// neighbour between a and b. It gives up on words that no key is like, and on
+// two that cannot be alike.
 func distance(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
+	if len(a) > 64 || len(b) > 64 || max(len(a)-len(b), len(b)-len(a)) > 2 {
 		return 64
 	}
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)

@@ -24,3 +24,20 @@ func TestHomeOf(t *testing.T) {
 		}
 	}
 }
+
+func TestNearestPolicy(t *testing.T) {
+	for name, want := range map[string]string{
+		"Experience/AllowCortna":  "Experience/AllowCortana",
+		"experience/allowcortana": "Experience/AllowCortana",
+		"AllowCortana":            "Experience/AllowCortana", // no area
+		"System/AllowCortana":     "Experience/AllowCortana", // another's
+		"../AllowCortana":         "Experience/AllowCortana",
+		"Foo/Bar":                 "",
+		"":                        "",
+		"/":                       "",
+	} {
+		if got := nearestPolicy(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}
