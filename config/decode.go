@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type decoder struct {
 	*report
 	dir     string // of the file
 	anchors map[string]ast.Node
+	guarded map[string]bool // paths where a secret may stand by mistake
 	nodes   int
 }
 
@@ -46,6 +48,9 @@ var (
 )
 
 func (d *decoder) reflect(path string, n ast.Node, v reflect.Value, option string) {
+	if holdsSecret(v.Type()) {
+		d.guarded[path] = true
+	}
 	n = d.resolve(path, n)
 	if n == nil {
 		return
@@ -119,7 +124,11 @@ func (d *decoder) resolve(path string, n ast.Node) ast.Node {
 		case *ast.AliasNode:
 			name := alias.Value.GetToken().Value
 			target, ok := d.anchors[name]
-			if !ok {
+			switch {
+			case !ok && d.guarded[path]:
+				d.errorf(path, "an alias stands for an anchor (&) above it", "the alias of %s stands for nothing", lastKey(path))
+				return nil
+			case !ok:
 				d.errorf(path, "an alias stands for an &"+name+" above it", "*%s stands for nothing", name)
 				return nil
 			}
@@ -149,7 +158,12 @@ func (d *decoder) mapping(path string, n ast.Node) ([]entry, bool) {
 		key := it.Key().GetToken().Value
 		at := place(it.Key())
 		if i := slices.IndexFunc(entries, func(e entry) bool { return e.key == key }); i >= 0 {
-			d.here(at, "keep one of them", "%s is given twice, first in line %d", key, entries[i].at.line)
+			what := key
+			if d.guarded[path] && !isWord(key) {
+				what = "a key"
+			}
+			d.here(at, "keep one of them", "%s is given twice, first in line %d", what, entries[i].at.line)
+			d.hideIf(d.private[at.line], it.Value())
 			continue
 		}
 		entries = append(entries, entry{key, at, it.Value()})
@@ -164,8 +178,8 @@ func (d *decoder) mapping(path string, n ast.Node) ([]entry, bool) {
 
 func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	fields := fieldsOf(v.Type())
-	secret := slices.ContainsFunc(fields, func(f field) bool { return f.of == secretType })
-	if _, ok := n.(ast.MapNode); !ok && secret {
+	if _, ok := n.(ast.MapNode); !ok && namesSecret(v.Type()) {
+		d.hide(n)
 		d.secretf(path, "put it into a file of its own and write {file: NAME}, or use {env: VARIABLE} or {prompt: true}",
 			"a secret must not stand in this file")
 		return
@@ -178,10 +192,12 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	for _, e := range entries {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == e.key })
 		if i < 0 {
-			meant[d.unknown(path, e, fields, secret)] = true
+			meant[d.unknown(path, e, v.Type())] = true
 			continue
 		}
-		d.reflect(child(path, e.key), e.value, v.FieldByIndex(fields[i].index), fields[i].option)
+		at := child(path, e.key)
+		d.guarded[at] = fields[i].of == secretType
+		d.reflect(at, e.value, v.FieldByIndex(fields[i].index), fields[i].option)
 	}
 	for _, f := range fields {
 		at := child(path, f.name)
@@ -197,8 +213,10 @@ func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
 	}
 }
 
-// unknown reports a key that is no field, and gives the field most likely meant.
-func (d *decoder) unknown(path string, e entry, fields []field, secret bool) (meant string) {
+// unknown reports a key that is no field of t, and gives the field most likely
+// meant.
+func (d *decoder) unknown(path string, e entry, t reflect.Type) (meant string) {
+	fields := fieldsOf(t)
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.name
@@ -211,12 +229,20 @@ func (d *decoder) unknown(path string, e entry, fields []field, secret bool) (me
 		hint = "it belongs " + home
 	}
 	at := child(path, e.key)
-	d.places[at] = e.at
-	if secret || soundsSecret(e.key) {
-		d.secretf(at, hint, "%q is not known here", e.key)
-	} else {
+	if !d.mayBeSecret(e, t, meant) {
+		d.places[at] = e.at
 		d.errorf(at, hint, "%q is not known here", e.key)
+		return meant
 	}
+	d.hide(e.value)
+	what := "a key"
+	if meant != "" || !namesSecret(t) && isWord(e.key) && e.value.Type() != ast.NullType {
+		what = strconv.Quote(e.key)
+	} else {
+		at = path + ".?" // {hunter2} is a mapping too, and its key the secret
+	}
+	d.places[at] = e.at
+	d.secretf(at, hint, "%s is not known here", what)
 	return meant
 }
 
@@ -242,7 +268,11 @@ func (d *decoder) text(path string, n ast.Node, v reflect.Value) {
 	switch n.(type) {
 	case *ast.StringNode, *ast.LiteralNode:
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
-		d.errorf(path, fmt.Sprintf("put it in quotes: %q", n.GetToken().Value), "%s is %s; it must be text", lastKey(path), describe(n))
+		hint := "put it in quotes"
+		if !d.guarded[path] {
+			hint += fmt.Sprintf(": %q", n.GetToken().Value)
+		}
+		d.errorf(path, hint, "%s is %s; it must be text", lastKey(path), d.describe(path, n))
 		return
 	default:
 		d.wrongType(path, n, "text")
@@ -254,8 +284,14 @@ func (d *decoder) text(path string, n ast.Node, v reflect.Value) {
 		return
 	}
 	if v.Type() == pathType {
-		if s == "" {
+		switch {
+		case s == "":
 			d.errorf(path, "", "%s is empty; it must be a file's name", lastKey(path))
+			return
+		case strings.ContainsFunc(s, isControl):
+			// Such as a key itself instead of the file it is in.
+			d.hide(n)
+			d.secretf(path, "put it into a file and give the file's name", "%s has more than one line; it must be a file's name", lastKey(path))
 			return
 		}
 		s = string(resolve(d.dir, s))
@@ -296,11 +332,12 @@ func (d *decoder) time(path string, n ast.Node, v reflect.Value) {
 }
 
 func (d *decoder) wrongType(path string, n ast.Node, want string) {
+	d.hideIf(d.guarded[path], n)
 	name := lastKey(path)
 	if path == "" {
 		name, d.places[""] = "the file", place(n)
 	}
-	d.errorf(path, "", "%s is %s; it must be %s", name, describe(n), want)
+	d.errorf(path, "", "%s is %s; it must be %s", name, d.describe(path, n), want)
 }
 
 // text gives the string a scalar stands for.
@@ -323,6 +360,18 @@ func integer(n *ast.IntegerNode) (int64, bool) {
 		return int64(v), v <= math.MaxInt64 //nolint:gosec // the caller looks at the second result
 	}
 	return 0, false
+}
+
+// describe says in words what a node is, and shows nothing of it where a
+// secret may stand.
+func (d *decoder) describe(path string, n ast.Node) string {
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		if d.guarded[path] {
+			return "a number or word"
+		}
+	}
+	return describe(n)
 }
 
 // describe says in words what a node is, without showing text: it may be a

@@ -82,6 +82,15 @@ func (r *report) document(data []byte) (root ast.Node) {
 	return nil
 }
 
+// withoutNames are the parts of YAML that firstday.yaml does without. What the
+// file says there is not repeated: it may be a secret that begins like one.
+var withoutNames = map[token.Type]string{
+	token.TagType:        "a tag (!)",
+	token.MappingKeyType: "a key after ?",
+	token.MergeKeyType:   "<<",
+	token.DirectiveType:  "a directive (%)",
+}
+
 // bounded reports a file whose structure goes beyond the bounds, and the parts
 // of YAML that firstday.yaml does without.
 func (r *report) bounded(tokens token.Tokens) bool {
@@ -94,7 +103,7 @@ func (r *report) bounded(tokens token.Tokens) bool {
 		case token.CommentType:
 			continue
 		case token.TagType, token.MappingKeyType, token.MergeKeyType, token.DirectiveType:
-			r.here(at, "write it out", "%q is YAML that this file does without", strings.TrimSpace(tk.Value))
+			r.here(at, "write it out; text that begins so goes in quotes", "%s is YAML that this file does without", withoutNames[tk.Type])
 			return false
 		case token.SequenceStartType, token.MappingStartType:
 			flow++
@@ -141,12 +150,17 @@ func (r *report) syntax(err error) {
 		r.here(where, "indent with spaces", "a tab indents this line; YAML allows spaces only")
 		return
 	}
-	r.here(where, "look at the indentation and the quotes here and on the line above", "the YAML breaks off here: %s", message)
+	if !r.harmless(where.line) || strings.ContainsRune(message, '"') {
+		message = "" // it may quote the line
+	} else {
+		message = ": " + message
+	}
+	r.here(where, "look at the indentation and the quotes here and on the line above", "the YAML breaks off here%s", message)
 }
 
 // here reports a mistake at a place rather than in a value.
 func (r *report) here(at position, hint, format string, args ...any) {
-	if at.line >= 1 && at.line <= len(r.lines) && soundsSecret(r.lines[at.line-1]) {
+	if !r.harmless(at.line) {
 		r.private[at.line] = true
 	}
 	r.errs = append(r.errs, &Error{File: r.file, Line: at.line, Column: at.column,

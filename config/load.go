@@ -43,7 +43,7 @@ func parse(name string, data []byte, now time.Time) (*Config, *report) {
 	if root == nil {
 		return nil, r
 	}
-	d := &decoder{report: r, dir: filepath.Dir(name), anchors: map[string]ast.Node{}}
+	d := &decoder{report: r, dir: filepath.Dir(name), anchors: map[string]ast.Node{}, guarded: map[string]bool{}}
 	c := defaults()
 	d.value("", root, c)
 	if r.broken[""] || d.exhausted() {

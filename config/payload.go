@@ -80,9 +80,10 @@ func (p *Payload) check(r *report, path string) {
 			"%s has no arguments; its windows would wait for somebody who cannot see them", p.Name())
 	case p.Arguments == nil:
 	case utf8.RuneCountInString(*p.Arguments) > maxArguments:
-		r.errorf(arguments, "", "arguments has more than %d characters", maxArguments)
+		// Installers take passwords and licence keys there.
+		r.secretf(arguments, "", "arguments has more than %d characters", maxArguments)
 	case strings.ContainsFunc(*p.Arguments, isControl):
-		r.errorf(arguments, "", "arguments holds a line break or control character")
+		r.secretf(arguments, "", "arguments holds a line break or control character")
 	}
 	p.checkCodes(r, path)
 	p.SHA256 = strings.ToLower(p.SHA256)

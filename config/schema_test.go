@@ -221,7 +221,7 @@ func (m schemaMaker) policies() *jsonschema.Schema {
 			{Types: []string{"integer", "string"}}, // of a policy whose type is known
 			m.of(reflect.TypeFor[typedPolicy]()),
 		}},
-		Examples: []any{map[string]any{"Experience/AllowCortana": 0, 
+		Examples: []any{map[string]any{"Experience/AllowCortana": 0,
 			"Chrome~Policy~googlechrome/HomepageLocation": map[string]any{"type": "string", "value": "<disabled/>"}}},
 	}
 }

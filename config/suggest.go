@@ -82,14 +82,3 @@ func findKey(t reflect.Type, path, key string) (homes []string) {
 	}
 	return homes
 }
-
-// soundsSecret says whether what follows a key is likely a secret.
-func soundsSecret(key string) bool {
-	key = plain(key)
-	for _, word := range []string{"password", "passphrase", "passwd", "secret", "key", "token", "psk", "pin", "pw"} {
-		if strings.Contains(key, word) {
-			return true
-		}
-	}
-	return false
-}
