@@ -55,7 +55,11 @@ func (d *decoder) reflect(path string, n ast.Node, v reflect.Value, option strin
 	if n == nil {
 		return
 	}
-	if _, null := n.(*ast.NullNode); null {
+	if _, null := n.(*ast.NullNode); null && path == "" {
+		d.whole("`firstday init` writes one to begin with", "the file is empty")
+		d.broken[""] = true
+		return
+	} else if null {
 		d.errorf(path, "give it a value, or remove it", "%s has no value", lastKey(path))
 		return
 	}
