@@ -46,6 +46,8 @@ type Config struct {
 
 	// Warnings are things that are allowed and probably not meant.
 	Warnings Errors `yaml:"-"`
+
+	source *report // where each value stands, for ErrorAt
 }
 
 // Organisation is whose name stands on the sign-in button.

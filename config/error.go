@@ -18,11 +18,15 @@ type Error struct {
 	Message      string // what is wrong, one sentence without a full stop
 	Hint         string // what to do about it; may be empty
 	excerpt      string
+	cause        error
 }
 
 // Error gives the place and the message.
 func (e *Error) Error() string {
-	if e.Line == 0 {
+	switch {
+	case e.File == "":
+		return e.Message
+	case e.Line == 0:
 		return e.File + ": " + e.Message
 	}
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
@@ -31,6 +35,28 @@ func (e *Error) Error() string {
 // Excerpt gives the line of the file with a mark below the place, two lines
 // without a final line break. It is empty where the line may hold a secret.
 func (e *Error) Excerpt() string { return e.excerpt }
+
+// Unwrap gives what [Config.ErrorAt] wrapped, or nil.
+func (e *Error) Unwrap() error { return e.cause }
+
+// ErrorAt gives a mistake that shows only when a value is used, such as an
+// installer that has another hash than the file says. Path says which value:
+// windows.payloads[0].sha256; where the file has nothing there, the place is
+// that of the nearest thing around it. The format is that of [fmt.Errorf]: what
+// it wraps, [errors.Is] finds.
+//
+// A configuration that was not read from a file has no places.
+func (c *Config) ErrorAt(path, hint, format string, args ...any) *Error {
+	cause := fmt.Errorf(format, args...)
+	r := c.source
+	if r == nil {
+		r = &report{}
+	}
+	e := r.at(path, hint, cause.Error())
+	r.finish(e)
+	e.cause = cause
+	return e
+}
 
 // Errors is every mistake in a file, in the order of their places. It is never
 // empty when used as an error.
@@ -88,12 +114,17 @@ func (r *report) tell(errs Errors) Errors {
 		errs = append(errs[:maxErrors:maxErrors], e)
 	}
 	for _, e := range errs {
-		e.Path, e.Message, e.Hint = visible.Line(e.Path), visible.Line(e.Message), visible.Line(e.Hint)
-		if !r.private[e.Line] {
-			e.excerpt = r.excerpt(e.Line, e.Column)
-		}
+		r.finish(e)
 	}
 	return errs
+}
+
+// finish makes a mistake fit to be shown.
+func (r *report) finish(e *Error) {
+	e.Path, e.Message, e.Hint = visible.Line(e.Path), visible.Line(e.Message), visible.Line(e.Hint)
+	if !r.private[e.Line] {
+		e.excerpt = r.excerpt(e.Line, e.Column)
+	}
 }
 
 // has says whether the file holds a readable value at path.

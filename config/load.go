@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -13,6 +14,11 @@ import (
 // means that the file itself could not be read.
 func Load(path string) (*Config, error) {
 	data, err := readFile(Path(path), MaxSize)
+	if errors.Is(err, errUnsuitable) {
+		r := &report{file: path, private: map[int]bool{}}
+		r.whole("name the file itself; `firstday init` writes one to begin with", "the configuration %v", err)
+		return nil, r.mistakes()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading configuration: %w", err)
 	}
@@ -49,6 +55,7 @@ func parse(name string, data []byte, now time.Time) (*Config, *report) {
 	if r.broken[""] || d.exhausted() {
 		return nil, r
 	}
+	c.source = r
 	c.check(r)
 	if c.Signing != nil {
 		c.Signing.resolveSigner(d.dir)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // testNow is the clock of every test.
@@ -71,6 +72,11 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// asConfig compares what a configuration says, not where it says it.
+var asConfig = cmp.Options{
+	cmp.AllowUnexported(SecretSource{}), cmpopts.IgnoreFields(SecretSource{}, "path"), cmpopts.IgnoreUnexported(Config{}),
+}
+
 func TestMinimalFileGetsDefaults(t *testing.T) {
 	got := mustParse(t, "testdata/good/minimal.yaml")
 	want := &Config{
@@ -85,7 +91,7 @@ func TestMinimalFileGetsDefaults(t *testing.T) {
 			SignIn:     SignIn{Enabled: true, Permission: Standard},
 		},
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(SecretSource{})); diff != "" {
+	if diff := cmp.Diff(want, got, asConfig); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -140,7 +146,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 			TimestampRoots: []RootCertificate{{File: dir("tsa.pem")}},
 		},
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(SecretSource{})); diff != "" {
+	if diff := cmp.Diff(want, got, asConfig); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -166,7 +172,7 @@ func TestWindowsLineEndsAndByteOrderMark(t *testing.T) {
 	if len(r.errs) > 0 {
 		t.Fatal(r.errs)
 	}
-	if diff := cmp.Diff(want, c, cmp.AllowUnexported(SecretSource{})); diff != "" {
+	if diff := cmp.Diff(want, c, asConfig); diff != "" {
 		t.Error(diff)
 	}
 	_, r = parse("x.yaml", []byte("\ufeffversion: 1\r\norganisation: 5\r\n"), testNow)
@@ -234,8 +240,45 @@ func TestErrorsAreErrors(t *testing.T) {
 	if _, err := Load("testdata/no-such-file.yaml"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Load("testdata"); err == nil || !strings.Contains(err.Error(), "is not a file") {
-		t.Errorf("got %v", err)
+}
+
+func TestWhatIsNoConfigurationFileIsAMistake(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]string{
+		dir: "the configuration is not a file but a folder",
+		string(write(t, dir, "large.yaml", strings.Repeat("#", 3<<20))): "the configuration has more than 1048576 bytes",
+	} {
+		_, err := Load(name)
+		var mistakes Errors
+		if !errors.As(err, &mistakes) || len(mistakes) != 1 || mistakes[0].Message != want || mistakes[0].Line != 0 || mistakes[0].Hint == "" {
+			t.Errorf("%s: got %#v, want %s", name, err, want)
+		}
+	}
+}
+
+func TestErrorAt(t *testing.T) {
+	c, err := Parse("x.yaml", []byte(minimal+"  payloads:\n    - file: a.msi\n      sha256: "+strings.Repeat("a", 64)+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cause := errors.New("cause")
+	for path, want := range map[string]string{
+		"windows.payloads[0].sha256":    "x.yaml:9:15: a: cause\n    9 |       sha256: " + strings.Repeat("a", 64) + "\n      |               ^\nhint",
+		"windows.payloads[0].arguments": "x.yaml:8:7: a: cause\n    8 |     - file: a.msi\n      |       ^\nhint",
+		"connectKey":                    "x.yaml:4:1: a: cause\n    4 | connectKey: {env: FIRSTDAY_TEST_KEY}\n      | ^\nhint",
+		"connectKey.env":                "x.yaml:4:19: a: cause\n    4 | connectKey: {env: FIRSTDAY_TEST_KEY}\n      |                   ^\nhint",
+		"signing.key":                   "x.yaml: a: cause\n\nhint",
+	} {
+		e := c.ErrorAt(path, "hint", "%s: %w", "a", cause)
+		if got := e.Error() + "\n" + e.Excerpt() + "\n" + e.Hint; got != want || e.Path != path || !errors.Is(e, cause) {
+			t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+		}
+	}
+	if !errors.Is(Errors{c.ErrorAt("version", "", "%w and %w", os.ErrClosed, cause)}, cause) {
+		t.Error("one of two causes is lost")
+	}
+	if got := (&Config{}).ErrorAt("version", "", "a\x1bb").Error(); got != `a\x1bb` {
+		t.Errorf("of no file: %s", got)
 	}
 }
 

@@ -29,11 +29,17 @@ type SecretSource struct {
 	Prompt bool `yaml:"prompt"`
 
 	label string
+	path  string // in the file, such as windows.wifi[0].password
 }
 
-// ErrNoSecret is returned, wrapped with where it was looked for, when a source
-// has no secret to give.
-var ErrNoSecret = errors.New("no secret there")
+// Errors of secrets. They are wrapped with the secret's [SecretSource.Label],
+// its source and its place in the file, never with anything of the secret.
+var (
+	// ErrNoSecret means that the source has no secret to give.
+	ErrNoSecret = errors.New("no secret there")
+	// ErrBadSecret means that what the source gives cannot be the secret.
+	ErrBadSecret = errors.New("unusable secret")
+)
 
 // Label says which secret this is, for a prompt: "connect key".
 func (s SecretSource) Label() string {
@@ -46,8 +52,8 @@ func (s SecretSource) Label() string {
 // IsZero says whether no source is given.
 func (s SecretSource) IsZero() bool { return s.File == "" && s.Env == "" && !s.Prompt }
 
-// Resolve reads the secret. It calls prompt only for a source that asks;
-// prompt may be nil where nobody can be asked.
+// Resolve reads the secret, one line of text. It calls prompt only for a source
+// that asks; prompt may be nil where nobody can be asked.
 func (s SecretSource) Resolve(prompt func(label string) ([]byte, error)) (api.Secret, error) {
 	value, err := s.read(prompt)
 	if err != nil {
@@ -56,23 +62,44 @@ func (s SecretSource) Resolve(prompt func(label string) ([]byte, error)) (api.Se
 	value = trimLineBreak(value)
 	switch {
 	case len(value) == 0:
-		return "", fmt.Errorf("reading %s: %s is empty: %w", s.Label(), s, ErrNoSecret)
+		return "", fmt.Errorf("reading %s: %s is empty: %w", s.Label(), s.where(), ErrNoSecret)
 	case len(value) > MaxSecretSize:
-		return "", fmt.Errorf("reading %s: %s has more than %d bytes", s.Label(), s, MaxSecretSize)
+		return "", s.bad("has more than %d bytes", MaxSecretSize)
 	case !utf8.Valid(value) || bytes.IndexByte(value, 0) >= 0:
-		return "", fmt.Errorf("reading %s: %s is not text", s.Label(), s)
+		return "", s.bad("is not text")
+	case bytes.HasPrefix(value, []byte("\ufeff")):
+		return "", s.bad("begins with a byte order mark, which would be part of the secret")
+	case bytes.ContainsAny(value, "\r\n"):
+		return "", s.bad("has more than one line")
 	}
 	return api.Secret(value), nil
+}
+
+// bad says why what the source gives cannot be the secret.
+func (s SecretSource) bad(format string, args ...any) error {
+	return fmt.Errorf("reading %s: %s %s: %w", s.Label(), s.where(), fmt.Sprintf(format, args...), ErrBadSecret)
+}
+
+// where names the source and its place in the file.
+func (s SecretSource) where() string {
+	if s.path == "" {
+		return s.String()
+	}
+	return s.String() + " (" + s.path + ")"
 }
 
 func (s SecretSource) read(prompt func(label string) ([]byte, error)) ([]byte, error) {
 	switch {
 	case s.File != "":
-		return readFile(s.File, MaxSecretSize+2) // room for a line break
+		value, err := readFile(s.File, MaxSecretSize+2) // room for a line break
+		if errors.Is(err, errUnsuitable) {
+			err = fmt.Errorf("%s %w: %w", s.where(), err, ErrBadSecret)
+		}
+		return value, err
 	case s.Env != "":
 		value, ok := os.LookupEnv(s.Env)
 		if !ok {
-			return nil, fmt.Errorf("%s is not set: %w", s, ErrNoSecret)
+			return nil, fmt.Errorf("%s is not set: %w", s.where(), ErrNoSecret)
 		}
 		return []byte(value), nil
 	case s.Prompt && prompt == nil:
@@ -114,7 +141,8 @@ func trimLineBreak(b []byte) []byte {
 
 // check reports a source that is not exactly one. What is written there may be
 // the secret itself, by mistake.
-func (s SecretSource) check(r *report, path string) {
+func (s *SecretSource) check(r *report, path string) {
+	s.path = path
 	given := 0
 	for _, key := range []string{"file", "env", "prompt"} {
 		if _, ok := r.places[child(path, key)]; ok {
@@ -147,7 +175,7 @@ func (s SecretSource) open(r *report, path string) {
 	case err != nil:
 		r.unreadable(path, s.File, err)
 	case !info.Mode().IsRegular():
-		r.errorf(path, "", "%s is not a file", s.File)
+		r.errorf(path, "", "%s %s", s.File, notRegular(info))
 	case info.Size() == 0:
 		r.errorf(path, "", "%s is empty", s.File)
 	case info.Size() > MaxSecretSize+2:
@@ -164,15 +192,24 @@ func isEnvName(s string) bool {
 	return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
+// errUnsuitable is the error of readFile for what is there and no file to read.
+var errUnsuitable = errors.New("unsuitable file")
+
+// unsuitable says why a file cannot be read, and is errUnsuitable.
+type unsuitable string
+
+func (u unsuitable) Error() string        { return string(u) }
+func (u unsuitable) Is(target error) bool { return target == errUnsuitable }
+
 // readFile reads a regular file of at most limit bytes. Devices and pipes are
-// refused: reading them may never end.
+// refused before they are opened: even that may never end.
 func readFile(name Path, limit int64) ([]byte, error) {
 	info, err := os.Stat(string(name))
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", name)
+	if why := notRegular(info); why != "" {
+		return nil, unsuitable(why)
 	}
 	f, err := os.Open(string(name))
 	if err != nil {
@@ -184,9 +221,22 @@ func readFile(name Path, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s has more than %d bytes", name, limit)
+		return nil, unsuitable(fmt.Sprintf("has more than %d bytes", limit))
 	}
 	return data, nil
+}
+
+// notRegular says what something is that is not a file, or "".
+func notRegular(info fs.FileInfo) string {
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return ""
+	case mode.IsDir():
+		return "is not a file but a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "is not a file but a pipe"
+	}
+	return "is not a file but a device"
 }
 
 // unreadable reports that the file named at path could not be read.
@@ -197,6 +247,8 @@ func (r *report) unreadable(path string, name Path, err error) {
 		r.errorf(path, "paths are relative to the folder of this file", "%s does not exist", name)
 	case errors.As(err, &failed):
 		r.errorf(path, "", "%s cannot be read: %v", name, failed.Err)
+	case errors.Is(err, errUnsuitable):
+		r.errorf(path, "is this the right file?", "%s %v", name, err)
 	default:
 		r.errorf(path, "", "%v", err)
 	}

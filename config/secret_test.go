@@ -17,7 +17,6 @@ func TestSecretFromFile(t *testing.T) {
 		"hunter2":                        "hunter2",
 		"hunter2\n":                      "hunter2",
 		"hunter2\r\n":                    "hunter2",
-		"hunter2\n\n":                    "hunter2\n",
 		"two words \n":                   "two words ",
 		strings.Repeat("x", 4096) + "\n": strings.Repeat("x", 4096),
 	} {
@@ -27,22 +26,30 @@ func TestSecretFromFile(t *testing.T) {
 			t.Errorf("%q gives %q, %v", text, got.Reveal(), err)
 		}
 	}
-	for text, why := range map[string]string{
-		"":                        "is empty",
-		"\n":                      "is empty",
-		"a\x00b":                  "not text",
-		"\xff\xfea\x00":           "not text",
-		strings.Repeat("x", 4097): "more than 4096 bytes",
-		strings.Repeat("x", 9999): "more than",
+	for text, want := range map[string]struct {
+		why  string
+		kind error
+	}{
+		"":                        {"is empty", ErrNoSecret},
+		"\n":                      {"is empty", ErrNoSecret},
+		"a\x00b":                  {"is not text", ErrBadSecret},
+		"\xff\xfea\x00":           {"is not text", ErrBadSecret},
+		"\ufeffhunter2":           {"begins with a byte order mark", ErrBadSecret},
+		"hunter2\n\n":             {"has more than one line", ErrBadSecret},
+		"hunter2\nhunter3\n":      {"has more than one line", ErrBadSecret},
+		"hunter2\rhunter3":        {"has more than one line", ErrBadSecret},
+		strings.Repeat("x", 4097): {"has more than 4096 bytes", ErrBadSecret},
+		strings.Repeat("x", 9999): {"has more than", ErrBadSecret},
 	} {
-		s := SecretSource{File: write(t, dir, "secret", text), label: "connect key"}
+		s := SecretSource{File: write(t, dir, "secret", text), label: "connect key", path: "connectKey"}
 		_, err := s.Resolve(nil)
-		if err == nil || !strings.Contains(err.Error(), why) || !strings.HasPrefix(err.Error(), "reading connect key: ") {
-			t.Errorf("%.10q: got %v, want %q", text, err, why)
+		if err == nil || !errors.Is(err, want.kind) || !strings.HasPrefix(err.Error(), "reading connect key: file "+string(s.File)+" (connectKey)") ||
+			!strings.Contains(err.Error(), want.why) || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%.10q: got %v, want %v", text, err, want)
 		}
 	}
-	if _, err := (SecretSource{File: Path(dir)}).Resolve(nil); err == nil {
-		t.Error("a folder was read")
+	if _, err := (SecretSource{File: Path(dir)}).Resolve(nil); !errors.Is(err, ErrBadSecret) || !strings.Contains(err.Error(), "but a folder") {
+		t.Errorf("a folder: %v", err)
 	}
 	if _, err := (SecretSource{File: "no/such/file"}).Resolve(nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
@@ -54,6 +61,10 @@ func TestSecretFromEnvironment(t *testing.T) {
 	s := SecretSource{Env: "FIRSTDAY_TEST_KEY"}
 	if got, err := s.Resolve(nil); err != nil || got.Reveal() != "hunter2" {
 		t.Errorf("got %q, %v", got.Reveal(), err)
+	}
+	t.Setenv("FIRSTDAY_TEST_KEY", "hunter2\nhunter3")
+	if _, err := s.Resolve(nil); !errors.Is(err, ErrBadSecret) || !strings.Contains(err.Error(), "variable FIRSTDAY_TEST_KEY has more than one line") {
+		t.Errorf("got %v", err)
 	}
 	t.Setenv("FIRSTDAY_TEST_KEY", "")
 	if _, err := s.Resolve(nil); !errors.Is(err, ErrNoSecret) || !strings.Contains(err.Error(), "variable FIRSTDAY_TEST_KEY is empty") {
@@ -125,14 +136,15 @@ func TestPassphrase(t *testing.T) {
 	}{
 		{WPA2, "12345678", true}, {WPA2, "1234567", false}, {WPA3, strings.Repeat("x", 63), true}, {WPA2, strings.Repeat("x", 64), false},
 		{WPA2, hex, true}, {WPA3, hex, false}, {WPA2, "passwörter", false}, {WPA2, "tab\ttab\ttab", false},
+		{WPA2, "two lines\nof text", false}, {WPA2, "12345", false},
 	} {
 		w := WiFi{SSID: "Office", Security: c.security, Password: &SecretSource{Prompt: true, label: "password"}}
 		got, err := w.Passphrase(func(string) ([]byte, error) { return []byte(c.text), nil })
 		if (err == nil) != c.ok || c.ok && got.Reveal() != c.text {
 			t.Errorf("%s %q: %v", c.security, c.text, err)
 		}
-		if err != nil && strings.Contains(err.Error(), c.text) {
-			t.Errorf("the error shows it: %v", err)
+		if err != nil && (strings.Contains(err.Error(), c.text) || !errors.Is(err, ErrBadSecret)) {
+			t.Errorf("%q: %v", c.text, err)
 		}
 	}
 	if got, err := (WiFi{SSID: "Guests", Security: Open}).Passphrase(nil); got != "" || err != nil {

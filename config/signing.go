@@ -90,7 +90,7 @@ func (s *Signing) open(r *report) {
 		case err != nil:
 			r.unreadable(path, file.name, err)
 		case !info.Mode().IsRegular():
-			r.errorf(path, "", "%s is not a file", file.name)
+			r.errorf(path, "", "%s %s", file.name, notRegular(info))
 		case file.key == "key" && openToOthers(info):
 			r.warnf(path, "chmod 600 "+string(file.name), "everybody on this machine can read the private key %s", file.name)
 		}

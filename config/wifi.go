@@ -58,12 +58,15 @@ func (w WiFi) Passphrase(prompt func(label string) ([]byte, error)) (api.Secret,
 		return "", err
 	}
 	s := secret.Reveal()
-	if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return "", fmt.Errorf("%s holds a character that is not ASCII", w.Password.Label())
+	switch {
+	case strings.ContainsFunc(s, isControl):
+		return "", w.Password.bad("holds a control character")
+	case strings.ContainsFunc(s, func(c rune) bool { return c > '~' }):
+		return "", w.Password.bad("holds a character that is not ASCII")
 	}
 	key := w.Security == WPA2 && len(s) == 64 && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 	if (len(s) < 8 || len(s) > 63) && !key {
-		return "", fmt.Errorf("%s has %d characters; it must have 8 to 63", w.Password.Label(), len(s))
+		return "", w.Password.bad("has %d characters; a Wi-Fi password has 8 to 63", len(s))
 	}
 	return secret, nil
 }
