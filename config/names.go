@@ -16,9 +16,18 @@ import (
 // errReserved is the reason of [CheckPayloadName] for the agent's names.
 var errReserved = errors.New("the agent's own files are called so")
 
-// CheckPayloadName is [api.CheckFileName] and refuses the names of the agent's own
-// files, which lie in the same folder on the device.
+// maxPayloadName bounds a payload's name, in bytes, as package ppkg does. Windows
+// allows 255 characters for a name and 260 for a whole path, of which the folder
+// that Windows unpacks into needs its share.
+const maxPayloadName = 200
+
+// CheckPayloadName is [api.CheckFileName] and refuses names that are too long
+// for a package, and those of the agent's own files, which lie in the same
+// folder on the device.
 func CheckPayloadName(name string) error {
+	if len(name) > maxPayloadName {
+		return fmt.Errorf("a name of %d bytes is too long; a file in a package has at most %d", len(name), maxPayloadName)
+	}
 	if err := api.CheckFileName(name); err != nil {
 		return err
 	}

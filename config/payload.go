@@ -47,7 +47,7 @@ type Payload struct {
 func (p Payload) Name() string { return filepath.Base(string(p.File)) }
 
 func checkPayloads(r *report, payloads []Payload) {
-	seen := map[string]string{}
+	seen := map[string]*Payload{}
 	for i := range payloads {
 		p := &payloads[i]
 		path := fmt.Sprintf("windows.payloads[%d]", i)
@@ -55,18 +55,35 @@ func checkPayloads(r *report, payloads []Payload) {
 		if !r.has(path + ".file") {
 			continue
 		}
-		if other, ok := seen[foldName(p.Name())]; ok {
+		switch other := seen[foldName(p.Name())]; {
+		case other == nil:
+			seen[foldName(p.Name())] = p
+		case sameFile(other.File, p.File):
+			r.errorf(path+".file", "remove one of them", "%s is listed twice", p.File)
+		default:
 			r.errorf(path+".file", "rename one of them: in the package they lie in one folder, and Windows ignores case",
-				"%s and %s would have the same name in the package", other, p.File)
+				"%s and %s would have the same name in the package", other.File, p.File)
 		}
-		seen[foldName(p.Name())] = string(p.File)
 	}
+}
+
+// sameFile says whether two paths mean the same file, there or not.
+func sameFile(a, b Path) bool {
+	x, err := filepath.Abs(string(a))
+	if err != nil {
+		return a == b
+	}
+	y, err := filepath.Abs(string(b))
+	return err == nil && x == y
 }
 
 func (p *Payload) check(r *report, path string) {
 	if r.has(path + ".file") {
 		if err := CheckPayloadName(p.Name()); err != nil {
 			hint := "rename the file"
+			if len(p.Name()) > max(maxPayloadName, utf8.RuneCountInString(p.Name())) {
+				hint = fmt.Sprintf("rename the file: letters beyond ASCII count 2 to 4 of the %d", maxPayloadName)
+			}
 			if strings.Contains(p.Name(), `\`) {
 				hint = "write / between folders; Windows understands it too"
 			}
@@ -143,7 +160,7 @@ func (p *Payload) open(r *report, path string) {
 		r.unreadable(path, p.File, err)
 		return
 	case !info.Mode().IsRegular():
-		r.errorf(path, "", "%s is not a file", p.File)
+		r.errorf(path, "", "%s %s", p.File, notRegular(info))
 		return
 	case info.Size() == 0:
 		r.errorf(path, "", "%s is empty", p.File)
