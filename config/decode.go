@@ -240,7 +240,8 @@ func (d *decoder) unknown(path string, e entry, t reflect.Type) (meant string) {
 	}
 	d.hide(e.value)
 	what := "a key"
-	if meant != "" || !namesSecret(t) && isWord(e.key) && e.value.Type() != ast.NullType {
+	hasValue := e.value != nil && e.value.Type() != ast.NullType
+	if meant != "" || !namesSecret(t) && isWord(e.key) && hasValue {
 		what = strconv.Quote(e.key)
 	} else {
 		at = path + ".?" // {hunter2} is a mapping too, and its key the secret

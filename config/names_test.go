@@ -4,7 +4,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/api"
+	"firstday.dev/ppkg"
 )
 
 func TestCheckFileName(t *testing.T) {
@@ -89,6 +92,23 @@ func TestNameFrom(t *testing.T) {
 		}
 		if !isSlug(strings.ToLower(got)) {
 			t.Errorf("%q is no id", strings.ToLower(got))
+		}
+	}
+}
+
+// TestLongestPayloadNameFitsIntoAPackage asks package ppkg, which has the limit.
+func TestLongestPayloadNameFitsIntoAPackage(t *testing.T) {
+	for name, want := range map[string]bool{
+		strings.Repeat("n", maxPayloadName):   true,
+		strings.Repeat("ü", maxPayloadName/2): true,
+		strings.Repeat("n", maxPayloadName+1): false,
+	} {
+		_, err := ppkg.Compile(t.Context(), &ppkg.Package{
+			ID: uuid.NameSpaceURL, Name: "Acme", Version: "1.0", Owner: ppkg.ITAdmin,
+			Settings: []ppkg.Setting{ppkg.Command{Name: "c", Line: "x", File: ppkg.NewFile(name, []byte("x"))}.Setting()},
+		}, testNow)
+		if got := CheckPayloadName(name) == nil; got != want || (err == nil) != want {
+			t.Errorf("%d bytes: CheckPayloadName says %v, a package %v", len(name), got, err)
 		}
 	}
 }
