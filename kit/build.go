@@ -174,7 +174,8 @@ func (b *builder) checkPayloads() error {
 	agents := len(b.parts) - len(b.Config.Windows.Payloads)
 	for i, p := range b.Config.Windows.Payloads {
 		if got := b.parts[agents+i].SHA256; p.SHA256 != "" && p.SHA256 != got {
-			return fmt.Errorf("%w: %s has SHA-256 %s, the configuration says %s", ErrPayload, p.File, got, p.SHA256)
+			return b.Config.ErrorAt(fmt.Sprintf("windows.payloads[%d].sha256", i), "write what it is, if this is the file you mean",
+				"%w: %s has SHA-256 %s", ErrPayload, p.File, got)
 		}
 	}
 	return nil

@@ -25,17 +25,17 @@ func resolveSecrets(c *config.Config, prompt func(string) ([]byte, error)) (*sec
 	s := new(secrets)
 	var err error
 	if s.connectKey, err = c.ConnectKey.Resolve(prompt); err != nil {
-		return nil, err
+		return nil, c.ErrorAt("connectKey", "", "%w", err)
 	}
 	if b := c.Windows.BreakGlass; b.Enabled && b.Password != nil {
 		if s.breakGlass, err = b.Password.Resolve(prompt); err != nil {
-			return nil, err
+			return nil, c.ErrorAt("windows.breakGlass.password", "", "%w", err)
 		}
 	}
-	for _, w := range c.Windows.WiFi {
+	for i, w := range c.Windows.WiFi {
 		passphrase, err := w.Passphrase(prompt)
 		if err != nil {
-			return nil, err
+			return nil, c.ErrorAt(fmt.Sprintf("windows.wifi[%d].password", i), "", "%w", err)
 		}
 		s.wifi = append(s.wifi, passphrase)
 	}

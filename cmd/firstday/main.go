@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,13 @@ func markBegin(c *cobra.Command, begun *bool) {
 // each with the line it is in.
 func report(w io.Writer, err error) {
 	var mistakes config.Errors
-	if !errors.As(err, &mistakes) {
+	var mistake *config.Error
+	switch {
+	case errors.As(err, &mistakes):
+	case errors.As(err, &mistake):
+		mistake.Hint = cmp.Or(mistake.Hint, hint(err))
+		mistakes = config.Errors{mistake}
+	default:
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			fmt.Fprintf(w, "error: %s\n", visible.Line(line))
 		}
