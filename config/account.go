@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"firstday.dev/api"
 )
@@ -37,6 +38,9 @@ func (b *BreakGlass) check(r *report, computer ComputerName) {
 	}
 	if why := badUserName(b.Name); why != "" {
 		r.errorf(path+".name", "choose another, for example: rescue", "name %s", why)
+	} else if strings.Trim(b.Name, plainName) != "" {
+		r.warnf(path+".name", "letters, digits, dots, hyphens and underscores can be typed everywhere",
+			"name holds characters that some keyboards do not have; Windows in other languages may have an account of that name")
 	}
 	if strings.EqualFold(b.Name, string(computer)) {
 		r.errorf(path+".name", "give the account another name", "name is the same as the computer's; Windows refuses that")
@@ -45,6 +49,39 @@ func (b *BreakGlass) check(r *report, computer ComputerName) {
 		b.Password.label = "password of " + b.Name
 		b.Password.check(r, path+".password")
 	}
+}
+
+// plainName are the characters of names that need no second thought.
+const plainName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+// Bounds on the break-glass password, in characters: Windows accepts up to 127
+// at the sign-in screen.
+const (
+	minBreakGlass = 8
+	maxBreakGlass = 127
+)
+
+// Resolve reads the account's first password; it is empty if one is to be
+// generated. It must be one that can be typed: with OOBE hidden this is the
+// only account. Errors wrap [ErrNoSecret] or [ErrBadSecret].
+func (b BreakGlass) Resolve(prompt func(label string) ([]byte, error)) (api.Secret, error) {
+	if !b.Enabled || b.Password == nil {
+		return "", nil
+	}
+	secret, err := b.Password.Resolve(prompt)
+	if err != nil {
+		return "", err
+	}
+	s := secret.Reveal()
+	switch n := utf8.RuneCountInString(s); {
+	case n < minBreakGlass || n > maxBreakGlass:
+		return "", b.Password.bad("has %d characters; the password must have %d to %d", n, minBreakGlass, maxBreakGlass)
+	case strings.TrimSpace(s) != s:
+		return "", b.Password.bad("begins or ends with a space")
+	case strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }):
+		return "", b.Password.bad("holds a character that cannot be typed")
+	}
+	return secret, nil
 }
 
 // reservedUsers are the accounts, groups and authorities that Windows has
@@ -56,7 +93,12 @@ var reservedUsers = []string{
 	"SYSTEM", "LOCAL SERVICE", "NETWORK SERVICE", "LocalSystem", "LocalService", "NetworkService", "LOCAL", "NETWORK",
 	"NT AUTHORITY", "NT SERVICE", "BUILTIN", "Authenticated Users", "ANONYMOUS LOGON", "INTERACTIVE", "SERVICE",
 	"BATCH", "DIALUP", "REMOTE", "SELF", "PROXY", "RESTRICTED", "OWNER RIGHTS", "CREATOR OWNER", "CREATOR GROUP",
-	"IUSR", "krbtgt", "NONE",
+	"IUSR", "IIS_IUSRS", "krbtgt", "NONE", "HelpAssistant", "Replicator", "Device Owners", "OpenSSH Users",
+	"Access Control Assistance Operators", "Cryptographic Operators", "Distributed COM Users", "Event Log Readers",
+	"Hyper-V Administrators", "Network Configuration Operators", "Performance Log Users", "Performance Monitor Users",
+	"Remote Management Users", "Storage Replica Administrators", "System Managed Accounts Group", "User Mode Hardware Operators",
+	"Administratoren", "Benutzer", "Gäste", "Jeder", "Administrateurs", "Utilisateurs", "Invités", "Administradores", "Usuarios",
+	"Amministratori", "Utenti", "Administratörer", "Användare",
 }
 
 // badUserName says why Windows would refuse a user name, or would take it for

@@ -213,6 +213,33 @@ func (d *Directory) check(r *report) {
 	}
 }
 
+// Resolve reads the key. Errors wrap [ErrNoSecret] or [ErrBadSecret].
+func (k ConnectKey) Resolve(prompt func(label string) ([]byte, error)) (api.Secret, error) {
+	secret, err := k.SecretSource.Resolve(prompt)
+	if err != nil {
+		return "", err
+	}
+	if strings.ContainsFunc(secret.Reveal(), func(c rune) bool { return !unicode.IsPrint(c) || c == ' ' }) {
+		return "", k.bad("holds a space or a character that cannot be shown")
+	}
+	return secret, nil
+}
+
+// variables are the environment variables that hold the secrets of packages.
+func (c *Config) variables() []string {
+	var names []string
+	sources := []*SecretSource{&c.ConnectKey.SecretSource, c.Windows.BreakGlass.Password}
+	for _, w := range c.Windows.WiFi {
+		sources = append(sources, w.Password)
+	}
+	for _, s := range sources {
+		if s != nil && s.Env != "" {
+			names = append(names, s.Env)
+		}
+	}
+	return names
+}
+
 func (k *ConnectKey) check(r *report) {
 	k.label = "connect key"
 	if r.has("connectKey") {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -293,7 +294,7 @@ func (d *decoder) text(path string, n ast.Node, v reflect.Value) {
 		case s == "":
 			d.errorf(path, "", "%s is empty; it must be a file's name", lastKey(path))
 			return
-		case strings.ContainsFunc(s, isControl):
+		case strings.ContainsFunc(s, unicode.IsControl):
 			// Such as a key itself instead of the file it is in.
 			d.hide(n)
 			d.secretf(path, "put it into a file and give the file's name", "%s has more than one line; it must be a file's name", lastKey(path))

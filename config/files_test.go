@@ -123,7 +123,9 @@ func TestLoadRefusesBadFiles(t *testing.T) {
 		"other XML":         {"windows: {wifi: [{profile: p.xml}]}", "p.xml", "<a/>", "not a WLAN profile"},
 		"trailing data":     {"windows: {wifi: [{profile: p.xml}]}", "p.xml", wlanProfile + "<x/>", "something follows"},
 		"protected profile": {"windows: {wifi: [{profile: p.xml}]}", "p.xml", strings.Replace(wlanProfile, "false", "true", 1), "encrypted for the machine"},
-		"nameless profile":  {"windows: {wifi: [{profile: p.xml}]}", "p.xml", strings.ReplaceAll(wlanProfile, "Enterprise", ""), `name is ""`},
+		"nameless profile":  {"windows: {wifi: [{profile: p.xml}]}", "p.xml", strings.ReplaceAll(wlanProfile, "Enterprise", ""), "has no name"},
+		"spaced profile":    {"windows: {wifi: [{profile: p.xml}]}", "p.xml", strings.ReplaceAll(wlanProfile, "Enterprise", " Acme\n"), "control character"},
+		"profile twice":     {"windows: {wifi: [{profile: p.xml}, {ssid: Enterprise, security: open}]}", "p.xml", wlanProfile, `"Enterprise" is listed twice`},
 		"large profile":     {"windows: {wifi: [{profile: p.xml}]}", "p.xml", wlanProfile + strings.Repeat(" ", maxProfileSize), "more than 65536 bytes"},
 
 		"missing certificate": {"signing: {certificate: c.pem, key: c.pem}", "", "", "does not exist"},
@@ -159,10 +161,15 @@ func TestLoadRefusesBadFiles(t *testing.T) {
 }
 
 func TestSignerByPathIsRelativeToTheFile(t *testing.T) {
+	folder, err := filepath.Abs("conf")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for in, want := range map[string]string{
 		"firstday-signer": "firstday-signer",
-		"./bin/signer":    filepath.Join("conf", "bin", "signer"),
-		"../tools/signer": filepath.FromSlash("tools/signer"),
+		"./bin/signer":    filepath.Join(folder, "bin", "signer"),
+		"./signer":        filepath.Join(folder, "signer"),
+		"../signer":       filepath.Join(filepath.Dir(folder), "signer"),
 		"/usr/bin/signer": filepath.FromSlash("/usr/bin/signer"),
 	} {
 		if runtime.GOOS == "windows" && in[0] == '/' {
@@ -171,6 +178,9 @@ func TestSignerByPathIsRelativeToTheFile(t *testing.T) {
 		c, err := Parse("conf/firstday.yaml", []byte(minimal+"signing: {signer: [\""+in+"\", --slot, \"1\"]}\n"))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if c.Signing.Folder != folder || len(c.Signing.Hidden) != 1 {
+			t.Errorf("folder %s, hidden %q", c.Signing.Folder, c.Signing.Hidden)
 		}
 		if got := c.Signing.Signer; got[0] != want || len(got) != 3 {
 			t.Errorf("%s became %q", in, got)

@@ -58,7 +58,9 @@ func parse(name string, data []byte, now time.Time) (*Config, *report) {
 	c.source = r
 	c.check(r)
 	if c.Signing != nil {
-		c.Signing.resolveSigner(d.dir)
+		if err := c.Signing.settle(c, d.dir); err != nil {
+			r.errorf("signing", "", "the folder of the file is not known: %v", err)
+		}
 	}
 	return c, r
 }
@@ -73,6 +75,7 @@ func (c *Config) open(r *report) {
 	for i := range c.Windows.WiFi {
 		c.Windows.WiFi[i].open(r, fmt.Sprintf("windows.wifi[%d]", i))
 	}
+	checkDuplicates(r, c.Windows.WiFi)
 	for i := range c.Windows.RootCertificates {
 		c.Windows.RootCertificates[i].open(r, fmt.Sprintf("windows.rootCertificates[%d]", i))
 	}

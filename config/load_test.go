@@ -99,6 +99,10 @@ func TestMinimalFileGetsDefaults(t *testing.T) {
 func TestEveryKeyIsRead(t *testing.T) {
 	got := mustParse(t, "testdata/good/everything.yaml")
 	dir := func(name string) Path { return Path(filepath.Join("testdata", "good", name)) }
+	folder, err := filepath.Abs(string(dir("")))
+	if err != nil {
+		t.Fatal(err)
+	}
 	secret := func(s SecretSource, label string) *SecretSource { s.label = label; return &s }
 	hash := strings.Repeat("00112233445566778899aabbccddeeff", 2)
 	arguments, silent := `INSTALLDIR="C:\7-Zip"`, "/S"
@@ -144,6 +148,8 @@ func TestEveryKeyIsRead(t *testing.T) {
 			Password:       secret(SecretSource{Env: "CODESIGN_PASSWORD"}, "password of the signing key"),
 			Timestamp:      []string{"http://timestamp.digicert.com"},
 			TimestampRoots: []RootCertificate{{File: dir("tsa.pem")}},
+			Folder:         folder,
+			Hidden:         []string{"FIRSTDAY_CONNECT_KEY", "LAB_WIFI"},
 		},
 	}
 	if diff := cmp.Diff(want, got, asConfig); diff != "" {

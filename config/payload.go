@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,9 +20,8 @@ const (
 	EXE Kind = "exe" // as it is
 )
 
-// maxArguments bounds a command line, in characters, well below the 32767
-// that Windows can pass on.
-const maxArguments = 8000
+// maxArguments bounds a command line, in bytes, as package api does.
+const maxArguments = 8191
 
 // maxCodes bounds each list of exit codes.
 const maxCodes = 64
@@ -96,10 +96,10 @@ func (p *Payload) check(r *report, path string) {
 		r.errorf(arguments, `write how it is silent, for example arguments: "/S"; if it needs nothing: arguments: ""`,
 			"%s has no arguments; its windows would wait for somebody who cannot see them", p.Name())
 	case p.Arguments == nil:
-	case utf8.RuneCountInString(*p.Arguments) > maxArguments:
+	case len(*p.Arguments) > maxArguments:
 		// Installers take passwords and licence keys there.
-		r.secretf(arguments, "", "arguments has more than %d characters", maxArguments)
-	case strings.ContainsFunc(*p.Arguments, isControl):
+		r.secretf(arguments, "", "arguments has more than %d bytes", maxArguments)
+	case strings.ContainsFunc(*p.Arguments, unicode.IsControl):
 		r.secretf(arguments, "", "arguments holds a line break or control character")
 	}
 	p.checkCodes(r, path)

@@ -55,6 +55,15 @@ type typedPolicy struct {
 	Value ast.Node `yaml:"value,required"`
 }
 
+// lockOut are policies with which people have locked themselves out, by their
+// folded names.
+var lockOut = map[string]string{
+	foldName("UserRights/DenyLocalLogOn"):                                              "decides who may not sign in at the device",
+	foldName("UserRights/AllowLocalLogOn"):                                             "decides who may sign in at the device; all others may not",
+	foldName("DeviceLock/MaxDevicePasswordFailedAttempts"):                             "lets Windows lock or reset the device after wrong passwords",
+	foldName("LocalPoliciesSecurityOptions/Accounts_EnableAdministratorAccountStatus"): "turns the built-in administrator on or off",
+}
+
 func (p *Policies) decode(d *decoder, path string, n ast.Node) {
 	entries, ok := d.mapping(path, n)
 	if !ok {
@@ -83,6 +92,9 @@ func (p *Policies) decode(d *decoder, path string, n ast.Node) {
 			continue
 		}
 		seen[foldName(e.key)] = e.key
+		if why := lockOut[foldName(e.key)]; why != "" {
+			d.warnf(at, "try it on one device first, and keep the break-glass account", "%s %s", e.key, why)
+		}
 		policy := Policy{Area: area, Name: name}
 		if policy.decode(d, at, value, d.resolve(at, e.value)) {
 			*p = append(*p, policy)

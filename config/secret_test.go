@@ -152,6 +152,30 @@ func TestPassphrase(t *testing.T) {
 	}
 }
 
+// TestTypedSecrets are those that somebody will have to type, or that have no
+// spaces anywhere.
+func TestTypedSecrets(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"Correct-Horse-1": true, "eight888": true, "Pass phrase 7": true, "Größe-1234": true, strings.Repeat("x", maxBreakGlass): true,
+		"seven77": false, " Correct-Horse-1": false, "Correct-Horse-1 ": false, "a\tb\tc\td\te": false, "Correct\aHorse": false,
+		"\u200bCorrect-Horse": false, strings.Repeat("x", maxBreakGlass+1): false,
+	} {
+		prompt := func(string) ([]byte, error) { return []byte(text), nil }
+		b := BreakGlass{Enabled: true, Name: "rescue", Password: &SecretSource{Prompt: true, label: "password"}}
+		got, err := b.Resolve(prompt)
+		if (err == nil) != ok || ok && got.Reveal() != text || err != nil && !errors.Is(err, ErrBadSecret) {
+			t.Errorf("break-glass password %q: %v", text, err)
+		}
+		k := ConnectKey{SecretSource: SecretSource{Prompt: true, label: "key"}}
+		if _, err := k.Resolve(prompt); err == nil && strings.ContainsAny(text, " \t\a\n\u200b") || err != nil && !errors.Is(err, ErrBadSecret) {
+			t.Errorf("connect key %q: %v", text, err)
+		}
+	}
+	if got, err := (BreakGlass{Enabled: true}).Resolve(nil); got != "" || err != nil {
+		t.Errorf("a password to be generated: %q, %v", got.Reveal(), err)
+	}
+}
+
 // write makes a file for nobody else to read.
 func write(t *testing.T, dir, name, text string) Path {
 	t.Helper()

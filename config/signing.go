@@ -2,9 +2,11 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // Signing is who signs the package: exactly one of a certificate with its key,
@@ -26,6 +28,13 @@ type Signing struct {
 	TimestampRoots []RootCertificate `yaml:"timestampRoots"`
 	// Sign with an identity made for this one build, which nobody trusts. For trying out only.
 	Throwaway bool `yaml:"throwaway"`
+
+	// Folder is where the file is. A signer program runs there, so that the
+	// files its arguments name are found as all others are.
+	Folder string `yaml:"-"`
+	// Hidden are the environment variables that hold other secrets, which are
+	// none of a signer program's business.
+	Hidden []string `yaml:"-"`
 }
 
 func (s *Signing) check(r *report) {
@@ -60,13 +69,16 @@ func (s *Signing) check(r *report) {
 	}
 	for i, arg := range s.Signer {
 		path := fmt.Sprintf("signing.signer[%d]", i)
-		if arg == "" && i == 0 || strings.ContainsFunc(arg, isControl) {
+		if arg == "" && i == 0 || strings.ContainsFunc(arg, unicode.IsControl) {
 			r.errorf(path, "", "signer[%d] is not a word of a command line", i)
 		}
 	}
 	for i, address := range s.Timestamp {
-		if !isWebAddress(address) {
-			r.errorf(fmt.Sprintf("signing.timestamp[%d]", i), "for example: http://timestamp.digicert.com", "timestamp must be an http or https address")
+		path := fmt.Sprintf("signing.timestamp[%d]", i)
+		if u, err := url.Parse(address); err == nil && u.User != nil {
+			r.secretf(path, "it would show in error messages", "timestamp carries a user name or password")
+		} else if !isWebAddress(address) {
+			r.errorf(path, "for example: http://timestamp.digicert.com", "timestamp must be an http or https address")
 		}
 	}
 	if len(s.TimestampRoots) > 0 && len(s.Timestamp) == 0 {
@@ -103,12 +115,19 @@ func (s *Signing) open(r *report) {
 	}
 }
 
-// resolveSigner makes a signer given by a path, rather than by a name to be
-// looked up, relative to dir as every other path is.
-func (s *Signing) resolveSigner(dir string) {
-	if len(s.Signer) > 0 && strings.ContainsAny(s.Signer[0], `/\`) {
-		s.Signer[0] = string(resolve(dir, s.Signer[0]))
+// settle tells what a signer program needs to know of the file around it. One
+// given by a path, rather than by a name to be looked up, is made absolute: a
+// relative path could turn into a bare name, and that into another program.
+func (s *Signing) settle(c *Config, dir string) error {
+	var err error
+	if s.Folder, err = filepath.Abs(dir); err != nil {
+		return err
 	}
+	if len(s.Signer) > 0 && strings.ContainsAny(s.Signer[0], `/\`) {
+		s.Signer[0] = string(resolve(s.Folder, s.Signer[0]))
+	}
+	s.Hidden = c.variables()
+	return nil
 }
 
 // resolve gives a path as the file means it: relative to the file's folder.

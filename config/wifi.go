@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"firstday.dev/api"
 )
@@ -59,7 +60,7 @@ func (w WiFi) Passphrase(prompt func(label string) ([]byte, error)) (api.Secret,
 	}
 	s := secret.Reveal()
 	switch {
-	case strings.ContainsFunc(s, isControl):
+	case strings.ContainsFunc(s, unicode.IsControl):
 		return "", w.Password.bad("holds a control character")
 	case strings.ContainsFunc(s, func(c rune) bool { return c > '~' }):
 		return "", w.Password.bad("holds a character that is not ASCII")
@@ -72,13 +73,26 @@ func (w WiFi) Passphrase(prompt func(label string) ([]byte, error)) (api.Secret,
 }
 
 func checkWiFi(r *report, networks []WiFi) {
-	seen := map[string]bool{}
 	for i := range networks {
-		w := &networks[i]
-		path := fmt.Sprintf("windows.wifi[%d]", i)
-		w.check(r, path)
+		networks[i].check(r, fmt.Sprintf("windows.wifi[%d]", i))
+	}
+	checkDuplicates(r, networks)
+}
+
+// checkDuplicates reports networks of one name, which a profile tells only
+// once it is read.
+func checkDuplicates(r *report, networks []WiFi) {
+	seen := map[string]bool{}
+	for i, w := range networks {
+		at := fmt.Sprintf("windows.wifi[%d].ssid", i)
+		if w.Profile != "" {
+			at = fmt.Sprintf("windows.wifi[%d].profile", i)
+			if w.ProfileXML == "" {
+				continue // not read yet
+			}
+		}
 		if w.SSID != "" && seen[w.SSID] {
-			r.errorf(path+".ssid", "", "network %q is listed twice", w.SSID)
+			r.errorf(at, "remove one of them", "network %q is listed twice", w.SSID)
 		}
 		seen[w.SSID] = true
 	}
@@ -114,14 +128,29 @@ func (w *WiFi) checkSSID(r *report, path string) {
 	switch {
 	case w.SSID == "":
 		r.errorf(path+".ssid", "give an ssid, or a profile", "the network has no name")
-	case len(w.SSID) > 32:
-		r.errorf(path+".ssid", "", "ssid has %d bytes; a network's name has at most 32", len(w.SSID))
-	case strings.ContainsFunc(w.SSID, isControl):
-		r.errorf(path+".ssid", "", "ssid holds a control character")
-	case strings.Contains(w.SSID, "/"):
-		// The name is a node of the Wi-Fi CSP's path, where / separates.
-		r.errorf(path+".ssid", "use a profile for it", "ssid holds a slash, which a package cannot express")
+	case badSSID(w.SSID) != "":
+		hint := ""
+		if strings.Contains(w.SSID, "/") {
+			hint = "use a profile, which may have another name than its network"
+		}
+		r.errorf(path+".ssid", hint, "ssid %s", badSSID(w.SSID))
 	}
+}
+
+// badSSID says why a package cannot name a network so, or "".
+func badSSID(name string) string {
+	switch {
+	case len(name) > 32:
+		return fmt.Sprintf("has %d bytes; a network's name has at most 32", len(name))
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "holds a control character"
+	case strings.Contains(name, "/"):
+		// The name is a node of the Wi-Fi CSP's path, where / separates.
+		return "holds a slash, which a package cannot express"
+	case strings.TrimSpace(name) != name:
+		return "begins or ends with a space"
+	}
+	return ""
 }
 
 // open reads the profile.
@@ -141,6 +170,10 @@ func (w *WiFi) open(r *report, path string) {
 	w.SSID, w.ProfileHasKey, err = readProfile(data)
 	if err != nil {
 		r.errorf(path, "`netsh wlan export profile` writes such files", "%s: %v", w.Profile, err)
+		return
+	}
+	if why := badSSID(w.SSID); why != "" {
+		r.errorf(path, "give the profile another name", "%s: the profile's name %s", w.Profile, why)
 		return
 	}
 	w.ProfileXML = string(bytes.TrimPrefix(data, []byte("\ufeff")))
@@ -181,13 +214,11 @@ func readProfile(data []byte) (name string, key bool, err error) {
 	if profile.XMLName != (xml.Name{Space: profileNamespace, Local: "WLANProfile"}) {
 		return "", false, errors.New("not a WLAN profile")
 	}
-	if profile.Name == "" || strings.Contains(profile.Name, "/") {
-		return "", false, fmt.Errorf("the profile's name is %q", profile.Name)
+	if profile.Name == "" {
+		return "", false, errors.New("the profile has no name")
 	}
 	if strings.TrimSpace(profile.MSM.Protected) == "true" {
 		return "", false, errors.New("its key is encrypted for the machine that wrote it; export it with key=clear")
 	}
 	return profile.Name, profile.MSM.Key != "", nil
 }
-
-func isControl(c rune) bool { return c < ' ' || c == 0x7f }

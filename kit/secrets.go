@@ -27,10 +27,8 @@ func resolveSecrets(c *config.Config, prompt func(string) ([]byte, error)) (*sec
 	if s.connectKey, err = c.ConnectKey.Resolve(prompt); err != nil {
 		return nil, c.ErrorAt("connectKey", "", "%w", err)
 	}
-	if b := c.Windows.BreakGlass; b.Enabled && b.Password != nil {
-		if s.breakGlass, err = b.Password.Resolve(prompt); err != nil {
-			return nil, c.ErrorAt("windows.breakGlass.password", "", "%w", err)
-		}
+	if s.breakGlass, err = c.Windows.BreakGlass.Resolve(prompt); err != nil {
+		return nil, c.ErrorAt("windows.breakGlass.password", "", "%w", err)
 	}
 	for i, w := range c.Windows.WiFi {
 		passphrase, err := w.Passphrase(prompt)
