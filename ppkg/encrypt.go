@@ -23,6 +23,7 @@ var (
 	ErrNotEncrypted = errors.New("ppkg: package is not encrypted")
 	ErrTruncated    = errors.New("ppkg: encrypted package is cut short")
 	ErrPassword     = errors.New("ppkg: wrong password")
+	ErrBadPassword  = errors.New("ppkg: unusable password") // also of [Encrypt]
 	ErrDamaged      = errors.New("ppkg: encrypted package was changed")
 )
 
@@ -45,7 +46,7 @@ func NewPassword() string { return rand.Text()[:keySize] }
 func passwordKey(password string) ([]byte, error) {
 	odd := func(r rune) bool { return r < ' ' || r > '~' }
 	if password == "" || len(password) > keySize || strings.ContainsFunc(password, odd) {
-		return nil, fmt.Errorf("password must have 1 to %d characters of ASCII", keySize)
+		return nil, fmt.Errorf("%w: it must have 1 to %d characters of ASCII", ErrBadPassword, keySize)
 	}
 	return append([]byte(password), make([]byte, keySize-len(password))...), nil
 }

@@ -140,7 +140,7 @@ func isName(s string) bool {
 // isPolicyName also allows the names of policies from ADMX files, such as
 // Chrome~Policy~googlechrome.
 func isPolicyName(s string) bool {
-	return s != "" && len(s) <= 200 && strings.Trim(s, nameLetters+"~") == ""
+	return strings.Trim(s, ".") != "" && len(s) <= 200 && strings.Trim(s, nameLetters+"~") == ""
 }
 
 // encodeName writes what an element's name cannot hold as _xHHHH_, the way of
