@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/sassoftware/relic/v7/lib/binpatch"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -36,11 +35,11 @@ func SignPE(ctx context.Context, in io.ReaderAt, size int64, out Program, id *Id
 	if err != nil {
 		return err
 	}
-	digest, err := pe.relicDigest(ctx)
+	digest, err := pe.digest(ctx, crypto.SHA256)
 	if err != nil {
-		return err
+		return fmt.Errorf("hashing the program: %w", err)
 	}
-	content := indirectData(peImageData, digest.Imprint)
+	content := indirectData(peImageData, digest)
 	s := signature{
 		contentType:   oidIndirectData,
 		content:       sequence(func(b *cryptobyte.Builder) { b.AddBytes(content) }),
@@ -52,11 +51,7 @@ func SignPE(ctx context.Context, in io.ReaderAt, size int64, out Program, id *Id
 	if err != nil {
 		return err
 	}
-	patch, err := digest.MakePatch(der)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrFormat, err)
-	}
-	if err := pe.writePatched(ctx, out, patch); err != nil {
+	if err := pe.writeSigned(ctx, out, der); err != nil {
 		return fmt.Errorf("writing the signed program: %w", err)
 	}
 	return nil
@@ -76,20 +71,34 @@ var peImageData = sequence(func(b *cryptobyte.Builder) {
 	})
 })
 
-// writePatched copies the program as patched and computes its checksum anew.
-func (pe *peImage) writePatched(ctx context.Context, out Program, patch *binpatch.PatchSet) error {
+// writeSigned copies the program without its signature and appends another.
+func (pe *peImage) writeSigned(ctx context.Context, out Program, der []byte) error {
+	start := pe.contentEnd() + pe.padding()
+	length := winCertificateHeader + int64(len(der)+7)&^7
+	if start+length > maxPE {
+		return fmt.Errorf("%w: larger than 4 GiB once signed", ErrFormat)
+	}
 	if err := out.Truncate(0); err != nil {
 		return err
 	}
-	w := io.NewOffsetWriter(out, 0)
-	if err := applyPatch(ctx, w, pe.r, pe.size, patch); err != nil {
+	if err := copyContext(ctx, io.NewOffsetWriter(out, 0), io.NewSectionReader(pe.r, 0, pe.contentEnd())); err != nil {
 		return err
 	}
-	size, err := w.Seek(0, io.SeekCurrent)
-	if err != nil {
+	table := make([]byte, pe.padding()+length)
+	header := table[pe.padding():]
+	binary.LittleEndian.PutUint32(header, uint32(length))
+	binary.LittleEndian.PutUint16(header[4:], winCertificateRevision)
+	binary.LittleEndian.PutUint16(header[6:], winCertificatePKCS7)
+	copy(header[winCertificateHeader:], der)
+	if _, err := out.WriteAt(table, pe.contentEnd()); err != nil {
 		return err
 	}
-	signed, err := readPE(out, size)
+	entry := binary.LittleEndian.AppendUint32(nil, uint32(start))
+	entry = binary.LittleEndian.AppendUint32(entry, uint32(length))
+	if _, err := out.WriteAt(entry, pe.directory); err != nil {
+		return err
+	}
+	signed, err := readPE(out, start+length)
 	if err != nil {
 		return err
 	}

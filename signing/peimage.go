@@ -19,9 +19,6 @@ type peImage struct {
 	checksum, directory int64
 	// certificates and certificatesSize are what that entry says; zero if unsigned.
 	certificates, certificatesSize int64
-	// fileAlignment is what the optional header says; firstSection is where
-	// the headers end, by it or by where the first section's data begins.
-	fileAlignment, firstSection int64
 }
 
 const (
@@ -82,10 +79,8 @@ func readPE(r io.ReaderAt, size int64) (*peImage, error) {
 		certificates:     int64(binary.LittleEndian.Uint32(optional[entry:])),
 		certificatesSize: int64(binary.LittleEndian.Uint32(optional[entry+4:])),
 	}
-	pe.fileAlignment = int64(binary.LittleEndian.Uint32(optional[36:]))
-	pe.firstSection = int64(binary.LittleEndian.Uint32(optional[60:]))
 	headersEnd := start + 24 + int64(len(optional)) + sections*peSectionHeader
-	end, err := pe.readSections(start+24+int64(len(optional)), sections)
+	end, err := pe.sectionsEnd(start+24+int64(len(optional)), sections)
 	if err != nil {
 		return nil, readError(err, bad("its section headers are cut off"))
 	}
@@ -110,9 +105,8 @@ func readError(err, short error) error {
 	return err
 }
 
-// readSections finds where the last section's data ends, and where the first's
-// begins.
-func (pe *peImage) readSections(table, count int64) (end int64, err error) {
+// sectionsEnd is where the last section's data ends.
+func (pe *peImage) sectionsEnd(table, count int64) (end int64, err error) {
 	headers := make([]byte, count*peSectionHeader)
 	if _, err := pe.r.ReadAt(headers, table); err != nil {
 		return 0, err
@@ -122,7 +116,6 @@ func (pe *peImage) readSections(table, count int64) (end int64, err error) {
 		size, offset := int64(binary.LittleEndian.Uint32(headers[16:])), int64(binary.LittleEndian.Uint32(headers[20:]))
 		if size > 0 {
 			end = max(end, offset+size)
-			pe.firstSection = min(pe.firstSection, offset)
 		}
 	}
 	return end, nil
@@ -154,6 +147,28 @@ func (pe *peImage) digest(ctx context.Context, algorithm crypto.Hash) ([]byte, e
 	}
 	h.Write(make([]byte, pe.padding()))
 	return h.Sum(nil), nil
+}
+
+// copyBuffer is how much of a file is in memory at a time, in bytes.
+const copyBuffer = 256 << 10
+
+// copyContext copies until the end, or until the context ends.
+func copyContext(ctx context.Context, w io.Writer, r io.Reader) error {
+	_, err := io.CopyBuffer(w, contextReader{ctx, r}, make([]byte, copyBuffer))
+	return err
+}
+
+// contextReader reads until the context ends.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
 }
 
 // peChecksum is the checksum of a PE file: the 16-bit words added up with

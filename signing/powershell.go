@@ -19,6 +19,7 @@ const maxScript = 16 << 20
 const (
 	blockBegin = "\r\n# SIG # Begin signature block\r\n"
 	blockEnd   = "# SIG # End signature block\r\n"
+	blockLine  = 64 // characters of base64 on a line
 )
 
 // SignPowerShell signs a script, whose signature it replaces if there is one,
@@ -30,11 +31,7 @@ func SignPowerShell(ctx context.Context, script []byte, id *Identity, opts Optio
 	if err := checkScript(script); err != nil {
 		return nil, err
 	}
-	digest, err := relicScriptDigest(text)
-	if err != nil {
-		return nil, err
-	}
-	content := indirectData(scriptData, digest)
+	content := indirectData(scriptData, scriptDigest(crypto.SHA256, text))
 	s := signature{
 		contentType:   oidIndirectData,
 		content:       sequence(func(b *cryptobyte.Builder) { b.AddBytes(content) }),
@@ -46,11 +43,7 @@ func SignPowerShell(ctx context.Context, script []byte, id *Identity, opts Optio
 	if err != nil {
 		return nil, err
 	}
-	block, err := signatureBlock(der)
-	if err != nil {
-		return nil, fmt.Errorf("%w: the script: %w", ErrFormat, err)
-	}
-	return append(bytes.Clone(text), block...), nil
+	return append(bytes.Clone(text), signatureBlock(der)...), nil
 }
 
 func checkScript(script []byte) error {
@@ -91,6 +84,17 @@ var scriptData = sequence(func(b *cryptobyte.Builder) {
 		}
 	})
 })
+
+func signatureBlock(der []byte) []byte {
+	text := base64.StdEncoding.EncodeToString(der)
+	block := []byte(blockBegin)
+	for len(text) > 0 {
+		n := min(len(text), blockLine)
+		block = fmt.Appendf(block, "# %s\r\n", text[:n])
+		text = text[n:]
+	}
+	return append(block, blockEnd...)
+}
 
 // VerifyPowerShell verifies the signature of an ASCII script, which must end
 // with its signature block. Errors are those of VerifyPE.
@@ -135,10 +139,7 @@ func readSignatureBlock(block []byte) ([]byte, error) {
 		text = append(text, bytes.TrimSuffix(bytes.TrimPrefix(line, []byte("# ")), []byte("\r\n"))...)
 	}
 	der, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
-	if err != nil {
-		return nil, malformed("signature block")
-	}
-	if again, err := signatureBlock(der); err != nil || !bytes.Equal(again[len(blockBegin):], block) {
+	if err != nil || !bytes.Equal(signatureBlock(der)[len(blockBegin):], block) {
 		return nil, malformed("signature block")
 	}
 	return der, nil

@@ -325,9 +325,6 @@ func TestSignPERefusesWhatIsNoProgram(t *testing.T) {
 		"signature in front": edit(optional+112+32, 8, 0, 0, 0, 0xf8, 3),
 		"signature beyond":   edit(optional+112+32, 0, 4, 0, 0, 8),
 		"many sections":      edit(0x86, 0xff, 0xff),
-		"no alignment":       edit(optional+36, 0, 0),
-		"gap after headers":  edit(optional+60, 0xc0, 1),
-		"last section short": edit(optional+240+16, 0xf0, 1)[:1008],
 	} {
 		out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 		if err != nil {
@@ -346,8 +343,7 @@ func TestSignPERefusesWhatIsNoProgram(t *testing.T) {
 
 func TestSignPowerShellRefuses(t *testing.T) {
 	pki := testpki.New(t)
-	const begin = "# SIG # Begin signature block\r\n"
-	for _, script := range []string{"Write-Output 'ä'", "\ufeffexit", "e\x00x\x00", begin, "exit\n" + begin, "\n" + begin + "# AA==\r\n"} {
+	for _, script := range []string{"Write-Output 'ä'", "\ufeffexit", "e\x00x\x00"} {
 		if _, err := signing.SignPowerShell(t.Context(), []byte(script), identity(pki.CodeEC), describe); !errors.Is(err, signing.ErrFormat) {
 			t.Errorf("%q: %v", script, err)
 		}
