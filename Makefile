@@ -52,9 +52,11 @@ lint: vet
 	$(lint) golangci-lint run ./...
 	cd cmd/firstday-signer && go tool -modfile=../../tools/lint/go.mod golangci-lint run ./...
 
-# Code for other systems than this one is never run here; at least vet reads it.
+# Code for other systems than this one is never run here; at least vet reads it,
+# and what is released builds.
 vet:
 	for os in linux windows darwin; do GOOS=$$os go vet ./... || exit 1; done
+	for os in linux windows darwin; do GOOS=$$os GOARCH=arm64 go build -o /dev/null ./cmd/firstday || exit 1; done
 	cd cmd/firstday-signer && go vet ./...
 
 setup:
