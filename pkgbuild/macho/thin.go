@@ -1,0 +1,3 @@
+package macho
+
+const machHeaderSize = 32
