@@ -122,8 +122,25 @@ func readFat(r io.ReaderAt, size int64, count int) ([]Slice, error) {
 	if _, err := r.ReadAt(table, fatHeaderSize); err != nil {
 		return nil, short(err)
 	}
-	slicesOf := make([]Slice, count)
-	for i := range slicesOf {
+	list, err := parseTable(table, size)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range list {
+		cpu, err := readCPU(io.NewSectionReader(r, s.Offset, s.Size))
+		if err != nil {
+			return nil, fmt.Errorf("%v slice: %w", s.CPU, err)
+		}
+		if cpu != s.CPU {
+			return nil, malformed("the %v slice is for %v", s.CPU, cpu)
+		}
+	}
+	return list, nil
+}
+
+func parseTable(table []byte, size int64) ([]Slice, error) {
+	list := make([]Slice, len(table)/fatArchSize)
+	for i := range list {
 		b := table[i*fatArchSize:]
 		s := Slice{
 			CPU:    CPU{binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])},
@@ -132,17 +149,34 @@ func readFat(r io.ReaderAt, size int64, count int) ([]Slice, error) {
 		if align := binary.BigEndian.Uint32(b[16:]); align > maxAlign || s.Offset%(1<<align) != 0 {
 			return nil, malformed("the %v slice at %d is not aligned to 2^%d", s.CPU, s.Offset, align)
 		}
-		cpu, err := readCPU(io.NewSectionReader(r, s.Offset, s.Size))
-		if err != nil {
-			return nil, fmt.Errorf("%v slice: %w", s.CPU, err)
-		}
-		if cpu != s.CPU {
-			return nil, malformed("the %v slice is for %v", s.CPU, cpu)
-		}
-		slicesOf[i] = s
+		list[i] = s
 	}
-	return slicesOf, checkFat(slicesOf, size)
+	return list, checkFat(list, size)
 }
+
+// Peek tells from the first [PeekSize] bytes of a file of the given size which
+// slices it holds; none if it is no Mach-O file. It is for who sees the file
+// only once: what the slices themselves say is not compared.
+func Peek(head []byte, size int64) []Slice {
+	if len(head) < machHeaderSize {
+		return nil
+	}
+	if binary.LittleEndian.Uint32(head) == magicThin {
+		return []Slice{{CPU{binary.LittleEndian.Uint32(head[4:]), binary.LittleEndian.Uint32(head[8:])}, 0, size}}
+	}
+	count := binary.BigEndian.Uint32(head[4:])
+	if binary.BigEndian.Uint32(head) != magicFat || count > maxSlices || len(head) < fatHeaderSize+int(count)*fatArchSize {
+		return nil
+	}
+	list, err := parseTable(head[fatHeaderSize:fatHeaderSize+int(count)*fatArchSize], size)
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+// PeekSize is how much of a file [Peek] needs, in bytes, or all of a shorter one.
+const PeekSize = fatHeaderSize + maxSlices*fatArchSize
 
 func checkFat(list []Slice, size int64) error {
 	sorted := slices.SortedFunc(slices.Values(list), func(a, b Slice) int { return cmp.Compare(a.Offset, b.Offset) })

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"firstday.dev/internal/testtool"
@@ -76,6 +77,9 @@ func TestSlicesAreThePrograms(t *testing.T) {
 	list, err := Slices(r, r.Size())
 	if err != nil || len(list) != 2 {
 		t.Fatalf("%v, %v", list, err)
+	}
+	if peeked := Peek(fat.Bytes()[:PeekSize], r.Size()); !slices.Equal(peeked, list) {
+		t.Errorf("at first sight it holds %v", peeked)
 	}
 	for _, s := range list {
 		got, err := io.ReadAll(io.NewSectionReader(r, s.Offset, s.Size))
