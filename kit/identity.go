@@ -46,7 +46,7 @@ func OpenIdentity(ctx context.Context, s *config.Signing, organisation string, p
 func loadIdentity(ctx context.Context, s *config.Signing, organisation, password string) (*signing.Identity, error) {
 	switch {
 	case len(s.Signer) > 0:
-		return signing.OpenSigner(ctx, s.Signer)
+		return signing.OpenSigner(ctx, signing.SignerProgram{Args: s.Signer, Dir: s.Folder, Hide: s.Hidden})
 	case s.PKCS12 != "":
 		return signing.LoadPKCS12(string(s.PKCS12), password)
 	case s.Throwaway:

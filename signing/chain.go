@@ -73,6 +73,9 @@ func (s *signedData) report(r *Report, digest func(crypto.Hash) ([]byte, error),
 	if !s.sorted {
 		r.warn("the signature's sets are not in the order of DER; some verifiers refuse it")
 	}
+	if err := opts.tolerate(r, checkKey(s.signer.PublicKey)); err != nil {
+		return nil, err
+	}
 	at := opts.now()
 	if r.Timestamp, err = s.timestamp(r, opts); err != nil {
 		return nil, err
@@ -123,7 +126,11 @@ func (s *signedData) timestamp(r *Report, opts VerifyOptions) (*Timestamp, error
 	if err != nil {
 		return nil, opts.tolerate(r, err)
 	}
-	return t, opts.tolerate(r, checkTimestamping(t.Authority))
+	err = checkTimestamping(t.Authority)
+	if errors.Is(err, errNoAuthority) {
+		return nil, err
+	}
+	return t, opts.tolerate(r, err)
 }
 
 // checkUnsigned names what is there unsigned besides a timestamp.

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -31,14 +33,28 @@ type external struct {
 	closed bool
 }
 
-// OpenSigner starts an external signer, a program with its arguments, that
-// speaks the protocol of the package comment. The program lives until Close,
-// or until ctx ends. Errors about its certificate are those of LoadPEM.
-func OpenSigner(ctx context.Context, argv []string) (*Identity, error) {
-	if len(argv) == 0 {
+// SignerProgram is an external signer to start.
+type SignerProgram struct {
+	Args []string // the program, a path or a name to be looked up, and its arguments
+	Dir  string   // where it runs; empty: where we do
+	// Hide are the environment variables it must not see. It gets all others:
+	// tokens and clouds are configured there.
+	Hide []string
+}
+
+// OpenSigner starts an external signer that speaks the protocol of the package
+// comment. The program lives until Close, or until ctx ends. Errors about its
+// certificate are those of LoadPEM.
+func OpenSigner(ctx context.Context, p SignerProgram) (*Identity, error) {
+	if len(p.Args) == 0 {
 		return nil, errors.New("no signer program is named")
 	}
-	e := &external{name: filepath.Base(argv[0]), cmd: exec.CommandContext(ctx, argv[0], argv[1:]...)}
+	e := &external{name: filepath.Base(p.Args[0]), cmd: exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)}
+	e.cmd.Dir = p.Dir
+	e.cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.ContainsFunc(p.Hide, func(hidden string) bool { return strings.EqualFold(name, hidden) })
+	})
 	e.cmd.Stderr = &e.stderr
 	e.cmd.WaitDelay = exitTimeout
 	e.cmd.Cancel = func() error { e.kill(); return nil }

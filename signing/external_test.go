@@ -62,7 +62,7 @@ func openSigner(t *testing.T, ctx context.Context, manner string, args ...string
 		t.Fatal(err)
 	}
 	t.Setenv("FIRSTDAY_TEST_SIGNER", manner)
-	return signing.OpenSigner(ctx, append([]string{self}, args...))
+	return signing.OpenSigner(ctx, signing.SignerProgram{Args: append([]string{self}, args...)})
 }
 
 func TestExternalSignerSigns(t *testing.T) {
@@ -107,10 +107,10 @@ func TestExternalSignersFaultsAreExplained(t *testing.T) {
 			t.Errorf("%s: %v", manner, err)
 		}
 	}
-	if _, err := signing.OpenSigner(t.Context(), []string{"/no/such/signer"}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := signing.OpenSigner(t.Context(), signing.SignerProgram{Args: []string{"/no/such/signer"}}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if _, err := signing.OpenSigner(t.Context(), nil); err == nil {
+	if _, err := signing.OpenSigner(t.Context(), signing.SignerProgram{}); err == nil {
 		t.Error("no program, no error")
 	}
 }
@@ -130,7 +130,7 @@ func TestExternalSignersCertificateIsChecked(t *testing.T) {
 		if len(lines) != 4 || !strings.Contains(lines[1], "only SHA-256") || !strings.Contains(lines[2], "version 2") || !strings.Contains(lines[3], `\"dance\"`) {
 			t.Errorf("answers %q", lines[1:])
 		}
-		if _, err := signing.OpenSigner(t.Context(), []string{"sh", "-c", "read x; echo '" + lines[0] + "'"}); !errors.Is(err, test.want) {
+		if _, err := signing.OpenSigner(t.Context(), signing.SignerProgram{Args: []string{"sh", "-c", "read x; echo '" + lines[0] + "'"}}); !errors.Is(err, test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/youmark/pkcs8"
@@ -177,18 +178,10 @@ func decryptKey(der []byte, password string) (any, error) {
 // sign code at the time now. Errors wrap ErrKeyMismatch, ErrNotCodeSigning or
 // ErrExpired.
 func NewIdentity(certificates []*x509.Certificate, signer crypto.Signer, now time.Time) (*Identity, error) {
-	switch signer.Public().(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey:
-	default:
-		return nil, fmt.Errorf("a key of type %T cannot make signatures that Windows reads; use RSA or ECDSA", signer.Public())
+	if err := checkKey(signer.Public()); err != nil {
+		return nil, err
 	}
-	leaf := -1
-	for i, c := range certificates {
-		if samePublicKey(c.PublicKey, signer.Public()) {
-			leaf = i
-			break
-		}
-	}
+	leaf := leafOf(certificates, signer.Public(), now)
 	if leaf < 0 {
 		return nil, ErrKeyMismatch
 	}
@@ -197,6 +190,9 @@ func NewIdentity(certificates []*x509.Certificate, signer crypto.Signer, now tim
 		return nil, err
 	}
 	c := id.Chain[0]
+	if len(id.Chain) == 1 && !isSelfSigned(c) {
+		id.Warnings = append(id.Warnings, "the issuer of the signing certificate is missing: a device may not find it without a network")
+	}
 	switch {
 	case now.Before(c.NotBefore):
 		return nil, fmt.Errorf("%w: it begins on %s", ErrExpired, c.NotBefore.Format(time.DateOnly))
@@ -208,6 +204,43 @@ func NewIdentity(certificates []*x509.Certificate, signer crypto.Signer, now tim
 	return id, nil
 }
 
+// leafOf finds a certificate for the key, one that is valid now if it can.
+func leafOf(certificates []*x509.Certificate, key crypto.PublicKey, now time.Time) int {
+	leaf := -1
+	for i, c := range certificates {
+		if !samePublicKey(c.PublicKey, key) {
+			continue
+		}
+		if !now.Before(c.NotBefore) && !now.After(c.NotAfter) {
+			return i
+		}
+		if leaf < 0 {
+			leaf = i
+		}
+	}
+	return leaf
+}
+
+// minRSA is the smallest RSA key that is not weak, in bits (NIST SP 800-131A).
+const minRSA = 2048
+
+// checkKey refuses keys that Windows does not read or that are weak.
+func checkKey(key crypto.PublicKey) error {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		if bits := k.N.BitLen(); bits < minRSA {
+			return fmt.Errorf("%w: RSA of %d bits; use %d or more", ErrWeakKey, bits, minRSA)
+		}
+	case *ecdsa.PublicKey:
+		if bits := k.Curve.Params().BitSize; bits < 256 {
+			return fmt.Errorf("%w: ECDSA of %d bits; use P-256, P-384 or P-521", ErrWeakKey, bits)
+		}
+	default:
+		return fmt.Errorf("a key of type %T cannot make signatures that Windows reads; use RSA or ECDSA", key)
+	}
+	return nil
+}
+
 func samePublicKey(a, b crypto.PublicKey) bool {
 	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && k.Equal(b)
@@ -216,18 +249,17 @@ func samePublicKey(a, b crypto.PublicKey) bool {
 // orderChain gives the leaf, its issuer and so on, without strangers.
 func orderChain(certificates []*x509.Certificate, leaf int) []*x509.Certificate {
 	chain := []*x509.Certificate{certificates[leaf]}
-	for len(chain) <= len(certificates) {
+	for {
 		last := chain[len(chain)-1]
 		if isSelfSigned(last) {
-			break
+			return chain
 		}
 		issuer := issuerOf(last, certificates)
-		if issuer == nil {
-			break
+		if issuer == nil || slices.Contains(chain, issuer) { // two may certify each other
+			return chain
 		}
 		chain = append(chain, issuer)
 	}
-	return chain
 }
 
 func isSelfSigned(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }

@@ -27,8 +27,11 @@ const (
 // other in the machine's own encoding, so that it verifies on some machines
 // only (design/libraries.md §1.3).
 func SignPowerShell(ctx context.Context, script []byte, id *Identity, opts Options) ([]byte, error) {
-	text, _, _ := bytes.Cut(script, []byte(blockBegin))
 	if err := checkScript(script); err != nil {
+		return nil, err
+	}
+	text, err := unsignedText(script)
+	if err != nil {
 		return nil, err
 	}
 	content := indirectData(scriptData, scriptDigest(crypto.SHA256, text))
@@ -44,6 +47,21 @@ func SignPowerShell(ctx context.Context, script []byte, id *Identity, opts Optio
 		return nil, err
 	}
 	return append(bytes.Clone(text), signatureBlock(der)...), nil
+}
+
+// unsignedText gives the script without its signature. Nothing else is taken
+// away: what follows a signature, or looks like half of one, is refused.
+func unsignedText(script []byte) ([]byte, error) {
+	text, block, found := bytes.Cut(script, []byte(blockBegin))
+	if found {
+		if _, err := readSignatureBlock(block); err != nil {
+			return nil, fmt.Errorf("%w: the script does not end with its signature block", ErrFormat)
+		}
+	}
+	if bytes.Contains(text, bytes.TrimSpace([]byte(blockBegin))) {
+		return nil, fmt.Errorf("%w: the script holds half a signature block", ErrFormat)
+	}
+	return text, nil
 }
 
 func checkScript(script []byte) error {

@@ -50,6 +50,8 @@ var (
 	ErrPassword = errors.New("wrong or missing password")
 	// ErrNotCodeSigning: the certificate is not one for code signing.
 	ErrNotCodeSigning = errors.New("certificate is not for code signing")
+	// ErrWeakKey: the key is too short to be trusted.
+	ErrWeakKey = errors.New("key is too weak")
 	// ErrExpired: the certificate is not valid at the time in question.
 	ErrExpired = errors.New("certificate is outside its time of validity")
 	// ErrKeyMismatch: the private key is not the certificate's.
@@ -97,7 +99,8 @@ type Authorities struct {
 	Client *http.Client
 }
 
-// VerifyOptions say whom to trust.
+// VerifyOptions say whom to trust. Nobody is asked whether a certificate was
+// revoked: that takes a network, and stations may have none.
 type VerifyOptions struct {
 	// Roots and TimestampRoots are those the signer's and the timestamp's
 	// certificates must lead to; nil for the system's.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -34,17 +35,27 @@ func (a *Authorities) stamp(ctx context.Context, value []byte, now func() time.T
 		return nil, fmt.Errorf("%w: no authority is configured", ErrTimestamp)
 	}
 	errs := []error{ErrTimestamp}
-	for _, url := range a.URLs {
-		token, err := a.ask(ctx, url, value, now)
+	for _, address := range a.URLs {
+		token, err := a.ask(ctx, address, value, now)
 		if err == nil {
 			return token, nil
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", url, err))
+		errs = append(errs, fmt.Errorf("%s: %w", withoutUser(address), err))
 	}
 	return nil, joined(errs)
+}
+
+// withoutUser is an address without a user's name and password.
+func withoutUser(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "its address"
+	}
+	u.User = nil
+	return u.String()
 }
 
 // joined puts errors on one line.
@@ -60,14 +71,14 @@ func (j joined) Error() string {
 }
 
 // ask gets a timestamp from one authority and checks it.
-func (a *Authorities) ask(ctx context.Context, url string, value []byte, now func() time.Time) ([]byte, error) {
+func (a *Authorities) ask(ctx context.Context, address string, value []byte, now func() time.Time) ([]byte, error) {
 	nonce, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 64))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timestampTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(timestampRequest(digestOf(crypto.SHA256, value), nonce)))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(timestampRequest(digestOf(crypto.SHA256, value), nonce)))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +117,12 @@ func (a *Authorities) ask(ctx context.Context, url string, value []byte, now fun
 	if skew := t.Time.Sub(now()).Abs(); skew > clockSkew {
 		return nil, fmt.Errorf("its clock says %s, which is %s off", t.Time.Format(time.RFC3339), skew.Round(time.Minute))
 	}
-	if _, err := t.verifyChain(a.Roots); err != nil {
+	chain, err := t.verifyChain(a.Roots)
+	if err != nil {
+		return nil, err
+	}
+	// As strict as who verifies it later.
+	if err := checkEmbedded(t.Authority, t.embedded, chain, a.Roots, t.Time); err != nil {
 		return nil, err
 	}
 	return token, nil

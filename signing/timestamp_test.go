@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,9 @@ func TestTimestampsAreChecked(t *testing.T) {
 		{"unsigned attribute", func(a *testpki.TSA) { a.UnsignedAttribute = true }, "nobody signed"},
 		{"code-signing certificate", func(a *testpki.TSA) { a.Entity = pki.CodeRSA }, "not for timestamping"},
 		{"certificate without usage", func(a *testpki.TSA) { a.Entity = pki.NoEKU }, "not for timestamping"},
+		{"stranger embedded", func(a *testpki.TSA) {
+			a.Entity = &testpki.Entity{Chain: append(slices.Clip(pki.TSA.Chain), testpki.New(t).TSA.Certificate()), Key: pki.TSA.Key}
+		}, "embedded certificate"},
 		{"unknown root", func(a *testpki.TSA) { a.Entity = otherTSA(t) }, "trusted root"},
 		{"stranger", func(a *testpki.TSA) { a.Entity = stranger }, "not for timestamping"},
 		{"clock ahead", func(a *testpki.TSA) { a.Now = func() time.Time { return time.Now().Add(48 * time.Hour) } }, "off"},

@@ -8,6 +8,7 @@ import (
 	encoding_asn1 "encoding/asn1"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -97,10 +98,31 @@ func parseTSTInfo(der []byte) (*tstInfo, error) {
 			return nil, malformed("timestamp")
 		}
 	}
-	if !body.SkipOptionalASN1(explicit0) || !body.SkipOptionalASN1(explicit1) || !body.Empty() { // tsa, extensions
+	if !body.SkipOptionalASN1(explicit0) || !readExtensions(&body) || !body.Empty() { // tsa, extensions
 		return nil, malformed("timestamp")
 	}
 	return info, nil
+}
+
+// readExtensions passes over extensions, of which none may be critical: we
+// know none.
+func readExtensions(body *cryptobyte.String) bool {
+	var list cryptobyte.String
+	var present bool
+	if !body.ReadOptionalASN1(&list, &present, explicit1) {
+		return false
+	}
+	for !list.Empty() {
+		var extension, value cryptobyte.String
+		var oid encoding_asn1.ObjectIdentifier
+		var critical bool
+		if !list.ReadASN1(&extension, asn1.SEQUENCE) || !extension.ReadASN1ObjectIdentifier(&oid) ||
+			extension.PeekASN1Tag(asn1.BOOLEAN) && !extension.ReadASN1Boolean(&critical) || critical ||
+			!extension.ReadASN1(&value, asn1.OCTET_STRING) || !extension.Empty() {
+			return false
+		}
+	}
+	return true
 }
 
 // readGeneralizedTime reads a time that, other than cryptobyte expects, may
@@ -148,9 +170,16 @@ func (s *signedData) checkSigningCertificate() error {
 	return nil
 }
 
+// errNoAuthority is a fault that nothing excuses: anybody's certificate could
+// make signatures look older than they are.
+var errNoAuthority = fmt.Errorf("%w: no timestamp authority", ErrBadSignature)
+
 // checkTimestamping demands the one critical usage of RFC 3161 §2.3, which
 // Microsoft's authorities did not make critical for years.
 func checkTimestamping(c *x509.Certificate) error {
+	if !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageTimeStamping) {
+		return fmt.Errorf("%w: the timestamp's certificate is not for timestamping", errNoAuthority)
+	}
 	for _, extension := range c.Extensions {
 		if extension.Id.Equal(oidExtendedKeyUsage) && extension.Critical && len(c.ExtKeyUsage) == 1 &&
 			c.ExtKeyUsage[0] == x509.ExtKeyUsageTimeStamping && len(c.UnknownExtKeyUsage) == 0 {

@@ -40,7 +40,7 @@ func openSigner(t *testing.T, dir, config string) (*signing.Identity, error) {
 		t.Fatal(err)
 	}
 	t.Setenv("FIRSTDAY_TEST_SIGNER", "1")
-	id, err := signing.OpenSigner(context.Background(), []string{self, write(t, dir, "signer.yaml", config)})
+	id, err := signing.OpenSigner(context.Background(), signing.SignerProgram{Args: []string{self, write(t, dir, "signer.yaml", config)}})
 	if err == nil {
 		t.Cleanup(func() {
 			if err := id.Close(); err != nil {
