@@ -24,6 +24,11 @@ func TestTimestampsAreChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	unrelated, err := testpki.Issue(&x509.Certificate{NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), Subject: pkix.Name{CommonName: "Other unit"}},
+		&testpki.Entity{Chain: []*x509.Certificate{{Subject: pkix.Name{CommonName: "Other root"}}}, Key: stranger.Key}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	answer := func(status int, body string) func(*testpki.TSA) {
 		return func(a *testpki.TSA) {
 			a.Answer = func(w http.ResponseWriter, _ *http.Request) {
@@ -50,7 +55,7 @@ func TestTimestampsAreChecked(t *testing.T) {
 		{"code-signing certificate", func(a *testpki.TSA) { a.Entity = pki.CodeRSA }, "not for timestamping"},
 		{"certificate without usage", func(a *testpki.TSA) { a.Entity = pki.NoEKU }, "not for timestamping"},
 		{"stranger embedded", func(a *testpki.TSA) {
-			a.Entity = &testpki.Entity{Chain: append(slices.Clip(pki.TSA.Chain), testpki.New(t).TSA.Certificate()), Key: pki.TSA.Key}
+			a.Entity = &testpki.Entity{Chain: append(slices.Clip(pki.TSA.Chain), unrelated.Certificate()), Key: pki.TSA.Key}
 		}, "embedded certificate"},
 		{"unknown root", func(a *testpki.TSA) { a.Entity = otherTSA(t) }, "trusted root"},
 		{"stranger", func(a *testpki.TSA) { a.Entity = stranger }, "not for timestamping"},
