@@ -70,6 +70,9 @@ type Agent struct {
 
 	logger *slog.Logger
 
+	// resumePause shortens the wait between two looks in tests.
+	resumePause time.Duration
+
 	// knock takes the place of probe in tests.
 	knock func(context.Context, api.Directory) error
 }

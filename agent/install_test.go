@@ -253,6 +253,50 @@ func TestInstallSurvivesAPowerCutAtEachPhase(t *testing.T) {
 	}
 }
 
+// Windows applies a package once. What was interrupted when there was a service
+// already, the service ends alone.
+func TestTheServiceEndsWhatAPowerCutInterrupted(t *testing.T) {
+	next := sample("1.2.3")
+	next.ConnectKey = "fk_another"
+	for name, c := range map[string]struct {
+		phase Phase
+		at    moment
+		again bool // it is the second package with the same agent
+	}{
+		"registered":               {PhaseRegister, after, false},
+		"before the start":         {PhaseStart, before, false},
+		"started":                  {PhaseStart, after, false},
+		"before payloads":          {PhasePayloads, before, false},
+		"payload runs":             {PhasePayloads, "running", false},
+		"configured anew":          {PhaseConfigure, after, true},
+		"before the start anew":    {PhaseStart, before, true},
+		"before the payloads anew": {PhasePayloads, before, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMachine(t)
+			b := deliver(t, sample("1.2.3"))
+			if c.again {
+				m.mustInstall(b)
+				b = deliver(t, next)
+			}
+			a := m.agent("9.9.9")
+			a.entered = func(p Phase, when moment) {
+				if p == c.phase && when == c.at {
+					panic(errPowerCut)
+				}
+			}
+			if died, err := dying(m, a, b); err != nil || !died {
+				t.Fatalf("died %v, error %v", died, err)
+			}
+			m.restart()
+			eventually(t, "the installation is done", func() bool {
+				s := m.status()
+				return s.Phase == PhaseDone && *s.PackageID == b.PackageID && slices.Equal(m.payloadStates(), []PayloadState{PayloadDone, PayloadDone})
+			})
+		})
+	}
+}
+
 func TestNewPackageTakesOver(t *testing.T) {
 	m := newMachine(t)
 	first, second := sample("1.2.3"), sample("1.2.3")

@@ -147,7 +147,7 @@ func (a *Agent) finishPayload(ctx context.Context, p api.Payload, r *PayloadResu
 		}
 		a.mark(PhasePayloads, "running")
 		log.InfoContext(ctx, "payload runs", "pid", proc.ID().PID, "attempt", r.Attempts)
-		code, err := a.waitPayload(ctx, proc, *r.StartedAt)
+		code, err := a.waitPayload(ctx, proc)
 		if err != nil && ctx.Err() != nil {
 			return errors.Join(errUnfinished, proc.Close())
 		}
@@ -221,11 +221,11 @@ func payloadCommand(systemDir, kind, path, arguments string) (program, line stri
 	return program, line
 }
 
-// waitPayload waits for the process, no longer than a payload may take since
-// it was started.
-func (a *Agent) waitPayload(ctx context.Context, proc Process, started time.Time) (code int, err error) {
-	left := time.Until(started.Add(a.payloadLimit()))
-	limited, cancel := context.WithTimeout(ctx, left)
+// waitPayload waits for the process, no longer than a payload may take. Who
+// takes over the wait begins it anew: the clock of a new laptop may be years
+// off when the payload starts, and right when the service goes on.
+func (a *Agent) waitPayload(ctx context.Context, proc Process) (code int, err error) {
+	limited, cancel := context.WithTimeout(ctx, a.payloadLimit())
 	defer cancel()
 	code, err = proc.Wait(limited)
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
@@ -249,10 +249,14 @@ func (r *PayloadResult) end(p api.Payload, code int, err error) (busy bool) {
 	if reboot == nil {
 		reboot = []int{3010, codeRebootBegun}
 	}
+	// An exit code has 32 bits, and there are two ways to write those above 2^31.
+	among := func(codes []int) bool {
+		return slices.ContainsFunc(codes, func(c int) bool { return uint32(c) == uint32(code) })
+	}
 	switch {
-	case slices.Contains(success, code):
+	case among(success):
 		r.State = PayloadDone
-	case slices.Contains(reboot, code):
+	case among(reboot):
 		r.State = PayloadReboot
 	case p.Kind == "msi" && code == codeInstallerBusy:
 		r.State, r.EndedAt, r.Attempts = PayloadWaiting, nil, r.Attempts-1

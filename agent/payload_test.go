@@ -23,6 +23,7 @@ func TestPayloadResults(t *testing.T) {
 		"restart begun":          {api.Payload{}, 1641, PayloadReboot},
 		"other":                  {api.Payload{}, 1, PayloadFailed},
 		"named success":          {api.Payload{SuccessCodes: []int{0, -7}}, -7, PayloadDone},
+		"above 2^31":             {api.Payload{SuccessCodes: []int{2147945410}}, -2147021886, PayloadDone},
 		"0 is not named":         {api.Payload{SuccessCodes: []int{5}}, 0, PayloadFailed},
 		"named restart":          {api.Payload{RebootCodes: []int{9}}, 9, PayloadReboot},
 		"3010 is not named":      {api.Payload{RebootCodes: []int{9}}, 3010, PayloadFailed},
@@ -132,6 +133,21 @@ func TestServiceGoesOnWhenTheTimeRanOut(t *testing.T) {
 	if diff := cmp.Diff([]string{"one.exe", "two.exe"}, m.started()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// The service that ended one installation ends the next one, too.
+func TestServiceGoesOnWithALaterInstallation(t *testing.T) {
+	m := newMachine(t)
+	m.limits.resumePause = 10 * time.Millisecond
+	m.installers["one.exe"] = &installer{codes: []int{1}}
+	b := deliver(t, sample("1.2.3"))
+	if _, err := m.install(b, InstallOptions{}); !errors.Is(err, ErrPayload) {
+		t.Fatalf("got %v", err)
+	}
+	m.installers["one.exe"] = &installer{hangs: true}
+	m.interruptPayload(b)
+	m.finish()
+	eventually(t, "the service goes on", func() bool { return m.status().Phase == PhaseDone })
 }
 
 func TestPayloadThatHangsIsEnded(t *testing.T) {

@@ -57,9 +57,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err != nil {
 		r.Error = fmt.Sprintf("reading the enrollment: %v", err)
 		a.log().ErrorContext(ctx, "there is no usable enrollment", "error", err)
-		if err := a.publish(&r); err != nil {
-			return err
-		}
+		a.tell(ctx, &r)
 		<-ctx.Done()
 		return nil
 	}
@@ -70,21 +68,22 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	group.Go(func() {
-		if err := a.resume(ctx, e); err != nil && ctx.Err() == nil {
-			a.log().WarnContext(ctx, "the installation was not finished", "error", err)
-		}
-	})
-	return a.keepContact(ctx, e, r)
+	group.Go(func() { a.keepResuming(ctx, e) })
+	a.keepContact(ctx, e, r)
+	return nil
 }
 
-func (a *Agent) publish(r *report) error {
+// tell writes the report. A full disk must not end the service: it would only
+// be started again, and again.
+func (a *Agent) tell(ctx context.Context, r *report) {
 	r.UpdatedAt = stamp()
-	return writeJSON(a.System.Layout().Report(), r)
+	if err := writeJSON(a.System.Layout().Report(), r); err != nil {
+		a.log().WarnContext(ctx, "the report was not written", "error", err)
+	}
 }
 
 // keepContact drives the contact machine until the context ends.
-func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) error {
+func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) {
 	random := a.Random
 	if random == nil {
 		random = rand.Float64
@@ -92,9 +91,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) er
 	c := &contact{random: random, Enrolment: Enrolment{Directory: e.Directory.URL, KeyExpiresAt: e.ExpiresAt}}
 	c.begin(time.Now())
 	r.Enrolment = c.Enrolment
-	if err := a.publish(&r); err != nil {
-		return err
-	}
+	a.tell(ctx, &r)
 	knock := a.knock
 	if knock == nil {
 		knock = probe
@@ -105,19 +102,46 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) er
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
-			return nil
+			return
 		}
 		result := knock(ctx, e.Directory)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		wait := c.step(time.Now(), result)
 		timer.Reset(wait)
 		a.log().InfoContext(ctx, "directory tried", "state", c.State, "error", c.LastError, "wait", wait.Round(time.Second))
 		r.Enrolment = c.Enrolment
-		if err := a.publish(&r); err != nil {
-			// A full disk must not end the service.
-			a.log().WarnContext(ctx, "the report was not written", "error", err)
+		a.tell(ctx, &r)
+	}
+}
+
+// How often the service looks whether there is an installation to finish, and
+// how seldom at last where that keeps failing.
+const (
+	resumePause    = 20 * time.Second
+	maxResumePause = 10 * time.Minute
+)
+
+// keepResuming finishes what an installation left, now and whenever one runs
+// out of time later.
+func (a *Agent) keepResuming(ctx context.Context, e *api.Enrollment) {
+	pause := or(a.resumePause, resumePause)
+	for wait := pause; ; {
+		err := a.resume(ctx, e)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			wait = pause
+		default:
+			a.log().WarnContext(ctx, "the installation was not finished", "error", err)
+			wait = min(2*wait, maxResumePause)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
 		}
 	}
 }
@@ -156,7 +180,7 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 	s.Phase, s.Error = PhasePayloads, ""
 	if err := a.finishPayloads(ctx, e.Payloads, s); err != nil {
 		if errors.Is(err, errUnfinished) {
-			return nil // the next start goes on
+			return err // the next time, or the next start, goes on
 		}
 		s.Error = err.Error()
 		return errors.Join(err, s.write(layout.State()))
@@ -166,8 +190,9 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 	return s.write(layout.State())
 }
 
-// unfinished tells whether the state speaks of this agent and enrollment, has
-// come as far as the service, and leaves something to do.
+// unfinished tells whether the state speaks of this agent and enrollment and
+// leaves something to do. The enrollment is written last of what a service
+// needs: whatever phase was interrupted, one that lives by it can go on.
 func (a *Agent) unfinished(e *api.Enrollment) bool {
 	s, err := readState(a.System.Layout().State())
 	if err != nil || s == nil || s.PackageID != e.PackageID || s.AgentVersion != a.Version {
@@ -175,10 +200,11 @@ func (a *Agent) unfinished(e *api.Enrollment) bool {
 	}
 	s.Payloads = matchPayloads(e.Payloads, s.Payloads)
 	switch s.Phase {
-	case PhaseStart, PhaseTidy:
-		return true
+	case PhaseDone:
+		return false
 	case PhasePayloads:
 		return slices.ContainsFunc(s.Payloads, func(r PayloadResult) bool { return !r.ended() })
+	default:
+		return true
 	}
-	return false
 }
