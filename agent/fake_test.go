@@ -23,12 +23,13 @@ import (
 // agent's program on it is a text, "agent 1.2.3"; starting the service runs
 // that version's Run in a goroutine.
 type machine struct {
-	t      *testing.T
-	dir    string
-	arch   string
-	lock   chan struct{}
-	boot   time.Time
-	limits Agent // its limits are those of every agent here
+	hangsOn string // a service whose enrollment holds this never reports
+	t       *testing.T
+	dir     string
+	arch    string
+	lock    chan struct{}
+	boot    time.Time
+	limits  Agent // its limits are those of every agent here
 
 	// installers says how a payload behaves, by file name.
 	installers map[string]*installer
@@ -223,6 +224,10 @@ func (m view) StartService(context.Context) error {
 	m.stop, m.ended = cancel, make(chan struct{})
 	go func() {
 		defer close(m.ended)
+		if raw, err := os.ReadFile(m.Layout().Enrollment()); m.hangsOn != "" && err == nil && strings.Contains(string(raw), m.hangsOn) {
+			<-ctx.Done()
+			return
+		}
 		if err := m.program(version, false).Run(ctx); err != nil {
 			m.t.Errorf("service: %v", err)
 		}

@@ -153,6 +153,12 @@ func (in *installation) begin() {
 		in.state.Payloads = old.Payloads
 	}
 	in.state.Payloads = matchPayloads(in.bundle.Payloads, in.state.Payloads)
+	// Somebody who installs again wants another try at what failed.
+	for i := range in.state.Payloads {
+		if r := &in.state.Payloads[i]; r.State == PayloadFailed {
+			*r = PayloadResult{File: r.File, SHA256: r.SHA256, State: PayloadWaiting}
+		}
+	}
 }
 
 func (in *installation) run(ctx context.Context) error {
@@ -236,7 +242,7 @@ func (in *installation) configured(context.Context) (bool, error) {
 		return false, nil
 	}
 	for i, p := range in.bundle.Payloads {
-		if in.state.Payloads[i].settled() {
+		if in.state.Payloads[i].ended() {
 			continue
 		}
 		if ok, err := hasHash(in.staged(p), p.SHA256); !ok {
@@ -252,7 +258,7 @@ func (in *installation) staged(p api.Payload) string {
 
 // configure copies the payloads too: the folder Windows extracted them into
 // is gone after a reboot, and others may write there.
-func (in *installation) configure(context.Context) error {
+func (in *installation) configure(ctx context.Context) error {
 	current, err := os.ReadFile(in.layout.Enrollment())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -267,23 +273,27 @@ func (in *installation) configure(context.Context) error {
 		}
 	}
 	for i, p := range in.bundle.Payloads {
-		if in.state.Payloads[i].settled() {
+		r := &in.state.Payloads[i]
+		if r.ended() {
 			continue
 		}
-		if err := in.System.MakeFolder(in.layout.Payloads(), AdminsOnly); err != nil {
-			return err
-		}
-		if ok, err := hasHash(in.staged(p), p.SHA256); err != nil || ok {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if err := in.bundle.copyTo(in.staged(p), p.File, p.SHA256, 0o700); err != nil {
-			return err
+		// A disk too small for a payload must not keep the laptop from its agent.
+		if err := in.stage(p); err != nil {
+			r.fail(err)
+			in.log().WarnContext(ctx, "payload failed", "payload", p.File, "error", err)
 		}
 	}
 	return writeFile(in.layout.Enrollment(), in.bundle.raw)
+}
+
+func (in *installation) stage(p api.Payload) error {
+	if err := in.System.MakeFolder(in.layout.Payloads(), AdminsOnly); err != nil {
+		return err
+	}
+	if ok, err := hasHash(in.staged(p), p.SHA256); err != nil || ok {
+		return err
+	}
+	return in.bundle.copyTo(in.staged(p), p.File, p.SHA256, 0o700)
 }
 
 func (in *installation) registered(context.Context) (bool, error) {
@@ -324,7 +334,7 @@ func (in *installation) start(ctx context.Context) error {
 	if !found {
 		return err
 	}
-	in.log().WarnContext(ctx, "the new agent did not start, the old one is put back", "error", err)
+	in.log().WarnContext(ctx, "the new agent did not report, what ran before is put back", "error", err)
 	return errors.Join(err, in.rollBack(ctx, old))
 }
 
@@ -354,12 +364,17 @@ func (in *installation) restart(ctx context.Context) error {
 	return nil
 }
 
-// predecessor finds the newest other version that is still there.
+// predecessor finds the newest other version that is still there; where only
+// the enrollment is another one, it is the same version.
 func (in *installation) predecessor() (version string, found bool) {
 	for _, v := range in.otherVersions() {
 		if _, err := os.Lstat(in.layout.Agent(v)); err == nil && (!found || api.CompareVersions(v, version) > 0) {
 			version, found = v, true
 		}
+	}
+	if !found {
+		_, err := os.Lstat(in.layout.PreviousEnrollment())
+		return in.file.Version, err == nil
 	}
 	return version, found
 }

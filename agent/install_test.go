@@ -364,6 +364,27 @@ func TestFailedUpgradePutsTheOldAgentBack(t *testing.T) {
 	}
 }
 
+func TestFailedPackagePutsTheOldEnrollmentBack(t *testing.T) {
+	m := newMachine(t)
+	m.limits.StartLimit = 200 * time.Millisecond
+	old, next := sample("1.2.3"), sample("1.2.3")
+	next.ConnectKey = "fk_another"
+	m.mustInstall(deliver(t, old))
+	m.hangsOn = next.ConnectKey.Reveal()
+	if _, err := m.install(deliver(t, next), InstallOptions{}); err == nil {
+		t.Fatal("no error")
+	}
+	eventually(t, "the old enrollment is lived by", func() bool {
+		r, err := readReport(m.Layout().Report())
+		return err == nil && r.PackageID == old.PackageID
+	})
+	m.hangsOn = ""
+	m.mustInstall(deliver(t, next))
+	if s := m.status(); *s.PackageID != next.PackageID || s.Phase != PhaseDone {
+		t.Errorf("status: %+v", s)
+	}
+}
+
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -96,14 +96,7 @@ func (in *installation) payloadsDone(context.Context) (bool, error) {
 	return errors.Is(err, fs.ErrNotExist), nil
 }
 
-// runPayloads runs what has not succeeded yet, what failed earlier included:
-// somebody who installs again wants another try.
 func (in *installation) runPayloads(ctx context.Context) error {
-	for i := range in.state.Payloads {
-		if r := &in.state.Payloads[i]; r.State == PayloadFailed {
-			*r = PayloadResult{File: r.File, SHA256: r.SHA256, State: PayloadWaiting}
-		}
-	}
 	return in.finishPayloads(ctx, in.bundle.Payloads, in.state)
 }
 

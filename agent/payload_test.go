@@ -150,6 +150,26 @@ func TestServiceGoesOnWithALaterInstallation(t *testing.T) {
 	eventually(t, "the service goes on", func() bool { return m.status().Phase == PhaseDone })
 }
 
+// A payload that finds no place is not worth a laptop without its agent.
+func TestPayloadWithoutRoomLeavesTheAgent(t *testing.T) {
+	m := newMachine(t)
+	b := deliver(t, sample("1.2.3"))
+	if err := errors.Join(os.MkdirAll(m.Layout().Data, 0o700), os.WriteFile(m.Layout().Payloads(), []byte("in the way"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.install(b, InstallOptions{}); !errors.Is(err, ErrPayload) {
+		t.Fatalf("got %v", err)
+	}
+	if s := m.status(); s.Service.State != ServiceRunning || s.Payloads[0].State != PayloadFailed || s.Payloads[0].Error == "" {
+		t.Errorf("got %+v", s)
+	}
+	_ = os.Remove(m.Layout().Payloads())
+	m.mustInstall(b)
+	if diff := cmp.Diff([]PayloadState{PayloadDone, PayloadDone}, m.payloadStates()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestPayloadThatHangsIsEnded(t *testing.T) {
 	m := newMachine(t)
 	m.limits.PayloadLimit = 50 * time.Millisecond
