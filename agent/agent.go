@@ -70,6 +70,9 @@ type Agent struct {
 
 	logger *slog.Logger
 
+	// lockPatience shortens the wait for another installation in tests.
+	lockPatience time.Duration
+
 	// resumePause shortens the wait between two looks in tests.
 	resumePause time.Duration
 

@@ -460,6 +460,21 @@ func TestUninstallLeavesNothing(t *testing.T) {
 	}
 }
 
+// Whoever cannot uninstall leaves a device as it was.
+func TestUninstallWaitsForAnother(t *testing.T) {
+	m := newMachine(t)
+	m.limits.lockPatience = 50 * time.Millisecond
+	m.mustInstall(deliver(t, sample("1.2.3")))
+	m.lock <- struct{}{}
+	if err := m.agent("1.2.3").Uninstall(t.Context()); !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v", err)
+	}
+	<-m.lock
+	if s := m.status(); s.Service.State != ServiceRunning {
+		t.Errorf("the service is %s", s.Service.State)
+	}
+}
+
 func TestInstallWaitsForAnother(t *testing.T) {
 	m := newMachine(t)
 	m.limits.InstallLimit = 50 * time.Millisecond

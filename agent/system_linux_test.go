@@ -26,6 +26,57 @@ const (
 )
 
 // TestMain is also the main function of the process that gets killed.
+// TestRootsAreNotLeft through links in the tree of another volume.
+func TestRootsAreNotLeft(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	if err := errors.Join(os.MkdirAll(filepath.Join(root, "var"), 0o755), os.Symlink(outside, filepath.Join(root, "var", "lib"))); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.MakeFolder(s.Layout().Data, AdminsOnly); err == nil {
+		t.Error("a link is followed")
+	}
+	if entries, err := os.ReadDir(outside); err != nil || len(entries) > 0 {
+		t.Errorf("outside there is %v, %v", entries, err)
+	}
+}
+
+// A lock is of one file: not of one that was removed meanwhile.
+func TestRemovedLocksAreNobodys(t *testing.T) {
+	s, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "lock")
+	unlock, err := s.Lock(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := make(chan func(bool) error)
+	go func() {
+		unlock, err := s.Lock(t.Context(), file)
+		if err != nil {
+			t.Error(err)
+		}
+		waiting <- unlock
+	}()
+	if err := unlock(true); err != nil {
+		t.Fatal(err)
+	}
+	second := <-waiting
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := s.Lock(short, file); !errors.Is(err, ErrBusy) {
+		t.Errorf("two have the lock: %v", err)
+	}
+	if err := second(false); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMain(m *testing.M) {
 	at, ok := os.LookupEnv(killAt)
 	if !ok {

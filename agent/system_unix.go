@@ -61,6 +61,9 @@ func (s unixSystem) MakeFolder(dir string, readers Readers) error {
 	if readers == Everyone {
 		mode = 0o755
 	}
+	if err := s.checkLinks(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -84,22 +87,31 @@ func (s unixSystem) MakeFolder(dir string, readers Readers) error {
 	return os.Chmod(dir, mode) // not below the umask
 }
 
+// checkLinks refuses links among the folders below a root: on another volume
+// they lead into the running system.
+func (s unixSystem) checkLinks(dir string) error {
+	for ; s.root != "" && len(dir) > len(s.root); dir = filepath.Dir(dir) {
+		info, err := os.Lstat(dir)
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("%s is a link, which may lead out of %s", dir, s.root)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s unixSystem) RemoveAll(path string) error { return os.RemoveAll(path) }
 
 func (s unixSystem) Lock(ctx context.Context, file string) (func(remove bool) error, error) {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = lockPatiently(ctx, func() (bool, error) {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
-			return false, nil
-		}
-		return err == nil, err
+	var f *os.File
+	err := lockPatiently(ctx, func() (ok bool, err error) {
+		f, err = tryLock(file)
+		return f != nil, err
 	})
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, err
 	}
 	return func(remove bool) error {
 		if remove {
@@ -107,6 +119,31 @@ func (s unixSystem) Lock(ctx context.Context, file string) (func(remove bool) er
 		}
 		return f.Close()
 	}, nil
+}
+
+// tryLock locks the file of that name; nil if somebody else has it. Who removes
+// the file while others wait for it leaves them one that nobody else will see.
+func tryLock(file string) (*os.File, error) {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+		return nil, f.Close()
+	}
+	if err == nil {
+		var ours, named os.FileInfo
+		if ours, err = f.Stat(); err == nil {
+			if named, err = os.Stat(file); err == nil && os.SameFile(ours, named) {
+				return f, nil
+			}
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return nil, errors.Join(err, f.Close())
 }
 
 func (s unixSystem) BootTime() time.Time { return time.Time{} }

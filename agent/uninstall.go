@@ -15,35 +15,60 @@ const uninstallPatience = 30 * time.Second
 // Uninstall stops and removes the service, and removes every file, folder and
 // system entry the agent made. It may be run again, also after it was
 // interrupted, and when there is nothing to remove.
-func (a *Agent) Uninstall(ctx context.Context) error {
+func (a *Agent) Uninstall(ctx context.Context) (err error) {
 	layout := a.System.Layout()
-	// The service may hold the lock while it finishes payloads.
-	if err := a.System.StopService(ctx); err != nil {
-		return fmt.Errorf("stopping the service: %w", err)
+	unlock, err := a.lockStopped(ctx)
+	if err != nil {
+		return err
 	}
-	if _, err := os.Lstat(layout.Data); err == nil {
-		locking, cancel := context.WithTimeout(ctx, uninstallPatience)
-		defer cancel()
-		unlock, err := a.System.Lock(locking, layout.Lock())
-		if err != nil {
-			return err
-		}
-		err = a.endPayloads(ctx)
-		if err := errors.Join(err, unlock(true)); err != nil {
-			return err
-		}
+	removed := false
+	defer func() { err = errors.Join(err, unlock(removed)) }()
+	if err := a.endPayloads(ctx); err != nil {
+		return err
 	}
 	if err := a.System.Unregister(ctx); err != nil {
 		return fmt.Errorf("removing the service: %w", err)
 	}
-	for _, dir := range []string{layout.Data, layout.Program} {
-		if err := a.System.RemoveAll(dir); err != nil {
-			return err
+	if err := a.System.RemoveAll(layout.Program); err != nil {
+		return err
+	}
+	removed = true
+	return nil
+}
+
+// lockStopped stops the service, which may hold the lock while it finishes
+// payloads, and takes the lock. Where another installation keeps it, the
+// service goes on. Letting go of the lock removes the data folder too, if all
+// else is removed: nobody can take it before.
+func (a *Agent) lockStopped(ctx context.Context) (func(removed bool) error, error) {
+	layout := a.System.Layout()
+	before, err := a.System.ServiceState(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.System.StopService(ctx); err != nil {
+		return nil, fmt.Errorf("stopping the service: %w", err)
+	}
+	unlock := func(bool) error { return nil }
+	if _, err := os.Lstat(layout.Data); err == nil {
+		locking, cancel := context.WithTimeout(ctx, or(a.lockPatience, uninstallPatience))
+		defer cancel()
+		if unlock, err = a.System.Lock(locking, layout.Lock()); err != nil {
+			if before == ServiceRunning {
+				err = errors.Join(err, a.System.StartService(ctx))
+			}
+			return nil, err
 		}
 	}
-	// Our folder above goes too, unless something else is in it.
-	_ = os.Remove(filepath.Dir(layout.Program))
-	return nil
+	return func(removed bool) error {
+		if err := unlock(removed); err != nil || !removed {
+			return err
+		}
+		err := a.System.RemoveAll(layout.Data)
+		// Our folder above goes too, unless something else is in it.
+		_ = os.Remove(filepath.Dir(layout.Program))
+		return err
+	}, nil
 }
 
 // endPayloads ends a payload that is still running: its file could not be
