@@ -120,53 +120,6 @@ func (windowsSystem) MakeFolder(dir string, readers Readers) error {
 	return nil
 }
 
-// takeFolder gives an existing folder the security descriptor. Everybody may
-// make folders in %ProgramData%, so it may be a trap: one that leads
-// elsewhere, or whose owner can change it again at any time.
-func takeFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() || info.Mode()&(os.ModeSymlink|os.ModeIrregular) != 0 { // ModeIrregular: a junction
-		return fmt.Errorf("%s is not a plain folder", dir)
-	}
-	current, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.OWNER_SECURITY_INFORMATION)
-	if err != nil {
-		return fmt.Errorf("reading the owner of %s: %w", dir, err)
-	}
-	owner, _, err := current.Owner()
-	if err != nil {
-		return fmt.Errorf("reading the owner of %s: %w", dir, err)
-	}
-	if !isTrusted(owner) {
-		return fmt.Errorf("%s belongs to %s; remove it and try again", dir, owner)
-	}
-	newOwner, _, err := sd.Owner()
-	if err != nil {
-		return err
-	}
-	dacl, _, err := sd.DACL()
-	if err != nil {
-		return err
-	}
-	const parts = windows.OWNER_SECURITY_INFORMATION | windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
-	if err := windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, parts, newOwner, nil, dacl, nil); err != nil {
-		return fmt.Errorf("protecting %s: %w", dir, err)
-	}
-	return nil
-}
-
-// isTrusted knows SYSTEM, Administrators, and whoever runs this program: who
-// may install is an administrator.
-func isTrusted(sid *windows.SID) bool {
-	if sid.IsWellKnown(windows.WinLocalSystemSid) || sid.IsWellKnown(windows.WinBuiltinAdministratorsSid) {
-		return true
-	}
-	user, err := windows.GetCurrentProcessToken().GetTokenUser()
-	return err == nil && user.User.Sid.Equals(sid)
-}
-
 func (windowsSystem) Lock(ctx context.Context, file string) (func(remove bool) error, error) {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -207,3 +207,39 @@ func TestWindowsWriteFileWaitsForAReader(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// A folder that is there already may be somebody's trap.
+func TestWindowsTakesOnlyPlainFolders(t *testing.T) {
+	s, dir := openWindows(t), tempDir(t)
+	plain, elsewhere := filepath.Join(dir, "plain"), filepath.Join(dir, "elsewhere")
+	if err := errors.Join(os.MkdirAll(filepath.Join(plain, "inside"), 0o755), os.Mkdir(elsewhere, 0o755),
+		os.WriteFile(filepath.Join(plain, "file"), []byte("ours"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.MakeFolder(plain, AdminsOnly); err != nil {
+		t.Errorf("a plain folder: %v", err)
+	}
+	if err := s.MakeFolder(filepath.Join(plain, "file"), AdminsOnly); err == nil {
+		t.Error("a file is taken for a folder")
+	}
+	for name, link := range map[string]string{"itself": filepath.Join(dir, "junction"), "inside": filepath.Join(plain, "inside", "junction")} {
+		if out, err := exec.Command("cmd", "/c", "mklink", "/J", link, elsewhere).CombinedOutput(); err != nil {
+			t.Logf("%s: no junctions here: %v\n%s", name, err, out)
+			continue
+		}
+		if info, err := os.Lstat(link); err != nil || info.Mode()&(os.ModeSymlink|os.ModeIrregular) == 0 {
+			t.Logf("%s: the junction is none: %v", name, err) // Wine 8 says it made one
+			continue
+		}
+		taken := plain
+		if name == "itself" {
+			taken = link
+		}
+		if err := s.MakeFolder(taken, AdminsOnly); err == nil {
+			t.Errorf("%s: a junction is followed", name)
+		}
+		if err := os.Remove(link); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -46,7 +47,8 @@ func TestMisplacedSecretsAreNotShown(t *testing.T) {
 				text := "version: 1\norganisation: {name: Acme}\ndirectory: {url: \"https://d.example\"}\n" +
 					strings.NewReplacer("KEY:", key+":", "VALUE", value).Replace(place)
 				_, err := Parse("x.yaml", []byte(text))
-				mistakes, ok := err.(Errors)
+				var mistakes Errors
+				ok := errors.As(err, &mistakes)
 				if !ok {
 					continue // in some places some of them are right
 				}
@@ -61,8 +63,9 @@ func TestMisplacedSecretsAreNotShown(t *testing.T) {
 		}
 		for _, stuck := range []string{"password:Sommer2024", "pasword=Sommer2024", "pasword Sommer2024", "passwort*Sommer2024"} {
 			text := "version: 1\norganisation: {name: Acme}\ndirectory: {url: \"https://d.example\"}\n" + strings.ReplaceAll(place, "KEY: VALUE", stuck)
-			if _, err := Parse("x.yaml", []byte(text)); err != nil && strings.Contains(show(err.(Errors)), "2024") {
-				t.Errorf("%s\ngives\n%s", text, show(err.(Errors)))
+			var mistakes Errors
+			if _, err := Parse("x.yaml", []byte(text)); errors.As(err, &mistakes) && strings.Contains(show(mistakes), "2024") {
+				t.Errorf("%s\ngives\n%s", text, show(mistakes))
 			}
 		}
 	}
@@ -84,7 +87,8 @@ func TestHarmlessMistakesAreShown(t *testing.T) {
 		"version: 1\nversion: 1\n",
 	} {
 		_, err := Parse("x.yaml", []byte(text))
-		if mistakes, ok := err.(Errors); !ok || !strings.Contains(show(mistakes), " | ") {
+		var mistakes Errors
+		if !errors.As(err, &mistakes) || !strings.Contains(show(mistakes), " | ") {
 			t.Errorf("%s: nothing is shown of %v", text, err)
 		}
 	}

@@ -165,9 +165,7 @@ func inspectPackage(ctx context.Context, f *os.File, size int64, o InspectOption
 		}
 		p.Commands = append(p.Commands, command)
 	}
-	if err := p.addSecrets(r, o.Reveal); err != nil {
-		return nil, err
-	}
+	p.addSecrets(r, o.Reveal)
 	for _, a := range r.Assets {
 		if strings.EqualFold(filepath.Ext(a.Name), ".exe") || strings.EqualFold(filepath.Ext(a.Name), ".dll") {
 			program, err := inspectPacked(ctx, r.FS, a, o)
@@ -221,7 +219,7 @@ func (p *PackageInspection) addCertificate(encoded string) {
 
 // addSecrets lists the secrets among the settings, and the connect key of our
 // own enrollment file.
-func (p *PackageInspection) addSecrets(r *ppkg.Reader, reveal bool) error {
+func (p *PackageInspection) addSecrets(r *ppkg.Reader, reveal bool) {
 	add := func(file, what, value string) {
 		s := SecretInspection{File: file, What: what}
 		if reveal {
@@ -245,7 +243,6 @@ func (p *PackageInspection) addSecrets(r *ppkg.Reader, reveal bool) error {
 			add(a.Path, "connect key of "+e.Organisation, e.ConnectKey.Reveal())
 		}
 	}
-	return nil
 }
 
 func (p *PackageInspection) addTree(tree fs.FS) error {

@@ -174,14 +174,14 @@ func TestReaderRefuses(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken disk")
-	if _, err := unpack(io.MultiReader(bytes.NewReader(good[:80]), errorReader{broken})); !errors.Is(err, broken) {
+	if _, err := unpack(io.MultiReader(bytes.NewReader(good[:80]), brokenReader{broken})); !errors.Is(err, broken) {
 		t.Errorf("a fault in reading becomes %v", err)
 	}
 }
 
-type errorReader struct{ error }
+type brokenReader struct{ err error }
 
-func (r errorReader) Read([]byte) (int, error) { return 0, r.error }
+func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
 
 // TestOthersReadOurs and write what we read.
 func TestOthersReadOurs(t *testing.T) {

@@ -228,10 +228,10 @@ func (r *exactReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.plain.Read(p[:min(int64(len(p)), r.left)])
 	r.left -= int64(n)
-	if err == io.EOF && r.left > 0 {
+	if errors.Is(err, io.EOF) && r.left > 0 {
 		return n, malformed("%.300q is %d bytes short", r.file.Name, r.left)
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return n, nil
 	}
 	return n, decodeError(r.file.Name, err)
@@ -254,7 +254,7 @@ func (r *exactReader) end() error {
 		if n > 0 {
 			return malformed("%.300q goes on behind its end", r.file.Name)
 		}
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			return decodeError(r.file.Name, err)
 		}
 	}
