@@ -80,7 +80,7 @@ func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (ou
 	in.begin()
 	err = in.run(ctx)
 	out.Changed = in.changed
-	out.RebootNeeded = rebootNeeded(in.state.Payloads, a.System.BootTime())
+	out.RebootNeeded = rebootNeeded(in.state.Payloads, a.System.BootID())
 	if errors.Is(err, errUnfinished) {
 		out.Unfinished = true
 		err = nil

@@ -36,6 +36,7 @@ type PayloadResult struct {
 	EndedAt   *time.Time   `json:"endedAt,omitempty"`
 	Error     string       `json:"error,omitempty"`
 	Process   *ProcessID   `json:"process,omitempty"` // while it runs
+	Boot      string       `json:"boot,omitempty"`    // in which it asked for a restart
 }
 
 // settled: it succeeded and need not be run again.
@@ -79,10 +80,10 @@ func matchPayloads(payloads []api.Payload, known []PayloadResult) []PayloadResul
 	return results
 }
 
-// rebootNeeded: a payload asked for a restart that has not happened since.
-func rebootNeeded(results []PayloadResult, boot time.Time) bool {
+// rebootNeeded: a payload asked for a restart in this boot.
+func rebootNeeded(results []PayloadResult, boot string) bool {
 	return slices.ContainsFunc(results, func(r PayloadResult) bool {
-		return r.State == PayloadReboot && r.EndedAt != nil && r.EndedAt.After(boot)
+		return r.State == PayloadReboot && r.Boot == boot
 	})
 }
 
@@ -114,7 +115,7 @@ func (a *Agent) finishPayloads(ctx context.Context, payloads []api.Payload, s *s
 		switch {
 		case r.State == PayloadFailed:
 			failed = errors.Join(failed, fmt.Errorf("%w: %s: %s", ErrPayload, r.File, r.Error))
-		case r.ExitCode != nil && *r.ExitCode == codeRebootBegun && rebootNeeded(s.Payloads[i:i+1], a.System.BootTime()):
+		case r.ExitCode != nil && *r.ExitCode == codeRebootBegun && rebootNeeded(s.Payloads[i:i+1], a.System.BootID()):
 			return errors.Join(failed, errUnfinished) // the system is going down; the service goes on
 		}
 	}
@@ -148,6 +149,9 @@ func (a *Agent) finishPayload(ctx context.Context, p api.Payload, r *PayloadResu
 			log.DebugContext(ctx, "letting go of payload", "error", err)
 		}
 		busy := r.end(p, code, err)
+		if r.State == PayloadReboot {
+			r.Boot = a.System.BootID()
+		}
 		if busy && time.Since(begun) > a.payloadLimit() {
 			r.fail(errors.New("another installation did not end"))
 			busy = false

@@ -210,6 +210,9 @@ func (w windowsSystem) Unregister(ctx context.Context) error {
 	if err != nil && !isMissing(err) && !isDisappearing(err) {
 		return err
 	}
+	if err := removeBootKey(); err != nil {
+		return err
+	}
 	if !eventSourceExists() {
 		return nil
 	}

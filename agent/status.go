@@ -70,7 +70,7 @@ func (a *Agent) Status(ctx context.Context) (*Status, error) {
 	if err := s.addEnrollment(layout); err != nil {
 		return nil, err
 	}
-	if err := s.addInstallation(layout, a.System.BootTime()); err != nil {
+	if err := s.addInstallation(layout, a.System.BootID()); err != nil {
 		return nil, err
 	}
 	if err := s.addReport(layout); err != nil {
@@ -104,7 +104,7 @@ func (s *Status) addEnrollment(layout Layout) error {
 	return nil
 }
 
-func (s *Status) addInstallation(layout Layout, boot time.Time) error {
+func (s *Status) addInstallation(layout Layout, boot string) error {
 	st, err := readState(layout.State())
 	if errors.Is(err, fs.ErrPermission) {
 		return err

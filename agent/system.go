@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"log/slog"
-	"time"
 )
 
 // System is the operating system, as far as the agent needs it. [Open] gives
@@ -24,8 +23,9 @@ type System interface {
 	// ErrBusy when the context's deadline passes first. unlock also removes
 	// the file if asked to.
 	Lock(ctx context.Context, file string) (unlock func(remove bool) error, err error)
-	// BootTime is when the system came up, zero if it does not say.
-	BootTime() time.Time
+	// BootID is another one each time the system starts, empty if it does not
+	// say. No clock can tell: that of a new laptop may be years off.
+	BootID() string
 	// Journal takes what the system's own log should hold.
 	Journal() (slog.Handler, func() error, error)
 

@@ -50,6 +50,15 @@ func (darwinSystem) Arch() (string, error) {
 	return runtime.GOARCH, nil
 }
 
+// BootID is the kernel's.
+func (darwinSystem) BootID() string {
+	id, err := unix.Sysctl("kern.bootsessionuuid")
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
 func (s darwinSystem) ServiceState(ctx context.Context) (ServiceState, error) {
 	if s.root != "" {
 		return ServiceOffline, nil

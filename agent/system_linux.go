@@ -50,6 +50,15 @@ func (linuxSystem) Arch() (string, error) {
 	}
 }
 
+// BootID is the kernel's.
+func (linuxSystem) BootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
+}
+
 func (s linuxSystem) ServiceState(ctx context.Context) (ServiceState, error) {
 	if s.root != "" {
 		return ServiceOffline, nil

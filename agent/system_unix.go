@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -145,8 +144,6 @@ func tryLock(file string) (*os.File, error) {
 	}
 	return nil, errors.Join(err, f.Close())
 }
-
-func (s unixSystem) BootTime() time.Time { return time.Time{} }
 
 func (s unixSystem) Journal() (slog.Handler, func() error, error) {
 	if s.root != "" {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -144,8 +143,6 @@ func (windowsSystem) Lock(ctx context.Context, file string) (func(remove bool) e
 		return err
 	}, nil
 }
-
-func (windowsSystem) BootTime() time.Time { return time.Now().Add(-windows.DurationSinceBoot()) }
 
 func (windowsSystem) Journal() (slog.Handler, func() error, error) {
 	log, err := eventlog.Open(eventSource)

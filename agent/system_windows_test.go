@@ -49,6 +49,23 @@ func TestWindowsArchIsNative(t *testing.T) {
 	}
 }
 
+func TestWindowsBootsHaveNames(t *testing.T) {
+	s := openWindows(t)
+	first := s.BootID()
+	if second := s.BootID(); first == "" || second != first {
+		t.Errorf("%q, then %q", first, second)
+	}
+	if err := errors.Join(removeBootKey(), removeBootKey()); err != nil {
+		t.Error(err)
+	}
+	if third := s.BootID(); third == "" || third == first {
+		t.Errorf("another boot has the name %q", third)
+	}
+	if err := removeBootKey(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWindowsFolderAccessIsWellFormed(t *testing.T) {
 	for _, sddl := range []string{adminsOnlySDDL, everyoneSDDL} {
 		sd, err := windows.SecurityDescriptorFromString(sddl)
