@@ -13,7 +13,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -95,17 +94,15 @@ func (a *Agent) log() *slog.Logger {
 }
 
 // logging gives an agent that writes its log to path.
-func (a *Agent) logging(path string) (*Agent, func() error, error) {
-	if err := a.System.MakeFolder(filepath.Dir(path), AdminsOnly); err != nil {
-		return nil, nil, err
-	}
-	logger, stop, err := openLog(a.System, path, a.Console)
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening the log: %w", err)
+func (a *Agent) logging(ctx context.Context, path string) (*Agent, func() error) {
+	folder := a.System.MakeFolder(filepath.Dir(path), AdminsOnly)
+	logger, stop := openLog(a.System, path, a.Console)
+	if folder != nil {
+		logger.WarnContext(ctx, "the log has no folder", "error", folder)
 	}
 	b := *a
 	b.logger = logger
-	return &b, stop, nil
+	return &b, stop
 }
 
 func (a *Agent) installLimit() time.Duration { return or(a.InstallLimit, 25*time.Minute) }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/atomicfile"
 )
 
 // Outcome is what an installation came to.
@@ -63,10 +64,7 @@ func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (ou
 	}
 	defer func() { err = errors.Join(err, unlock(false)) }()
 
-	a, stop, err := a.logging(layout.InstallLog())
-	if err != nil {
-		return out, err
-	}
+	a, stop := a.logging(ctx, layout.InstallLog())
 	defer func() { err = errors.Join(err, stop()) }()
 	in := &installation{Agent: a, bundle: b, file: file, layout: layout}
 	if in.state, err = readState(layout.State()); err != nil {
@@ -108,6 +106,7 @@ type installation struct {
 	file    api.AgentFile
 	layout  Layout
 	state   *state
+	former  []PayloadResult // running, of another package or file
 	changed bool
 }
 
@@ -153,6 +152,9 @@ func (in *installation) begin() {
 		in.state.Payloads = old.Payloads
 	}
 	in.state.Payloads = matchPayloads(in.bundle.Payloads, in.state.Payloads)
+	if old != nil {
+		in.former = runningElsewhere(old.Payloads, in.state.Payloads)
+	}
 	// Somebody who installs again wants another try at what failed.
 	for i := range in.state.Payloads {
 		if r := &in.state.Payloads[i]; r.State == PayloadFailed {
@@ -216,6 +218,9 @@ func (in *installation) copy(ctx context.Context) error {
 		return err
 	}
 	if err := in.System.MakeFolder(filepath.Dir(in.target()), Everyone); err != nil {
+		return err
+	}
+	if err := atomicfile.RemoveStale(filepath.Dir(in.target())); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(in.target()); err == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -17,15 +16,13 @@ const LevelNotice = slog.Level(2)
 // maxLogSize bounds one log file, in bytes; one older file is kept beside it.
 const maxLogSize = 1 << 20
 
-// openLog opens a log in JSON lines at path, whose folder must exist, that
-// also feeds the system's own log. console, if not nil, gets a readable copy.
+// openLog opens a log in JSON lines at path that also feeds the system's own
+// log. console, if not nil, gets a readable copy. None of them failing fails
+// who writes to it: a full disk must not keep a laptop from its agent.
 // Secrets never reach a log: they are api.Secret, which does not show itself,
 // and payload arguments, which may hold some, are never logged.
-func openLog(sys System, path string, console io.Writer) (*slog.Logger, func() error, error) {
-	file, err := openRotating(path, maxLogSize)
-	if err != nil {
-		return nil, nil, err
-	}
+func openLog(sys System, path string, console io.Writer) (*slog.Logger, func() error) {
+	file := &rotating{path: path, max: maxLogSize}
 	handlers := []slog.Handler{slog.NewJSONHandler(file, &slog.HandlerOptions{ReplaceAttr: nameLevel})}
 	closers := []func() error{file.Close}
 	if console != nil {
@@ -43,7 +40,7 @@ func openLog(sys System, path string, console io.Writer) (*slog.Logger, func() e
 		}
 		return errors.Join(errs...)
 	}
-	return slog.New(slog.NewMultiHandler(handlers...)), stop, nil
+	return slog.New(slog.NewMultiHandler(handlers...)), stop
 }
 
 // RecordFailure writes to the system's own log why an installation did not
@@ -77,8 +74,9 @@ func (h fromNotice) WithGroup(name string) slog.Handler {
 	return fromNotice{h.Handler.WithGroup(name)}
 }
 
-// rotating is a file that, once full, becomes path.1 and begins anew. It must
-// be a file's only writer.
+// rotating is a file that, once full, becomes path.1 and begins anew. It is
+// opened by the first write, and by the next one where that failed. It must be
+// a file's only writer.
 type rotating struct {
 	path string
 	max  int64
@@ -86,14 +84,6 @@ type rotating struct {
 	mu   sync.Mutex
 	file *os.File
 	size int64
-}
-
-func openRotating(path string, limit int64) (*rotating, error) {
-	r := &rotating{path: path, max: limit}
-	if err := r.open(); err != nil {
-		return nil, err
-	}
-	return r, nil
 }
 
 func (r *rotating) open() error {
@@ -113,7 +103,9 @@ func (r *rotating) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.file == nil {
-		return 0, fs.ErrClosed
+		if err := r.open(); err != nil {
+			return 0, err
+		}
 	}
 	if r.size > 0 && r.size+int64(len(p)) > r.max {
 		if err := r.rotate(); err != nil {

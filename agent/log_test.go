@@ -19,10 +19,7 @@ func TestLogNeverOutgrowsItsBound(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.jsonl")
 	const limit = 1000
 	for range 2 { // also across a restart
-		r, err := openRotating(path, limit)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := &rotating{path: path, max: limit}
 		for i := range 100 {
 			if _, err := fmt.Fprintf(r, "%099d\n", i); err != nil {
 				t.Fatal(err)
@@ -43,13 +40,46 @@ func TestLogNeverOutgrowsItsBound(t *testing.T) {
 	}
 }
 
+// A folder that is not there yet, or a disk that is full for a while, costs
+// some lines, no more.
+func TestLogOpensOnceItCan(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	r := &rotating{path: filepath.Join(dir, "log.jsonl"), max: 1000}
+	if _, err := r.Write([]byte("lost\n")); err == nil {
+		t.Error("written into nowhere")
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Write([]byte("kept\n")); err != nil {
+		t.Error(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(r.path); err != nil || string(got) != "kept\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestInstallWithoutALog(t *testing.T) {
+	m := newMachine(t)
+	if err := os.MkdirAll(filepath.Dir(m.Layout().Logs()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(m.Layout().Logs(), nil, 0o600); err != nil { // a file where the folder should be
+		t.Fatal(err)
+	}
+	m.mustInstall(deliver(t, sample("1.2.3")))
+	if s := m.status(); s.Service.State != ServiceRunning || s.Phase != PhaseDone {
+		t.Errorf("status: %+v", s)
+	}
+}
+
 func TestLogHidesSecrets(t *testing.T) {
 	m := newMachine(t)
 	path := filepath.Join(t.TempDir(), "log.jsonl")
-	log, stop, err := openLog(view{machine: m}, path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log, stop := openLog(view{machine: m}, path, nil)
 	e := sample("1.2.3")
 	log.Info("enrollment", "key", e.ConnectKey, "pointer", &e.ConnectKey)
 	log.Log(t.Context(), LevelNotice, "milestone")

@@ -80,6 +80,15 @@ func matchPayloads(payloads []api.Payload, known []PayloadResult) []PayloadResul
 	return results
 }
 
+// runningElsewhere gives the payloads that run and are not among the present
+// ones.
+func runningElsewhere(known, present []PayloadResult) []PayloadResult {
+	return slices.DeleteFunc(slices.Clone(known), func(k PayloadResult) bool {
+		same := func(r PayloadResult) bool { return r.Process != nil && *r.Process == *k.Process }
+		return k.State != PayloadRunning || k.Process == nil || slices.ContainsFunc(present, same)
+	})
+}
+
 // rebootNeeded: a payload asked for a restart in this boot.
 func rebootNeeded(results []PayloadResult, boot string) bool {
 	return slices.ContainsFunc(results, func(r PayloadResult) bool {
@@ -98,7 +107,33 @@ func (in *installation) payloadsDone(context.Context) (bool, error) {
 }
 
 func (in *installation) runPayloads(ctx context.Context) error {
+	for _, r := range in.former {
+		if err := in.awaitFormer(ctx, r); err != nil {
+			return err
+		}
+	}
 	return in.finishPayloads(ctx, in.bundle.Payloads, in.state)
+}
+
+// awaitFormer waits for a payload of the package before this one: two
+// installers at once are more than many of them bear.
+func (in *installation) awaitFormer(ctx context.Context, r PayloadResult) error {
+	proc, err := in.System.FindProcess(*r.Process)
+	if errors.Is(err, ErrNoProcess) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	in.log().InfoContext(ctx, "a former package's payload is waited for", "payload", r.File)
+	code, err := in.waitPayload(ctx, proc)
+	if ctx.Err() != nil {
+		err = errUnfinished
+	} else {
+		in.log().InfoContext(ctx, "a former package's payload ended", "payload", r.File, "code", code, "error", err)
+		err = nil
+	}
+	return errors.Join(err, proc.Close())
 }
 
 // finishPayloads runs, in order, the payloads that have not ended. One that
@@ -119,8 +154,12 @@ func (a *Agent) finishPayloads(ctx context.Context, payloads []api.Payload, s *s
 			return errors.Join(failed, errUnfinished) // the system is going down; the service goes on
 		}
 	}
-	// Another installation brings what failed again.
-	return errors.Join(failed, a.System.RemoveAll(a.System.Layout().Payloads()))
+	// Another installation brings what failed again. Files that cannot go now,
+	// because something an installer left running uses them, go with it.
+	if err := a.System.RemoveAll(a.System.Layout().Payloads()); err != nil {
+		a.log().WarnContext(ctx, "the payloads' files are left", "error", err)
+	}
+	return failed
 }
 
 // finishPayload brings one payload to its end and records it.

@@ -239,3 +239,41 @@ func TestBusyInstallerIsWaitedFor(t *testing.T) {
 		m.halt()
 	})
 }
+
+// A new package does not start its installers beside one of the former's.
+func TestNewPackageWaitsForTheFormersPayload(t *testing.T) {
+	m := newMachine(t)
+	m.installers["one.exe"] = &installer{hangs: true}
+	m.limits.InstallLimit = 200 * time.Millisecond
+	if out, err := m.install(deliver(t, sample("1.2.3")), InstallOptions{}); err != nil || !out.Unfinished {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	m.limits.InstallLimit = 0
+	// The service must not wait for it meanwhile.
+	if err := (view{machine: m}).StopService(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := sample("1.2.4")
+	next.Payloads = next.Payloads[1:]
+	b, installed := deliver(t, next), make(chan error)
+	go func() {
+		_, err := m.install(b, InstallOptions{})
+		installed <- err
+	}()
+	eventually(t, "the agent runs", func() bool { return m.status().Service.AgentVersion == "1.2.4" })
+	select {
+	case <-installed:
+		t.Error("it did not wait")
+	case <-time.After(100 * time.Millisecond):
+	}
+	if diff := cmp.Diff([]string{"one.exe"}, m.started()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	m.finish()
+	if err := <-installed; err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"one.exe", "two.exe"}, m.started()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
+	"io/fs"
 	"path/filepath"
-	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
@@ -27,21 +27,38 @@ func (windowsSystem) StartPayload(kind, path, arguments string) (Process, error)
 		return nil, err
 	}
 	program, line := payloadCommand(system, kind, path, arguments)
-	cmd := exec.Command(program)
-	cmd.Dir = filepath.Dir(path)
-	// The author's arguments go through as they are: programs for Windows
-	// take them apart each in their own way.
-	cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: line, HideWindow: true, CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	defer func() { _ = cmd.Process.Release() }() // until then the number is its own
-	p, err := openPayload(cmd.Process.Pid)
+	created, err := createSuspended(program, line, filepath.Dir(path))
 	if err != nil {
-		return nil, errors.Join(err, cmd.Process.Kill())
+		return nil, &fs.PathError{Op: "run", Path: program, Err: err}
 	}
-	p.job = putIntoJob(p.process)
+	defer func() { _ = windows.CloseHandle(created.Thread) }()
+	p := &payloadProcess{process: created.Process, job: putIntoJob(created.Process)}
+	if p.id, err = processID(p.process, int(created.ProcessId)); err == nil {
+		_, err = windows.ResumeThread(created.Thread)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.Kill(), p.Close())
+	}
 	return p, nil
+}
+
+// createSuspended makes a process that does not run yet, so that no child of
+// it escapes its job. The command line goes through as it is, which os/exec
+// would do too, but not this.
+func createSuspended(program, line, dir string) (*windows.ProcessInformation, error) {
+	var texts [3]*uint16
+	for i, s := range []string{program, line, dir} {
+		text, err := windows.UTF16PtrFromString(s)
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = text
+	}
+	startup := &windows.StartupInfo{Flags: windows.STARTF_USESHOWWINDOW, ShowWindow: windows.SW_HIDE}
+	startup.Cb = uint32(unsafe.Sizeof(*startup))
+	created := new(windows.ProcessInformation)
+	const flags = windows.CREATE_SUSPENDED | windows.CREATE_NEW_PROCESS_GROUP
+	return created, windows.CreateProcess(texts[0], texts[1], nil, nil, false, flags, nil, texts[2], startup, created)
 }
 
 // putIntoJob makes the process's descendants mortal with it. It gives 0 when
@@ -60,16 +77,24 @@ func putIntoJob(process windows.Handle) windows.Handle {
 
 func openPayload(pid int) (*payloadProcess, error) {
 	const access = windows.PROCESS_QUERY_LIMITED_INFORMATION | windows.PROCESS_TERMINATE |
-		windows.PROCESS_SET_QUOTA | windows.SYNCHRONIZE
+		windows.SYNCHRONIZE
 	h, err := windows.OpenProcess(access, false, uint32(pid))
 	if err != nil {
 		return nil, fmt.Errorf("opening process %d: %w", pid, err)
 	}
+	id, err := processID(h, pid)
+	if err != nil {
+		return nil, errors.Join(err, windows.CloseHandle(h))
+	}
+	return &payloadProcess{id: id, process: h}, nil
+}
+
+func processID(h windows.Handle, pid int) (ProcessID, error) {
 	var created, exited, kernel, user windows.Filetime
 	if err := windows.GetProcessTimes(h, &created, &exited, &kernel, &user); err != nil {
-		return nil, errors.Join(fmt.Errorf("reading the times of process %d: %w", pid, err), windows.CloseHandle(h))
+		return ProcessID{}, fmt.Errorf("reading the times of process %d: %w", pid, err)
 	}
-	return &payloadProcess{id: ProcessID{PID: pid, Created: created.Nanoseconds()}, process: h}, nil
+	return ProcessID{PID: pid, Created: created.Nanoseconds()}, nil
 }
 
 func (windowsSystem) FindProcess(id ProcessID) (Process, error) {

@@ -43,10 +43,7 @@ func readReport(path string) (*report, error) {
 // so in its report and waits: a service that keeps dying helps nobody.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	layout := a.System.Layout()
-	a, stop, err := a.logging(layout.ServiceLog())
-	if err != nil {
-		return err
-	}
+	a, stop := a.logging(ctx, layout.ServiceLog())
 	defer func() { err = errors.Join(err, stop()) }()
 	r := report{Schema: stateSchema, PID: os.Getpid(), AgentVersion: a.Version, StartedAt: stamp()}
 	raw, err := os.ReadFile(layout.Enrollment())
@@ -167,10 +164,7 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 		return err
 	}
 	s.Payloads = matchPayloads(e.Payloads, s.Payloads)
-	a, stop, err := a.logging(layout.InstallLog())
-	if err != nil {
-		return err
-	}
+	a, stop := a.logging(ctx, layout.InstallLog())
 	defer func() { err = errors.Join(err, stop()) }()
 	a.log().Log(ctx, LevelNotice, "the service resumes the installation", "phase", s.Phase, "package", e.PackageID)
 	in := &installation{Agent: a, layout: layout, state: s, file: api.AgentFile{Version: a.Version}}

@@ -18,8 +18,8 @@ const (
 	eventSource    = "Firstday"
 	eventSourceKey = `SYSTEM\CurrentControlSet\Services\EventLog\Application\` + eventSource
 
-	// stopPatience is how long a service may take to end; its payloads are
-	// not waited for.
+	// stopPatience is how long a service may take to end by itself; its
+	// payloads are not waited for.
 	stopPatience = 30 * time.Second
 )
 
@@ -140,11 +140,16 @@ func (windowsSystem) StopService(ctx context.Context) error {
 		if err != nil || status.State == svc.Stopped {
 			return err
 		}
-		process := openForWait(status.ProcessId)
+		process := openService(status.ProcessId)
 		defer process.close()
-		ctx, cancel := context.WithTimeout(ctx, stopPatience)
+		patient, cancel := context.WithTimeout(ctx, stopPatience)
 		defer cancel()
-		return process.stop(ctx, s)
+		err = process.stop(patient, s)
+		if err != nil && patient.Err() != nil && ctx.Err() == nil {
+			// Its successor, or the one before it, must be able to run.
+			return process.end(err)
+		}
+		return err
 	})
 	if isMissing(err) || isDisappearing(err) {
 		return nil
@@ -155,8 +160,8 @@ func (windowsSystem) StopService(ctx context.Context) error {
 // serviceProcess is the process behind a service, 0 if it could not be opened.
 type serviceProcess windows.Handle
 
-func openForWait(pid uint32) serviceProcess {
-	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, pid)
+func openService(pid uint32) serviceProcess {
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE|windows.PROCESS_TERMINATE, false, pid)
 	if err != nil {
 		return 0
 	}
@@ -192,6 +197,18 @@ func (p serviceProcess) stop(ctx context.Context, s *mgr.Service) error {
 			return fmt.Errorf("the service does not stop: %w", ctx.Err())
 		}
 	}
+}
+
+// end terminates a process that does not listen.
+func (p serviceProcess) end(deaf error) error {
+	if p == 0 {
+		return deaf
+	}
+	if err := windows.TerminateProcess(windows.Handle(p), 1); err != nil {
+		return errors.Join(deaf, err)
+	}
+	_, err := windows.WaitForSingleObject(windows.Handle(p), uint32(stopPatience.Milliseconds()))
+	return err
 }
 
 func (p serviceProcess) gone() bool {

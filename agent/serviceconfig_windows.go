@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -14,6 +15,9 @@ import (
 const (
 	displayName = "Firstday agent"
 	description = "Enrols this device with its organisation and lets its owner sign in."
+
+	// account is the most privileged one; it has no password.
+	account = "LocalSystem"
 
 	// After recoveryReset without a failure the delays begin anew.
 	recoveryReset = 24 * 60 * 60 // seconds
@@ -55,8 +59,12 @@ func configure(s *mgr.Service, program string) error {
 	if err != nil {
 		return err
 	}
+	user, err := windows.UTF16PtrFromString(account)
+	if err != nil {
+		return err
+	}
 	err = windows.ChangeServiceConfig(s.Handle, windows.SERVICE_WIN32_OWN_PROCESS, windows.SERVICE_AUTO_START,
-		windows.SERVICE_ERROR_NORMAL, command, nil, nil, nil, nil, nil, name)
+		windows.SERVICE_ERROR_NORMAL, command, nil, nil, nil, user, new(uint16), name)
 	if err != nil {
 		return fmt.Errorf("changing the service: %w", err)
 	}
@@ -89,7 +97,9 @@ func isConfigured(s *mgr.Service, program string) (bool, error) {
 	}
 	c := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&b[0]))
 	if c.ServiceType != windows.SERVICE_WIN32_OWN_PROCESS || c.StartType != windows.SERVICE_AUTO_START ||
+		c.ErrorControl != windows.SERVICE_ERROR_NORMAL ||
 		windows.UTF16PtrToString(c.BinaryPathName) != serviceCommand(program) ||
+		!strings.EqualFold(windows.UTF16PtrToString(c.ServiceStartName), account) ||
 		windows.UTF16PtrToString(c.DisplayName) != displayName {
 		return false, nil
 	}
@@ -108,10 +118,17 @@ func isConfigured(s *mgr.Service, program string) (bool, error) {
 		return false, nil
 	}
 	actions, err := s.RecoveryActions()
-	if err != nil {
-		return ifKnown(err) == nil, ifKnown(err)
+	if ifKnown(err) != nil {
+		return false, err
 	}
-	return slices.Equal(actions, recovery), nil
+	if err == nil && !slices.Equal(actions, recovery) {
+		return false, nil
+	}
+	errorsToo, err := s.RecoveryActionsOnNonCrashFailures()
+	if ifKnown(err) != nil {
+		return false, err
+	}
+	return err != nil || errorsToo, nil
 }
 
 func queryConfig2(s *mgr.Service, level uint32) ([]byte, error) {

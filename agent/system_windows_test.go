@@ -186,6 +186,46 @@ func TestWindowsPayloadProcess(t *testing.T) {
 	}
 }
 
+// What a payload starts in its first moment ends with it.
+func TestWindowsPayloadTakesItsChildrenAlong(t *testing.T) {
+	s := openWindows(t)
+	mark := filepath.Join(tempDir(t), "mark")
+	// The child writes the mark anew as long as it lives.
+	p := startShell(t, s, `cmd.exe /d /c "for /l %i in (1,1,300) do (echo %i> `+mark+` & ping -n 2 127.0.0.1 > nul)"`)
+	alive := func() bool { _, err := os.Lstat(mark); return err == nil }
+	for range 200 {
+		if alive() {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if !alive() {
+		t.Fatal("the child does not run")
+	}
+	if err := p.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveAll(mark); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second)
+	if alive() {
+		t.Error("the child runs on")
+	}
+}
+
+func TestWindowsServiceThatDoesNotListenIsEnded(t *testing.T) {
+	p := startShell(t, openWindows(t), "ping -n 60 127.0.0.1")
+	deaf := openService(uint32(p.ID().PID))
+	defer deaf.close()
+	if deaf.gone() {
+		t.Fatal("it is not there")
+	}
+	if err := deaf.end(errors.New("deaf")); err != nil || !deaf.gone() {
+		t.Errorf("gone %v, %v", deaf.gone(), err)
+	}
+}
+
 func TestWindowsRemoveAllWaitsForAnOpenFile(t *testing.T) {
 	s := openWindows(t)
 	dir := filepath.Join(tempDir(t), "a")

@@ -51,6 +51,11 @@ func (a *Agent) lockStopped(ctx context.Context) (func(removed bool) error, erro
 	}
 	unlock := func(bool) error { return nil }
 	if _, err := os.Lstat(layout.Data); err == nil {
+		// What is removed must be ours: it may be a trap laid after the agent
+		// had gone.
+		if err := a.System.MakeFolder(layout.Data, AdminsOnly); err != nil {
+			return nil, err
+		}
 		locking, cancel := context.WithTimeout(ctx, or(a.lockPatience, uninstallPatience))
 		defer cancel()
 		if unlock, err = a.System.Lock(locking, layout.Lock()); err != nil {

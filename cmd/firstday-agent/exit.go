@@ -35,7 +35,8 @@ const exitCodesHelp = `Exit codes:
      5  administrator rights are missing
      6  a newer agent is installed
      7  another installation is at work
-     8  the agent runs, but another installer in the package did not succeed
+     8  the agent runs, but another installer in the package did not succeed,
+        whether or not one asks for a restart
     10  status: the agent runs, but the device is not enrolled
     11  status: something is wrong on this device
     12  status: the agent is not installed

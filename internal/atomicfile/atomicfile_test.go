@@ -106,3 +106,25 @@ func TestCreateRefusesAFolder(t *testing.T) {
 		t.Fatal("a missing parent was accepted")
 	}
 }
+
+func TestRemoveStaleTakesOnlyOurs(t *testing.T) {
+	dir := t.TempDir()
+	f, err := createNamed(filepath.Join(dir, "file"), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil { // and its writer is killed
+		t.Fatal(err)
+	}
+	for _, name := range []string{"file", ".firstday-notes", "other.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := RemoveStale(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(names(t, dir), " "); got != ".firstday-notes file other.tmp" {
+		t.Errorf("left: %s", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // createNamed makes a hidden temporary file beside path.
@@ -23,7 +24,28 @@ func createNamed(path string, perm fs.FileMode) (*os.File, error) {
 // tempName has a fixed length, so that a name which fits the file system
 // still fits while it is being written.
 func tempName(path string) string {
-	return filepath.Join(filepath.Dir(path), ".firstday-"+strconv.FormatUint(rand.Uint64(), 36)+".tmp")
+	return filepath.Join(filepath.Dir(path), tempPrefix+strconv.FormatUint(rand.Uint64(), 36)+tempSuffix)
+}
+
+const tempPrefix, tempSuffix = ".firstday-", ".tmp"
+
+// RemoveStale removes what writers that were killed left in dir, where nobody
+// may be writing now.
+func RemoveStale(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !e.Type().IsRegular() || !strings.HasPrefix(name, tempPrefix) || !strings.HasSuffix(name, tempSuffix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func publishNamed(f *os.File, target string) error {
