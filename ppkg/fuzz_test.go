@@ -38,7 +38,7 @@ func FuzzReadCustomizations(f *testing.F) {
 }
 
 func FuzzOpen(f *testing.F) {
-	b, err := os.ReadFile("testdata/minimal.ppkg")
+	b, err := os.ReadFile(writeFile(f, minimal()))
 	if err != nil {
 		f.Fatal(err)
 	}
