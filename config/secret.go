@@ -49,6 +49,12 @@ func (s SecretSource) Label() string {
 	return s.label
 }
 
+// Named gives the source with that label.
+func (s SecretSource) Named(label string) SecretSource {
+	s.label = label
+	return s
+}
+
 // IsZero says whether no source is given.
 func (s SecretSource) IsZero() bool { return s.File == "" && s.Env == "" && !s.Prompt }
 

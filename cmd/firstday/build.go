@@ -87,9 +87,11 @@ func loadConfig(c *cobra.Command, file string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	var warnings []problem
 	for _, w := range cfg.Warnings {
-		tellMistake(c.ErrOrStderr(), "warning", w)
+		warnings = append(warnings, problemAt(w))
 	}
+	warn(c, warnings)
 	return cfg, nil
 }
 

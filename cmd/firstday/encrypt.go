@@ -37,7 +37,7 @@ func newCipher(c *cobra.Command, work func(ctx context.Context, path, output, pa
 	c.Args = cobra.ExactArgs(1)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		source.File = config.Path(passwordFile)
-		password, err := source.Resolve(prompter(c.Context()))
+		password, err := source.Named("password of the package").Resolve(prompter(c.Context()))
 		if err != nil {
 			return err
 		}

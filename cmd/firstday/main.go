@@ -4,21 +4,14 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"firstday.dev/config"
-	"firstday.dev/internal/visible"
 )
 
 // version is set by the linker.
@@ -42,16 +35,16 @@ func run() int {
 	root.InitDefaultCompletionCmd()
 	begun := false
 	markBegin(root, &begun)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err != nil && !begun {
 		err = usageError{err}
 	}
 	code := exitCode(ctx, err)
-	switch {
-	case code == exitInterrupted:
-		fmt.Fprintln(root.ErrOrStderr(), "error: interrupted; what was there before is untouched")
-	case err != nil:
-		report(root.ErrOrStderr(), err)
+	if code == exitInterrupted {
+		err = errors.New("interrupted; what was there before is untouched")
+	}
+	if err != nil {
+		report(root.ErrOrStderr(), err, code, asJSON(c))
 	}
 	return code
 }
@@ -67,43 +60,6 @@ func markBegin(c *cobra.Command, begun *bool) {
 	}
 	for _, sub := range c.Commands() {
 		markBegin(sub, begun)
-	}
-}
-
-// report follows one rule: what went wrong on a line of its own, then, where
-// there is one, the way on. A configuration's mistakes are told one by one,
-// each with the line it is in.
-func report(w io.Writer, err error) {
-	var mistakes config.Errors
-	var mistake *config.Error
-	switch {
-	case errors.As(err, &mistakes):
-	case errors.As(err, &mistake):
-		mistake.Hint = cmp.Or(mistake.Hint, hint(err))
-		mistakes = config.Errors{mistake}
-	default:
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			fmt.Fprintf(w, "error: %s\n", visible.Line(line))
-		}
-		tellHint(w, hint(err))
-		return
-	}
-	for _, m := range mistakes {
-		tellMistake(w, "error", m)
-	}
-}
-
-func tellMistake(w io.Writer, severity string, m *config.Error) {
-	fmt.Fprintf(w, "%s: %v\n", severity, m)
-	if excerpt := m.Excerpt(); excerpt != "" {
-		fmt.Fprintln(w, excerpt)
-	}
-	tellHint(w, m.Hint)
-}
-
-func tellHint(w io.Writer, hint string) {
-	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
 }
 
@@ -125,7 +81,7 @@ your organisation's directory and greet its new owner with "Sign in with <Org>".
 		Args:          cobra.NoArgs,
 		RunE:          help,
 	}
-	root.PersistentFlags().Bool("json", false, "write the result as JSON to standard output")
+	root.PersistentFlags().Bool("json", false, "write the result as JSON to standard output, errors as JSON to standard error")
 	root.PersistentFlags().BoolP("quiet", "q", false, "show no progress")
 	root.AddCommand(newInit(), newBuild(), newInspect(), newVerify(), newSign(), newPpkg())
 	return root
