@@ -200,7 +200,7 @@ func (r *report) excerpt(line, column int) string {
 	if line < 1 || line > len(r.lines) || column < 1 {
 		return ""
 	}
-	text := []rune(strings.TrimRight(r.lines[line-1], "\r"))
+	text := []rune(r.lines[line-1])
 	column = min(column-1, len(text))
 	if from := column - excerptWidth/2; from > 0 && len(text) > excerptWidth {
 		text, column = text[from:], column-from
