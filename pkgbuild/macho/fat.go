@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 )
 
@@ -194,78 +193,6 @@ func checkFat(list []Slice, size int64) error {
 	}
 	if len(list) == 0 {
 		return malformed("a universal binary of nothing")
-	}
-	return nil
-}
-
-// Program is a program for one architecture that goes into a universal binary.
-type Program struct {
-	io.ReaderAt
-	Size int64 // bytes
-}
-
-// MakeFat writes a universal binary of programs for different architectures,
-// in the order and to the byte that lipo has.
-func MakeFat(w io.Writer, programs ...Program) error {
-	type part struct {
-		Program
-		cpu CPU
-		at  int64
-	}
-	parts := make([]part, len(programs))
-	for i, p := range programs {
-		inside, err := Slices(p, p.Size)
-		if err != nil {
-			return err
-		}
-		if len(inside) != 1 || inside[0].Offset != 0 {
-			return fmt.Errorf("%w: a universal binary within one", ErrArch)
-		}
-		parts[i] = part{Program: p, cpu: inside[0].CPU}
-	}
-	// lipo puts what is aligned more behind, arm64 last of all.
-	slices.SortStableFunc(parts, func(a, b part) int {
-		if a.cpu.Type == b.cpu.Type {
-			return cmp.Compare(a.cpu.Subtype, b.cpu.Subtype)
-		}
-		return cmp.Compare(a.cpu.align(), b.cpu.align())
-	})
-	at := int64(fatHeaderSize + len(parts)*fatArchSize)
-	header := binary.BigEndian.AppendUint32(nil, magicFat)
-	header = binary.BigEndian.AppendUint32(header, uint32(len(parts)))
-	list := make([]Slice, len(parts))
-	for i := range parts {
-		p := &parts[i]
-		boundary := int64(1) << p.cpu.align()
-		p.at = (at + boundary - 1) / boundary * boundary
-		at = p.at + p.Size
-		if at > math.MaxUint32 {
-			return fmt.Errorf("%w: a universal binary of more than 4 GiB", ErrArch)
-		}
-		list[i] = Slice{p.cpu, p.at, p.Size}
-		for _, v := range [...]uint32{p.cpu.Type, p.cpu.Subtype, uint32(p.at), uint32(p.Size), p.cpu.align()} {
-			header = binary.BigEndian.AppendUint32(header, v)
-		}
-	}
-	if err := checkFat(list, at); err != nil {
-		return err
-	}
-	if _, err := w.Write(header); err != nil {
-		return err
-	}
-	at = int64(len(header))
-	for _, p := range parts {
-		if _, err := w.Write(make([]byte, p.at-at)); err != nil {
-			return err
-		}
-		n, err := io.Copy(w, io.NewSectionReader(p, 0, p.Size))
-		if err != nil {
-			return err
-		}
-		if n != p.Size {
-			return fmt.Errorf("%v program: %w", p.cpu, io.ErrUnexpectedEOF)
-		}
-		at = p.at + p.Size
 	}
 	return nil
 }

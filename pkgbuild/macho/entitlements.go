@@ -1,0 +1,74 @@
+package macho
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/micromdm/plist"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// ErrEntitlements: the entitlements are no property list, or hold what
+// entitlements cannot.
+var ErrEntitlements = errors.New("macho: invalid entitlements")
+
+// The tags of entitlements in DER: a dictionary is a [16] of pairs, and the
+// whole an [APPLICATION 16] of a version and a dictionary.
+const (
+	tagEntitlements = asn1.Tag(0x70)
+	tagDictionary   = asn1.Tag(0xb0)
+
+	entitlementsVersion = 1
+)
+
+// entitlementsDER gives the form that macOS reads since version 12 of the
+// entitlements, a property list in XML.
+func entitlementsDER(xml []byte) ([]byte, error) {
+	var dictionary map[string]any
+	if err := plist.Unmarshal(xml, &dictionary); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEntitlements, err)
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(tagEntitlements, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(entitlementsVersion)
+		addEntitlement(b, dictionary)
+	})
+	der, err := b.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEntitlements, err)
+	}
+	return der, nil
+}
+
+func addEntitlement(b *cryptobyte.Builder, value any) {
+	switch v := value.(type) {
+	case bool:
+		b.AddASN1Boolean(v)
+	case uint64:
+		b.AddASN1Uint64(v)
+	case int64:
+		b.AddASN1Int64(v)
+	case string:
+		b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(v)) })
+	case []any:
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			for _, element := range v {
+				addEntitlement(b, element)
+			}
+		})
+	case map[string]any:
+		b.AddASN1(tagDictionary, func(b *cryptobyte.Builder) {
+			for _, key := range slices.Sorted(maps.Keys(v)) {
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					addEntitlement(b, key)
+					addEntitlement(b, v[key])
+				})
+			}
+		})
+	default:
+		b.SetError(fmt.Errorf("a value of type %T", value))
+	}
+}
