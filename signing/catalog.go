@@ -51,5 +51,5 @@ func VerifyCatalog(cat []byte, opts VerifyOptions) (*Report, error) {
 	if !s.contentType.Equal(oidCTL) || s.contentTag != asn1.SEQUENCE {
 		return nil, malformed("catalog")
 	}
-	return s.report(new(Report), func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, opts)
+	return s.report(new(Report), func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, forCode, opts)
 }

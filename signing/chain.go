@@ -19,8 +19,9 @@ import (
 func verifyChain(leaf *x509.Certificate, others []*x509.Certificate, roots *x509.CertPool, usage x509.ExtKeyUsage, at time.Time) ([]*x509.Certificate, error) {
 	intermediates := x509.NewCertPool()
 	for _, c := range others {
-		intermediates.AddCert(c)
+		intermediates.AddCert(withoutAppleMarks(c))
 	}
+	leaf = withoutAppleMarks(leaf)
 	opts := x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}}
 	chains, err := leaf.Verify(opts)
 	if err == nil {
@@ -46,7 +47,7 @@ func verifyChain(leaf *x509.Certificate, others []*x509.Certificate, roots *x509
 // report judges a parsed Authenticode or CMS signature over content with this
 // digest, and completes the report. It gives back nil instead if the signature
 // itself is bad.
-func (s *signedData) report(r *Report, digest func(crypto.Hash) ([]byte, error), opts VerifyOptions) (*Report, error) {
+func (s *signedData) report(r *Report, digest func(crypto.Hash) ([]byte, error), use use, opts VerifyOptions) (*Report, error) {
 	if s.version != 1 || s.attributeCertificates {
 		return nil, malformed("SignedData")
 	}
@@ -92,7 +93,7 @@ func (s *signedData) report(r *Report, digest func(crypto.Hash) ([]byte, error),
 		}
 	}
 	var doubt error
-	r.Chain, doubt = verifyChain(s.signer, s.certificates, opts.Roots, x509.ExtKeyUsageCodeSigning, at)
+	r.Chain, doubt = verifyChain(s.signer, s.certificates, opts.Roots, use.extended, at)
 	if err := checkEmbedded(s.signer, s.certificates, r.Chain, opts.Roots, at); err != nil && !opts.Foreign {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func (s *signedData) report(r *Report, digest func(crypto.Hash) ([]byte, error),
 	case doubt != nil:
 		return r, doubt
 	}
-	if err := checkCodeSigning(s.signer); err != nil {
+	if err := use.check(s.signer); err != nil {
 		return r, err
 	}
 	return r, untrusted

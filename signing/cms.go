@@ -27,6 +27,8 @@ type signature struct {
 	attributes [][]byte
 	// timestampType is the attribute that carries the timestamp.
 	timestampType encoding_asn1.ObjectIdentifier
+	// installer says that this is the signature of an installer package.
+	installer bool
 }
 
 // sign makes the ContentInfo.
@@ -35,6 +37,9 @@ func (s *signature) sign(ctx context.Context, id *Identity, opts Options) ([]byt
 		return nil, errors.New("identity without certificate or key")
 	}
 	leaf := id.Chain[0]
+	if isInstaller(leaf) && !s.installer {
+		return nil, fmt.Errorf("%w: %s signs installer packages only", ErrCertificateType, leaf.Subject.CommonName)
+	}
 	attributes := append([][]byte{
 		attribute(oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(s.contentType) }),
 		attribute(oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(s.digest) }),

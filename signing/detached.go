@@ -49,7 +49,7 @@ func VerifyDetached(ctx context.Context, r io.Reader, p7s []byte, opts VerifyOpt
 	if !s.contentType.Equal(oidData) || s.content != nil {
 		return nil, fmt.Errorf("%w: it is not a detached signature", ErrBadSignature)
 	}
-	return s.report(new(Report), func(hash crypto.Hash) ([]byte, error) { return digestReader(ctx, hash, r) }, opts)
+	return s.report(new(Report), func(hash crypto.Hash) ([]byte, error) { return digestReader(ctx, hash, r) }, forCode, opts)
 }
 
 func digestReader(ctx context.Context, hash crypto.Hash, r io.Reader) ([]byte, error) {

@@ -175,7 +175,7 @@ func decryptKey(der []byte, password string) (any, error) {
 
 // NewIdentity finds the key's certificate among the given ones, puts its
 // issuers after it and leaves others out. It checks that the certificate may
-// sign code at the time now. Errors wrap ErrKeyMismatch, ErrNotCodeSigning or
+// sign code, or installer packages, at the time now. Errors wrap ErrKeyMismatch, ErrNotCodeSigning or
 // ErrExpired.
 func NewIdentity(certificates []*x509.Certificate, signer crypto.Signer, now time.Time) (*Identity, error) {
 	if err := checkKey(signer.Public()); err != nil {
@@ -186,10 +186,10 @@ func NewIdentity(certificates []*x509.Certificate, signer crypto.Signer, now tim
 		return nil, ErrKeyMismatch
 	}
 	id := &Identity{Chain: orderChain(certificates, leaf), Signer: signer}
-	if err := checkCodeSigning(id.Chain[0]); err != nil {
+	c := id.Chain[0]
+	if err := checkCodeSigning(c); err != nil && !isInstaller(c) {
 		return nil, err
 	}
-	c := id.Chain[0]
 	if len(id.Chain) == 1 && !isSelfSigned(c) {
 		id.Warnings = append(id.Warnings, "the issuer of the signing certificate is missing: a device may not find it without a network")
 	}
@@ -276,8 +276,8 @@ func issuerOf(c *x509.Certificate, among []*x509.Certificate) *x509.Certificate 
 // checkCodeSigning demands that the certificate says code signing itself;
 // Windows, too, wants the usage spelled out.
 func checkCodeSigning(c *x509.Certificate) error {
-	if c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
-		return fmt.Errorf("%w: its key usage lacks digital signature", ErrNotCodeSigning)
+	if err := checkDigitalSignature(c); err != nil {
+		return err
 	}
 	for _, usage := range c.ExtKeyUsage {
 		if usage == x509.ExtKeyUsageCodeSigning {
@@ -285,4 +285,11 @@ func checkCodeSigning(c *x509.Certificate) error {
 		}
 	}
 	return fmt.Errorf("%w: its extended key usage does not say so", ErrNotCodeSigning)
+}
+
+func checkDigitalSignature(c *x509.Certificate) error {
+	if c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0 {
+		return fmt.Errorf("%w: its key usage lacks digital signature", ErrNotCodeSigning)
+	}
+	return nil
 }

@@ -143,7 +143,7 @@ func VerifyPE(ctx context.Context, program io.ReaderAt, size int64, opts VerifyO
 	if err := pe.checkChecksum(ctx, r, opts); err != nil {
 		return nil, err
 	}
-	return s.report(r, func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, opts)
+	return s.report(r, func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, forCode, opts)
 }
 
 // signature reads the certificate table: one WIN_CERTIFICATE that fills it.

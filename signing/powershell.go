@@ -143,7 +143,7 @@ func VerifyPowerShell(script []byte, opts VerifyOptions) (*Report, error) {
 	if !bytes.Equal(scriptDigest(hash, text), want) {
 		return nil, fmt.Errorf("%w: the script was changed after it was signed", ErrBadSignature)
 	}
-	return s.report(r, func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, opts)
+	return s.report(r, func(hash crypto.Hash) ([]byte, error) { return digestOf(hash, s.content), nil }, forCode, opts)
 }
 
 // readSignatureBlock reads what follows blockBegin. Written anew it must be

@@ -1,0 +1,4 @@
+package signing
+
+// AppleCertificates are those that are built in, the root first.
+var AppleCertificates = appleCertificates
