@@ -1,130 +1,217 @@
 package pkgbuild
 
 import (
-	"bufio"
 	"bytes"
-	"compress/bzip2"
-	"compress/gzip"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"slices"
+	"strings"
 
-	"firstday.dev/pkgbuild/cpio"
+	"firstday.dev/pkgbuild/bom"
+	"firstday.dev/pkgbuild/xar"
 )
 
 var (
 	// ErrFormat: a part of a package is not what it should be.
 	ErrFormat = errors.New("pkgbuild: not a valid package")
-	// ErrUnsupported: a payload in a format that is not read here.
+	// ErrUnsupported: a payload in a format that is not read here, or larger
+	// than any that is.
 	ErrUnsupported = errors.New("pkgbuild: unsupported package")
+	// ErrUnsafe: a package holds what must not be unpacked, such as a path that
+	// leads out of its folder.
+	ErrUnsafe = errors.New("pkgbuild: cannot be unpacked safely")
+	// ErrContents: a payload is not what the Bom or PackageInfo say.
+	ErrContents = errors.New("pkgbuild: contents differ")
 )
 
-// openPayload reads a Payload or Scripts file: a cpio archive, compressed in
-// one of the ways that Apple's tools had over the years.
-func openPayload(r io.Reader) (*cpio.Reader, error) {
-	in := bufio.NewReaderSize(r, 64<<10)
-	head, err := in.Peek(6)
-	if err != nil && !errors.Is(err, io.EOF) {
+// Package is a package that is read.
+type Package struct {
+	Archive *xar.Archive
+	Product *Distribution // nil for a component package
+	// Components are in the order of the archive; of a component package there
+	// is one, itself.
+	Components []*PackagedComponent
+}
+
+// PackagedComponent is a component in a package.
+type PackagedComponent struct {
+	Folder string // in the archive; empty for a component package
+	Info   PackageInfo
+
+	archive *xar.Archive
+}
+
+// Bounds on what descriptions claim, in bytes.
+const (
+	maxDescription  = 16 << 20
+	maxDescriptions = 64 << 20 // all together
+	maxBom          = 256 << 20
+)
+
+// Open reads what a package is: a component package has PackageInfo at its
+// root, a product archive has Distribution there and a folder for each
+// component. The payloads are not looked at yet. Errors wrap [ErrFormat] or
+// those of [xar.Open].
+func Open(r io.ReaderAt, size int64) (*Package, error) {
+	archive, err := xar.Open(r, size)
+	if err != nil {
 		return nil, err
 	}
-	var plain io.Reader
+	p := &Package{Archive: archive}
+	distribution, info := find(archive, "Distribution"), find(archive, "PackageInfo")
 	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		plain, err = gzip.NewReader(in)
-	case bytes.HasPrefix(head, []byte("BZh")):
-		plain = bzip2.NewReader(in)
-	case bytes.HasPrefix(head, []byte("pbzx")):
-		plain, err = newPBZX(in)
-	case bytes.HasPrefix(head, []byte("070707")):
-		plain = in
+	case distribution != nil && info != nil:
+		return nil, fmt.Errorf("%w: both Distribution and PackageInfo are at its root", ErrFormat)
+	case info != nil:
+		err = p.addComponent("", info)
+	case distribution != nil:
+		err = p.addProduct(distribution)
 	default:
-		return nil, fmt.Errorf("%w: a payload that begins with %x", ErrUnsupported, head)
+		err = fmt.Errorf("%w: neither Distribution nor PackageInfo is at its root", ErrFormat)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: payload: %w", ErrFormat, err)
-	}
-	return cpio.NewReader(plain), nil
-}
-
-// maxBlock bounds the blocks of pbzx, in bytes: Apple's have 16 MiB.
-const maxBlock = 64 << 20
-
-// pbzx is a sequence of blocks, each compressed on its own with xz or, where
-// that gains nothing, as it is (formats/macos-pkg.md §3.5).
-type pbzx struct {
-	in    io.Reader
-	size  uint64 // of a block, but for the last
-	block io.Reader
-	left  uint64 // of the block, plain
-	last  bool
-}
-
-func newPBZX(in io.Reader) (*pbzx, error) {
-	var b [12]byte
-	if _, err := io.ReadFull(in, b[:]); err != nil {
-		return nil, early(err)
-	}
-	p := &pbzx{in: in, size: binary.BigEndian.Uint64(b[4:])}
-	if p.size == 0 || p.size > maxBlock {
-		return nil, fmt.Errorf("pbzx: blocks of %d bytes", p.size)
+		return nil, err
 	}
 	return p, nil
 }
 
-func (p *pbzx) Read(b []byte) (int, error) {
-	for p.left == 0 {
-		if err := p.next(); err != nil {
-			return 0, err
-		}
+func (p *Package) addProduct(distribution *xar.File) error {
+	doc, err := readFile(distribution, maxDescription)
+	if err != nil {
+		return err
 	}
-	n, err := p.block.Read(b[:min(uint64(len(b)), p.left)])
-	p.left -= uint64(n)
-	if errors.Is(err, io.EOF) {
-		if err = nil; p.left > 0 {
-			err = errors.New("pbzx: a block is shorter than it says")
-		}
+	if p.Product, err = parseDistribution(doc); err != nil {
+		return fmt.Errorf("%s: %w", distribution.Name, err)
 	}
-	return n, err
+	p.Product.addResources(p.Archive)
+	return p.addComponents()
 }
 
-// next begins the next block. One that is not full is the last.
-func (p *pbzx) next() error {
-	if p.block != nil {
-		if _, err := io.Copy(io.Discard, p.block); err != nil { // to its end, and its check
+// addComponents finds the folders that are components.
+func (p *Package) addComponents() error {
+	left := int64(maxDescriptions)
+	for _, f := range p.Archive.Files {
+		folder, name := path.Split(f.Name)
+		if name != "PackageInfo" || strings.Count(folder, "/") != 1 {
+			continue
+		}
+		if left -= f.Size; left < 0 {
+			return fmt.Errorf("%w: more than %d bytes of PackageInfo", ErrFormat, maxDescriptions)
+		}
+		if err := p.addComponent(strings.TrimSuffix(folder, "/"), f); err != nil {
 			return err
 		}
 	}
-	var b [16]byte
-	switch _, err := io.ReadFull(p.in, b[:]); {
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case err != nil:
-		return early(err)
-	case p.last:
-		return errors.New("pbzx: something follows the last block")
-	}
-	plain, stored := binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])
-	if plain == 0 || plain > p.size || stored > maxBlock+1<<20 {
-		return fmt.Errorf("pbzx: a block of %d bytes in %d", plain, stored)
-	}
-	data := make([]byte, stored)
-	if _, err := io.ReadFull(p.in, data); err != nil {
-		return early(err)
-	}
-	p.left, p.last = plain, plain < p.size
-	if stored == plain {
-		p.block = bytes.NewReader(data)
-		return nil
-	}
-	block, err := newXZ(data)
-	p.block = block
-	return err
+	return nil
 }
 
-func early(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("it ends early")
+func (p *Package) addComponent(folder string, info *xar.File) error {
+	doc, err := readFile(info, maxDescription)
+	if err != nil {
+		return err
 	}
-	return err
+	c := &PackagedComponent{Folder: folder, archive: p.Archive}
+	parsed, err := parsePackageInfo(doc)
+	if err != nil {
+		return fmt.Errorf("%.300s: %w", info.Name, err)
+	}
+	c.Info = *parsed
+	p.Components = append(p.Components, c)
+	return nil
+}
+
+// find gives the file of that name, nil if there is none.
+func find(a *xar.Archive, name string) *xar.File {
+	i := slices.IndexFunc(a.Files, func(f *xar.File) bool { return f.Name == name && !f.IsDir })
+	if i < 0 {
+		return nil
+	}
+	return a.Files[i]
+}
+
+// readFile reads a file that is not larger than the limit.
+func readFile(f *xar.File, limit int64) ([]byte, error) {
+	if f.Size > limit {
+		return nil, fmt.Errorf("%w: %.300s has %d bytes, more than %d", ErrFormat, f.Name, f.Size, limit)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// file gives a file of the component, nil if it has none of that name.
+func (c *PackagedComponent) file(name string) *xar.File {
+	return find(c.archive, path.Join(c.Folder, name))
+}
+
+// HasPayload tells whether the component installs files.
+func (c *PackagedComponent) HasPayload() bool { return c.file(payloadFile) != nil }
+
+// HasScripts tells whether the component holds scripts.
+func (c *PackagedComponent) HasScripts() bool { return c.file(scriptsFile) != nil }
+
+// The files of a component.
+const (
+	bomFile     = "Bom"
+	payloadFile = "Payload"
+	scriptsFile = "Scripts"
+	infoFile    = "PackageInfo"
+)
+
+// Bom lists what the component installs; nothing if there is no Bom.
+func (c *PackagedComponent) Bom() ([]bom.Entry, error) {
+	f := c.file(bomFile)
+	if f == nil {
+		return nil, nil
+	}
+	b, err := readFile(f, maxBom)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := bom.Read(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return nil, fmt.Errorf("%.300s: %w", f.Name, err)
+	}
+	return entries, nil
+}
+
+// Payload gives the cpio archive of what the component installs, decompressed;
+// [PackagedComponent.Walk] reads it. Without a payload the error wraps
+// [ErrFormat].
+func (c *PackagedComponent) Payload() (io.ReadCloser, error) { return c.stream(payloadFile) }
+
+// Scripts gives the cpio archive of the scripts, decompressed;
+// [PackagedComponent.WalkScripts] reads it. Without scripts the error wraps
+// [ErrFormat].
+func (c *PackagedComponent) Scripts() (io.ReadCloser, error) { return c.stream(scriptsFile) }
+
+func (c *PackagedComponent) stream(name string) (io.ReadCloser, error) {
+	f := c.file(name)
+	switch {
+	case f == nil:
+		return nil, fmt.Errorf("%w: %s has no %s", ErrFormat, c.name(), name)
+	case c.Info.segmented && name == payloadFile:
+		return nil, fmt.Errorf("%w: %.300s is in segments", ErrUnsupported, f.Name)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	plain, err := decompress(r)
+	if err != nil {
+		return nil, fmt.Errorf("%.300s: %w", f.Name, err)
+	}
+	return io.NopCloser(plain), nil
+}
+
+// name is what errors call the component.
+func (c *PackagedComponent) name() string {
+	if c.Folder != "" {
+		return c.Folder
+	}
+	return "the package"
 }
