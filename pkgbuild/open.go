@@ -60,7 +60,7 @@ func Open(r io.ReaderAt, size int64) (*Package, error) {
 		return nil, err
 	}
 	p := &Package{Archive: archive}
-	distribution, info := find(archive, "Distribution"), find(archive, "PackageInfo")
+	distribution, info := find(archive, distributionFile), find(archive, infoFile)
 	switch {
 	case distribution != nil && info != nil:
 		return nil, fmt.Errorf("%w: both Distribution and PackageInfo are at its root", ErrFormat)
@@ -94,7 +94,7 @@ func (p *Package) addComponents() error {
 	left := int64(maxDescriptions)
 	for _, f := range p.Archive.Files {
 		folder, name := path.Split(f.Name)
-		if name != "PackageInfo" || strings.Count(folder, "/") != 1 {
+		if name != infoFile || strings.Count(folder, "/") != 1 {
 			continue
 		}
 		if left -= f.Size; left < 0 {
@@ -154,12 +154,14 @@ func (c *PackagedComponent) HasPayload() bool { return c.file(payloadFile) != ni
 // HasScripts tells whether the component holds scripts.
 func (c *PackagedComponent) HasScripts() bool { return c.file(scriptsFile) != nil }
 
-// The files of a component.
+// The files of a component, and that of a product.
 const (
 	bomFile     = "Bom"
 	payloadFile = "Payload"
 	scriptsFile = "Scripts"
 	infoFile    = "PackageInfo"
+
+	distributionFile = "Distribution"
 )
 
 // Bom lists what the component installs; nothing if there is no Bom.
