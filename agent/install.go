@@ -50,10 +50,46 @@ func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (ou
 	if err != nil {
 		return out, err
 	}
-	out.AgentVersion = file.Version
 	if err := b.checkFiles(file); err != nil {
 		return out, err
 	}
+	return a.perform(ctx, &installation{bundle: b, file: file}, opts)
+}
+
+// InstallInPlace is Install where an installer package has put agent,
+// enrollment and service definition into their places already, as those of
+// macOS do: what is left is to let the service run by them. Older agents may
+// take over, too: whoever installs an older package means it.
+func (a *Agent) InstallInPlace(ctx context.Context) (out Outcome, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.installLimit())
+	defer cancel()
+	arch, err := a.System.Arch()
+	if err != nil {
+		return out, err
+	}
+	layout := a.System.Layout()
+	b, err := OpenBundle(layout.Enrollment())
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	file, err := b.agentFor(arch)
+	if err != nil {
+		return out, err
+	}
+	placed, err := hasHash(layout.Agent(file.Version), file.SHA256)
+	if err != nil {
+		return out, err
+	}
+	if !placed {
+		return out, unusable(fmt.Errorf("%s is missing or another one", layout.Agent(file.Version)))
+	}
+	return a.perform(ctx, &installation{bundle: b, file: file}, InstallOptions{Force: true})
+}
+
+// perform runs the steps of an installation under the lock.
+func (a *Agent) perform(ctx context.Context, in *installation, opts InstallOptions) (out Outcome, err error) {
+	out.AgentVersion = in.file.Version
 	layout := a.System.Layout()
 	if err := a.System.MakeFolder(layout.Data, AdminsOnly); err != nil {
 		return out, err
@@ -66,7 +102,7 @@ func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (ou
 
 	a, stop := a.logging(ctx, layout.InstallLog())
 	defer func() { err = errors.Join(err, stop()) }()
-	in := &installation{Agent: a, bundle: b, file: file, layout: layout}
+	in.Agent, in.layout = a, layout
 	if in.state, err = readState(layout.State()); err != nil {
 		// What a power cut or a later agent left there is no reason to stay so.
 		a.log().WarnContext(ctx, "the record of the installation is replaced", "error", err)

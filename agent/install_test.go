@@ -484,3 +484,67 @@ func TestInstallWaitsForAnother(t *testing.T) {
 	}
 	<-m.lock
 }
+
+// put does what an installer package does: it puts agent, enrollment and
+// service into their places, and nothing runs yet.
+func (m *machine) put(e *api.Enrollment, version string) {
+	m.t.Helper()
+	program := m.Layout().Agent(version)
+	data, err := json.Marshal(e)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for path, contents := range map[string][]byte{program: []byte("agent " + version), m.Layout().Enrollment(): data} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			m.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, contents, 0o600); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	m.registered = program
+}
+
+func TestInstallInPlace(t *testing.T) {
+	m := newMachine(t)
+	for _, version := range []string{"1.2.3", "1.3.0", "1.2.9"} { // anew, up, down
+		e := sample(version)
+		e.Payloads = nil
+		m.put(e, version)
+		for i := range 2 {
+			out, err := m.agent("9.9.9").InstallInPlace(t.Context())
+			if err != nil || out.AgentVersion != version || out.Changed != (i == 0) {
+				t.Fatalf("%s: %+v, %v", version, out, err)
+			}
+		}
+		s := m.status()
+		if s.Phase != PhaseDone || s.Service.AgentVersion != version || *s.PackageID != e.PackageID {
+			t.Errorf("%s: %+v", version, s)
+		}
+		if others, err := os.ReadDir(m.Layout().Program); err != nil || len(others) != 1 {
+			t.Errorf("%s: versions %v, %v", version, others, err)
+		}
+	}
+	e := sample("1.4.0")
+	m.put(e, "1.4.0")
+	if err := os.WriteFile(m.Layout().Agent("1.4.0"), []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.agent("9.9.9").InstallInPlace(t.Context()); !errors.Is(err, ErrEnrollment) {
+		t.Errorf("another agent: %v", err)
+	}
+}
+
+// A package that was installed while another system ran has nobody to finish
+// it but the service, at its first start.
+func TestServiceTakesUpWhatWasPutInPlace(t *testing.T) {
+	m := newMachine(t)
+	e := sample("1.2.3")
+	e.Payloads = nil
+	m.put(e, "1.2.3")
+	m.restart()
+	eventually(t, "it is done", func() bool { return m.status().Phase == PhaseDone })
+	if s := m.status(); s.Service.AgentVersion != "1.2.3" || *s.PackageID != e.PackageID {
+		t.Errorf("status: %+v", s)
+	}
+}

@@ -163,6 +163,9 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 	if err != nil {
 		return err
 	}
+	if s == nil {
+		s = &state{PackageID: e.PackageID, AgentVersion: a.Version}
+	}
 	s.Payloads = matchPayloads(e.Payloads, s.Payloads)
 	a, stop := a.logging(ctx, layout.InstallLog())
 	defer func() { err = errors.Join(err, stop()) }()
@@ -189,7 +192,10 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 // needs: whatever phase was interrupted, one that lives by it can go on.
 func (a *Agent) unfinished(e *api.Enrollment) bool {
 	s, err := readState(a.System.Layout().State())
-	if err != nil || s == nil || s.PackageID != e.PackageID || s.AgentVersion != a.Version {
+	if err == nil && s == nil {
+		return true // put in place while another system ran, see Open
+	}
+	if err != nil || s.PackageID != e.PackageID || s.AgentVersion != a.Version {
 		return false
 	}
 	s.Payloads = matchPayloads(e.Payloads, s.Payloads)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 func newInstall() *cobra.Command {
 	var enrollment string
+	var inPlace bool
 	var opts agent.InstallOptions
 	c := &cobra.Command{
 		Use:   "install",
@@ -26,14 +28,24 @@ goes on alone, since Windows gives a package 30.`,
 		Example: `  firstday-agent install
   firstday-agent install --enrollment D:\files\enrollment.json`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return install(c, enrollment, opts) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return install(c, func(a *agent.Agent) (agent.Outcome, error) {
+				if inPlace {
+					return a.InstallInPlace(c.Context())
+				}
+				return installFrom(c.Context(), a, enrollment, opts)
+			})
+		},
 	}
 	c.Flags().StringVar(&enrollment, "enrollment", "", "the enrollment file; the others lie beside it (default: beside this program)")
 	c.Flags().BoolVar(&opts.Force, "force", false, "replace a newer agent too")
+	c.Flags().BoolVar(&inPlace, "in-place", false, "an installer package has put all files into their places; start the service")
+	c.MarkFlagsMutuallyExclusive("in-place", "enrollment")
+	c.MarkFlagsMutuallyExclusive("in-place", "force")
 	return c
 }
 
-func install(c *cobra.Command, enrollment string, opts agent.InstallOptions) (err error) {
+func install(c *cobra.Command, work func(*agent.Agent) (agent.Outcome, error)) (err error) {
 	a, err := openAgent(c)
 	if err != nil {
 		return err
@@ -44,19 +56,7 @@ func install(c *cobra.Command, enrollment string, opts agent.InstallOptions) (er
 			_ = a.RecordFailure(c.Context(), err) // the exit code and the output have it too
 		}
 	}()
-	if enrollment == "" {
-		exe, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		enrollment = filepath.Join(filepath.Dir(exe), api.EnrollmentFile)
-	}
-	b, err := agent.OpenBundle(enrollment)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	out, err := a.Install(c.Context(), b, opts)
+	out, err := work(a)
 	if err != nil {
 		return err
 	}
@@ -73,4 +73,20 @@ func install(c *cobra.Command, enrollment string, opts agent.InstallOptions) (er
 		return answer(exitReboot)
 	}
 	return nil
+}
+
+func installFrom(ctx context.Context, a *agent.Agent, enrollment string, opts agent.InstallOptions) (out agent.Outcome, err error) {
+	if enrollment == "" {
+		exe, err := os.Executable()
+		if err != nil {
+			return out, err
+		}
+		enrollment = filepath.Join(filepath.Dir(exe), api.EnrollmentFile)
+	}
+	b, err := agent.OpenBundle(enrollment)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	return a.Install(ctx, b, opts)
 }
