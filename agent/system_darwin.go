@@ -13,13 +13,11 @@ import (
 	"time"
 
 	"firstday.dev/internal/atomicfile"
+	"firstday.dev/templates/macos"
 	"golang.org/x/sys/unix"
 )
 
-const (
-	launchdTarget    = "system/" + launchdLabel
-	launchdPlistPath = "/Library/LaunchDaemons/" + launchdLabel + ".plist"
-)
+const launchdTarget = "system/" + macos.Label
 
 func launchctl(ctx context.Context, args ...string) (string, error) {
 	return tool(exec.CommandContext(ctx, "/bin/launchctl", args...))
@@ -29,12 +27,12 @@ type darwinSystem struct{ unixSystem }
 
 // Open gives the running system, or, with a root, the file system tree of one
 // that is not running: everything is put in place below root, and nothing is
-// started. Installer packages do that when their target is another volume.
+// started.
 func Open(root string) (System, error) {
 	s, err := newUnixSystem(root, Layout{
-		Program:    "/Library/Application Support/Firstday/Agent",
-		Data:       "/Library/Application Support/Firstday/Data",
-		Executable: "firstday-agent",
+		Program:    macos.ProgramFolder,
+		Data:       macos.DataFolder,
+		Executable: macos.Executable,
 	})
 	if err != nil {
 		return nil, err
@@ -68,7 +66,7 @@ func (s darwinSystem) ServiceState(ctx context.Context) (ServiceState, error) {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		if _, err := os.Lstat(launchdPlistPath); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(macos.DaemonPath); errors.Is(err, fs.ErrNotExist) {
 			return ServiceMissing, nil
 		}
 		return ServiceStopped, nil
@@ -84,7 +82,7 @@ func (s darwinSystem) Registered(program string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return sameFile(s.path(launchdPlistPath), launchdPlist(name))
+	return sameFile(s.path(macos.DaemonPath), macos.LaunchDaemon(name))
 }
 
 func (s darwinSystem) Register(ctx context.Context, program string) error {
@@ -92,14 +90,14 @@ func (s darwinSystem) Register(ctx context.Context, program string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path(launchdPlistPath)), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.path(macos.DaemonPath)), 0o755); err != nil {
 		return err
 	}
 	// A job that is loaded keeps its old definition: StartService loads it anew.
 	if err := s.StopService(ctx); err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(s.path(launchdPlistPath), launchdPlist(name), 0o644)
+	return atomicfile.WriteFile(s.path(macos.DaemonPath), macos.LaunchDaemon(name), 0o644)
 }
 
 func (s darwinSystem) StartService(ctx context.Context) error {
@@ -111,7 +109,7 @@ func (s darwinSystem) StartService(ctx context.Context) error {
 	if _, err := launchctl(ctx, "enable", launchdTarget); err != nil {
 		return err
 	}
-	_, err = launchctl(ctx, "bootstrap", "system", launchdPlistPath)
+	_, err = launchctl(ctx, "bootstrap", "system", macos.DaemonPath)
 	return err
 }
 
@@ -133,12 +131,12 @@ func (s darwinSystem) StopService(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	return errors.Join(fmt.Errorf("%s is still loaded", launchdLabel), bootout)
+	return errors.Join(fmt.Errorf("%s is still loaded", macos.Label), bootout)
 }
 
 func (s darwinSystem) Unregister(ctx context.Context) error {
 	if err := s.StopService(ctx); err != nil {
 		return err
 	}
-	return removeFile(s.path(launchdPlistPath))
+	return removeFile(s.path(macos.DaemonPath))
 }
