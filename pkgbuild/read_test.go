@@ -56,6 +56,10 @@ func writeParts(out xar.Output, parts []part) error {
 		name := path.Base(p.name)
 		headers = append(headers, xar.Header{Name: p.name, Compress: name != payloadFile && name != scriptsFile})
 	}
+	return writeArchive(out, headers, parts)
+}
+
+func writeArchive(out xar.Output, headers []xar.Header, parts []part) error {
 	w, err := xar.NewWriter(out, headers, xar.Options{})
 	if err != nil {
 		return err
