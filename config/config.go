@@ -41,7 +41,9 @@ type Config struct {
 	Package Package `yaml:"package"`
 	// What Windows devices get.
 	Windows Windows `yaml:"windows"`
-	// Who signs the package. Left out: the package is built unsigned.
+	// What Macs get.
+	MacOS MacOS `yaml:"macos"`
+	// Who signs the kit and what is for Windows in it. Left out: both are unsigned.
 	Signing *Signing `yaml:"signing"`
 
 	// Warnings are things that are allowed and probably not meant.
@@ -155,6 +157,10 @@ func defaults() *Config {
 			BreakGlass: BreakGlass{Enabled: true, Name: DefaultBreakGlass},
 			SignIn:     SignIn{Enabled: true, Permission: Standard},
 		},
+		MacOS: MacOS{
+			MinimumVersion: "13.0",
+			SignIn:         SignIn{Enabled: true, Permission: Standard},
+		},
 	}
 }
 
@@ -172,8 +178,9 @@ func (c *Config) check(r *report) {
 	}
 	c.Package.check(r)
 	c.Windows.check(r)
+	c.MacOS.check(r, c.Organisation.ID)
 	if c.Signing != nil {
-		c.Signing.check(r)
+		c.Signing.check(r, "signing", "the signing key")
 	}
 }
 

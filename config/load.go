@@ -57,9 +57,13 @@ func parse(name string, data []byte, now time.Time) (*Config, *report) {
 	}
 	c.source = r
 	c.check(r)
+	identities := c.MacOS.Signing.all()
 	if c.Signing != nil {
-		if err := c.Signing.settle(c, d.dir); err != nil {
-			r.errorf("signing", "", "the folder of the file is not known: %v", err)
+		identities["signing"] = c.Signing
+	}
+	for path, s := range identities {
+		if err := s.settle(c, d.dir); err != nil {
+			r.errorf(path, "", "the folder of the file is not known: %v", err)
 		}
 	}
 	return c, r
@@ -83,8 +87,9 @@ func (c *Config) open(r *report) {
 		c.Windows.Payloads[i].open(r, fmt.Sprintf("windows.payloads[%d]", i))
 	}
 	if c.Signing != nil {
-		c.Signing.open(r)
+		c.Signing.open(r, "signing")
 	}
+	c.MacOS.open(r)
 }
 
 // result gives the configuration, or what is wrong with it.

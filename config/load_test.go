@@ -90,6 +90,10 @@ func TestMinimalFileGetsDefaults(t *testing.T) {
 			BreakGlass: BreakGlass{Enabled: true, Name: "firstday-admin"},
 			SignIn:     SignIn{Enabled: true, Permission: Standard},
 		},
+		MacOS: MacOS{
+			Identifier: "dev.firstday.kit.acme", MinimumVersion: "13.0",
+			SignIn: SignIn{Enabled: true, Permission: Standard},
+		},
 	}
 	if diff := cmp.Diff(want, got, asConfig); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -105,6 +109,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 	secret := func(s SecretSource, label string) *SecretSource { s.label = label; return &s }
 	hash := strings.Repeat("00112233445566778899aabbccddeeff", 2)
+	hidden := []string{"FIRSTDAY_CONNECT_KEY", "LAB_WIFI"}
 	arguments, silent := `INSTALLDIR="C:\7-Zip"`, "/S"
 	want := &Config{
 		Version:      1,
@@ -143,13 +148,27 @@ func TestEveryKeyIsRead(t *testing.T) {
 				{File: dir("vpn.exe"), Kind: EXE, Arguments: &silent, SuccessCodes: []int{0, 1638}, RebootCodes: []int{3010}},
 			},
 		},
+		MacOS: MacOS{
+			Identifier: "com.mueller.firstday", MinimumVersion: "14.2", DownloadURL: "https://mdm.acme.example/Müller.pkg",
+			SignIn: SignIn{Permission: Administrator},
+			Signing: MacSigning{
+				Application: &Signing{
+					PKCS12:    dir("application.p12"),
+					Password:  secret(SecretSource{Env: "APPLE_PASSWORD"}, "password of the programs' signing key"),
+					Timestamp: []string{"http://timestamp.apple.com/ts01"},
+					Folder:    folder, Hidden: hidden,
+				},
+				Installer: &Signing{Certificate: dir("installer.pem"), Key: dir("installer.key"), Folder: folder, Hidden: hidden},
+			},
+			Notary: &Notary{Issuer: "57246542-96fe-1a63-e053-0824d011072a", KeyID: "2X9R4HXF34", Key: dir("AuthKey.p8")},
+		},
 		Signing: &Signing{
 			PKCS12:         dir("codesign.p12"),
 			Password:       secret(SecretSource{Env: "CODESIGN_PASSWORD"}, "password of the signing key"),
 			Timestamp:      []string{"http://timestamp.digicert.com"},
 			TimestampRoots: []RootCertificate{{File: dir("tsa.pem")}},
 			Folder:         folder,
-			Hidden:         []string{"FIRSTDAY_CONNECT_KEY", "LAB_WIFI"},
+			Hidden:         hidden,
 		},
 	}
 	if diff := cmp.Diff(want, got, asConfig); diff != "" {

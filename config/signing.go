@@ -37,7 +37,7 @@ type Signing struct {
 	Hidden []string `yaml:"-"`
 }
 
-func (s *Signing) check(r *report) {
+func (s *Signing) check(r *report, at, key string) {
 	identities := 0
 	for _, given := range []bool{s.Certificate != "" || s.Key != "", s.PKCS12 != "", len(s.Signer) > 0, s.Throwaway} {
 		if given {
@@ -46,35 +46,35 @@ func (s *Signing) check(r *report) {
 	}
 	const choice = "give certificate and key, or pkcs12, or signer; to try things out: throwaway: true"
 	switch {
-	case r.brokenBelow("signing"):
+	case r.brokenBelow(at):
 		// Counting what could not be read would only confuse.
 	case identities == 0:
-		r.errorf("signing", choice+"; to build unsigned, remove signing", "signing does not say who signs")
+		r.errorf(at, choice+"; to build unsigned, remove signing", "signing does not say who signs")
 	case identities > 1:
-		r.errorf("signing", choice, "signing names more than one identity")
+		r.errorf(at, choice, "signing names more than one identity")
 	case s.Certificate != "" && s.Key == "":
-		r.errorf("signing.certificate", "add key, the file with the private key", "certificate has no key")
+		r.errorf(at+".certificate", "add key, the file with the private key", "certificate has no key")
 	case s.Key != "" && s.Certificate == "":
-		r.errorf("signing.key", "add certificate, the file with the certificate chain", "key has no certificate")
+		r.errorf(at+".key", "add certificate, the file with the certificate chain", "key has no certificate")
 	}
 	if s.Password != nil {
-		s.Password.label = "password of the signing key"
-		s.Password.check(r, "signing.password")
+		s.Password.label = "password of " + key
+		s.Password.check(r, at+".password")
 		if s.Key == "" && s.PKCS12 == "" {
-			r.errorf("signing.password", "remove it", "password is given, and there is no key or PKCS #12 file to open")
+			r.errorf(at+".password", "remove it", "password is given, and there is no key or PKCS #12 file to open")
 		}
 	}
-	if r.has("signing.signer") && len(s.Signer) == 0 {
-		r.errorf("signing.signer", "a list of the program and its arguments", "signer is empty")
+	if r.has(at+".signer") && len(s.Signer) == 0 {
+		r.errorf(at+".signer", "a list of the program and its arguments", "signer is empty")
 	}
 	for i, arg := range s.Signer {
-		path := fmt.Sprintf("signing.signer[%d]", i)
+		path := fmt.Sprintf("%s.signer[%d]", at, i)
 		if arg == "" && i == 0 || strings.ContainsFunc(arg, unicode.IsControl) {
 			r.errorf(path, "", "signer[%d] is not a word of a command line", i)
 		}
 	}
 	for i, address := range s.Timestamp {
-		path := fmt.Sprintf("signing.timestamp[%d]", i)
+		path := fmt.Sprintf("%s.timestamp[%d]", at, i)
 		if u, err := url.Parse(address); err == nil && u.User != nil {
 			r.secretf(path, "it would show in error messages", "timestamp carries a user name or password")
 		} else if !isWebAddress(address) {
@@ -82,13 +82,13 @@ func (s *Signing) check(r *report) {
 		}
 	}
 	if len(s.TimestampRoots) > 0 && len(s.Timestamp) == 0 {
-		r.errorf("signing.timestampRoots", "add timestamp, or remove them", "timestampRoots is given without a timestamp authority")
+		r.errorf(at+".timestampRoots", "add timestamp, or remove them", "timestampRoots is given without a timestamp authority")
 	}
 }
 
 // open checks that the files are there; reading keys is for the signing
 // itself, which knows the password.
-func (s *Signing) open(r *report) {
+func (s *Signing) open(r *report, at string) {
 	for _, file := range []struct {
 		key  string
 		name Path
@@ -96,7 +96,7 @@ func (s *Signing) open(r *report) {
 		if file.name == "" {
 			continue
 		}
-		path := "signing." + file.key
+		path := at + "." + file.key
 		info, err := os.Stat(string(file.name))
 		switch {
 		case err != nil:
@@ -108,10 +108,10 @@ func (s *Signing) open(r *report) {
 		}
 	}
 	if s.Password != nil {
-		s.Password.open(r, "signing.password")
+		s.Password.open(r, at+".password")
 	}
 	for i := range s.TimestampRoots {
-		s.TimestampRoots[i].open(r, fmt.Sprintf("signing.timestampRoots[%d]", i))
+		s.TimestampRoots[i].open(r, fmt.Sprintf("%s.timestampRoots[%d]", at, i))
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -56,9 +57,10 @@ func distance(a, b string) int {
 // homeOf says where a key belongs that stands in the wrong place, or "".
 func homeOf(key string) string {
 	homes := findKey(reflect.TypeFor[Config](), "", plain(key))
-	slices.Sort(homes)
+	depth := func(home string) int { return strings.Count("."+home, ".") }
+	slices.SortFunc(homes, func(a, b string) int { return cmp.Or(cmp.Compare(depth(a), depth(b)), cmp.Compare(a, b)) })
 	homes = slices.Compact(homes)
-	if len(homes) != 1 {
+	if len(homes) == 0 || len(homes) > 1 && depth(homes[0]) == depth(homes[1]) {
 		return "" // nowhere, or in too many places to tell
 	}
 	if homes[0] == "" {
