@@ -29,7 +29,8 @@ const maxPayload = 256 << 30
 // decompress undoes the compression, one of those that Apple's tools had over
 // the years.
 func decompress(r io.Reader) (io.Reader, error) {
-	in := bufio.NewReaderSize(r, 64<<10)
+	source := &sourceReader{r: r}
+	in := bufio.NewReaderSize(source, 64<<10)
 	head, err := in.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -48,15 +49,39 @@ func decompress(r io.Reader) (io.Reader, error) {
 		return nil, fmt.Errorf("%w: a payload that begins with %x", ErrUnsupported, head)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: payload: %w", ErrFormat, err)
+		return nil, source.blame(err)
 	}
-	return &boundedReader{plain, maxPayload}, nil
+	return &boundedReader{plain, source, maxPayload}, nil
+}
+
+// sourceReader remembers why it could not read on.
+type sourceReader struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sourceReader) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// blame makes an error of a decompressor a fault of the format, unless it had
+// nothing to read.
+func (s *sourceReader) blame(err error) error {
+	if s.err != nil || err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return fmt.Errorf("%w: payload: %w", ErrFormat, err)
 }
 
 // boundedReader fails where there is more than it may give.
 type boundedReader struct {
-	r    io.Reader
-	left int64
+	r      io.Reader
+	source *sourceReader
+	left   int64
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
@@ -65,7 +90,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
-	return n, err
+	return n, b.source.blame(err)
 }
 
 // maxBlock bounds the blocks of pbzx, in bytes: Apple's have 16 MiB.

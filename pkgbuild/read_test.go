@@ -2,6 +2,7 @@ package pkgbuild
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -347,6 +348,36 @@ func TestPayloadOfNothing(t *testing.T) {
 	}
 	bad := assemble(t, part{"Bom", []byte("no Bom")}, info(""))
 	if _, err := bad.List(t.Context()); !errors.Is(err, bom.ErrFormat) {
+		t.Error(err)
+	}
+}
+
+// TestDamagedPayloadsAreFormatErrors, though it is a decompressor that notices;
+// what goes wrong in reading is not.
+func TestDamagedPayloadsAreFormatErrors(t *testing.T) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(cpioOf(t, cpioFile{cpio.Header{Name: "./a", Mode: file}, strings.Repeat("some data ", 1000)})); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	walk := func(data []byte) error {
+		c := assemble(t, part{"Payload", data}, info("<payload/>")).Components[0]
+		return c.Walk(t.Context(), func(*cpio.Header, io.Reader) error { return nil })
+	}
+	for at := range b.Bytes() {
+		damaged := bytes.Clone(b.Bytes())
+		damaged[at] ^= 0x55
+		if err := walk(damaged); err != nil && !errors.Is(err, ErrFormat) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrUnsafe) && !errors.Is(err, cpio.ErrFormat) {
+			t.Errorf("byte %d: %v", at, err)
+		}
+	}
+	if err := walk(b.Bytes()[:b.Len()-3]); !errors.Is(err, ErrFormat) {
+		t.Errorf("cut: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := assemble(t, part{"Payload", b.Bytes()}, info("<payload/>")).Components[0]
+	if err := c.Walk(ctx, nil); !errors.Is(err, context.Canceled) || errors.Is(err, ErrFormat) {
 		t.Error(err)
 	}
 }
