@@ -267,6 +267,22 @@ func TestEntitlementsDER(t *testing.T) {
 	}
 }
 
+// TestVerifyReadsOldEntitlements as codesign wrote them in 2021: those of the
+// program in dummy.pkg, a test file of github.com/sassoftware/relic.
+func TestVerifyReadsOldEntitlements(t *testing.T) {
+	xml := []byte(`<plist version="1.0"><dict><key>com.apple.security.app-sandbox</key><true/>` +
+		`<key>com.apple.security.files.user-selected.read-only</key><true/></dict></plist>`)
+	der := append([]byte("\xfa\xdeqr\x00\x00\x00f1\\\x30#\x0c\x1ecom.apple.security.app-sandbox\x01\x01\x01"),
+		"\x305\x0c\x30com.apple.security.files.user-selected.read-only\x01\x01\x01"...)
+	if err := checkEntitlements(xml, der); err != nil {
+		t.Error(err)
+	}
+	der[len(der)-1] = 0
+	if err := checkEntitlements(xml, der); !errors.Is(err, ErrSignature) {
+		t.Errorf("with another value: %v", err)
+	}
+}
+
 // small is a program without code, as short as one can be.
 func small() []byte {
 	le := binary.LittleEndian

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Signature is the code signature of a program for one architecture, found to
@@ -212,7 +214,11 @@ func checkEntitlements(xml, der []byte) error {
 	if der == nil {
 		return nil
 	}
-	want, err := entitlementsDER(xml)
+	encode := entitlementsDER
+	if contents, err := openBlob(der, magicEntitlementsDER); err == nil && len(contents) > 0 && contents[0] == byte(asn1.SET) {
+		encode = oldEntitlementsDER
+	}
+	want, err := encode(xml)
 	if err != nil {
 		return badSignature("%w", err)
 	}
