@@ -60,10 +60,17 @@ func (l *linter) walk(c *PackagedComponent, name string, fn func(*member, io.Rea
 }
 
 func (l *linter) lintPayload(c *PackagedComponent) {
+	entries, err := c.Bom()
+	if err != nil {
+		l.add(SeverityError, "bom", path.Join(c.Folder, bomFile), "%v", err)
+	}
+	bareRoot := len(entries) > 0 && isBare(&entries[0])
 	complete := l.walk(c, payloadFile, func(m *member, r io.Reader) error {
 		name := c.Info.volumePath(m.path)
 		l.installed[key(name)] = installed{m.Mode, m.target != ""}
-		l.lintMode(c, m, name)
+		if m.path != "." || !bareRoot { // else the root stays as it is
+			l.lintMode(c, m, name)
+		}
 		if m.Mode&bom.ModeType != bom.ModeRegular {
 			return nil
 		}
