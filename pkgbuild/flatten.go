@@ -19,10 +19,11 @@ import (
 // Apple's tools have.
 //
 // Files are taken as they are. A folder Scripts becomes an archive of what is
-// in it, all of it executable. So does a folder Payload: the Bom beside it
-// tells owner and mode of what it lists, [DefaultAttributes] those of the
-// rest. Then Bom and the numbers in PackageInfo are made anew; hard links
-// become files of their own.
+// in it, all of it executable. A folder Payload becomes one with the owners and
+// modes that the Bom beside it lists, and [DefaultAttributes] for the rest; then
+// Bom and the numbers in PackageInfo are made anew, and hard links are files of
+// their own. No signature survives: the package is signed anew if the options
+// say by whom.
 func Flatten(ctx context.Context, out xar.Output, dir fs.FS, o Options) error {
 	f := &flattener{ctx: ctx, dir: dir, entries: map[string][]bom.Entry{}}
 	if err := f.findComponents(); err != nil {

@@ -35,7 +35,8 @@ const maxFindings = 1000
 
 // Lint looks for what is known to go wrong with packages on Macs, though they
 // are valid. It reads everything once; programs are written to a temporary
-// file to verify their signatures. Payloads that cannot be read are findings.
+// file to verify their signatures. Payloads that cannot be read are findings;
+// once the context is done only what was found before is given.
 func Lint(ctx context.Context, p *Package) []Finding {
 	l := &linter{
 		ctx: ctx, p: p, signed: p.Archive.RSA != nil || p.Archive.CMS != nil,

@@ -1,11 +1,15 @@
-// Package pkgbuild writes macOS installer packages ("flat packages") on any
-// system, without Apple's tools (formats/macos-pkg.md).
+// Package pkgbuild writes and reads macOS installer packages ("flat packages")
+// on any system, without Apple's tools (formats/macos-pkg.md).
 //
 // A component package installs one tree of files and runs scripts before and
 // after. A product archive holds components and a Distribution, which says
 // what Installer shows and where it may install: it is what device management
 // takes. Either is a xar archive; it is streamed to its place once, signed
 // while it is written, and needs little memory whatever its size.
+//
+// [Open] reads either, from any tool, and trusts nothing in it: [Package.List]
+// and [Package.CheckContents] tell what it installs, [Expand] and [Flatten] take
+// it apart and put it together again, and [Lint] finds what will not work.
 package pkgbuild
 
 import (

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -379,5 +380,31 @@ func TestDamagedPayloadsAreFormatErrors(t *testing.T) {
 	c := assemble(t, part{"Payload", b.Bytes()}, info("<payload/>")).Components[0]
 	if err := c.Walk(ctx, nil); !errors.Is(err, context.Canceled) || errors.Is(err, ErrFormat) {
 		t.Error(err)
+	}
+}
+
+func TestWalkReadsAgainOnlySoOften(t *testing.T) {
+	var files []cpioFile
+	for i := range maxRereads + 2 {
+		files = append(files, cpioFile{cpio.Header{Name: fmt.Sprint("./", i), Mode: file, Inode: 7, Links: 3}, ""})
+	}
+	files[0].data = "data"
+	c := payloadOf(t, files...).Components[0]
+	err := c.Walk(t.Context(), func(_ *cpio.Header, r io.Reader) error {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	})
+	if !errors.Is(err, ErrUnsupported) {
+		t.Error(err)
+	}
+	if err := c.Walk(t.Context(), func(*cpio.Header, io.Reader) error { return nil }); err != nil {
+		t.Errorf("without reading: %v", err)
+	}
+}
+
+func TestPayloadsAreBounded(t *testing.T) {
+	r := &boundedReader{strings.NewReader("more than that"), &sourceReader{}, 4}
+	if b, err := io.ReadAll(r); string(b) != "more" || !errors.Is(err, ErrUnsupported) {
+		t.Errorf("%q %v", b, err)
 	}
 }
