@@ -3,7 +3,7 @@
 export CGO_ENABLED = 0
 
 VERSION ?= $(or $(shell git describe --tags --match 'v*' --dirty 2>/dev/null | sed 's/^v//'),0.1.0-dev)
-GOBUILD  = go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+GOBUILD  = go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) -X main.stamp=firstday-agent-version=$(VERSION);"
 AGENTS   = windows-amd64 windows-arm64 darwin-amd64 darwin-arm64 linux-amd64 linux-arm64
 FUZZTIME ?= 60s
 lint     = go tool -modfile=tools/lint/go.mod

@@ -13,7 +13,6 @@ import (
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/ppkg/xpress"
-	"firstday.dev/signing"
 )
 
 // Errors a caller decides on. Others come from the packages that kit uses.
@@ -24,10 +23,20 @@ var (
 	ErrPayload = errors.New("unusable payload")
 )
 
+// Platform is what a package is for.
+type Platform string
+
+// The platforms there are packages for.
+const (
+	Windows Platform = "windows"
+	MacOS   Platform = "macos"
+)
+
 // Options say what to build, and where.
 type Options struct {
-	Config *config.Config
-	Agents string // folder of agent binaries, see [FindAgents]
+	Config    *config.Config
+	Platforms []Platform // at least one
+	Agents    string     // folder of agent binaries, see [FindAgents]
 	// Output is the folder of the kit. A kit that is there is replaced as a
 	// whole once the new one is ready; any other folder must be empty.
 	Output  string
@@ -48,9 +57,10 @@ type Options struct {
 // builder is a build at work.
 type builder struct {
 	Options
-	secrets  *secrets
-	identity *signing.Identity // nil: unsigned
-	parts    []part            // agents first
+	identities
+	secrets *secrets
+	parts   []part            // of the Windows package, agents first
+	sources map[string]string // where the files inside are now, by package/file
 }
 
 // Build makes the kit. Until it returns, Output is as it was.
@@ -58,16 +68,14 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if err := checkOutput(o.Output); err != nil {
 		return nil, err
 	}
-	b := &builder{Options: o}
+	b := &builder{Options: o, sources: make(map[string]string)}
 	var err error
-	if b.secrets, err = resolveSecrets(o.Config, o.Prompt); err != nil {
+	if b.secrets, err = resolveSecrets(&o); err != nil {
 		return nil, err
 	}
-	if b.identity, err = openIdentity(ctx, &o); err != nil {
+	defer b.identities.Close()
+	if err := b.identities.open(ctx, &o); err != nil {
 		return nil, err
-	}
-	if b.identity != nil {
-		defer b.identity.Close()
 	}
 	dir, err := atomicfile.CreateDir(o.Output, privateFolder)
 	if err != nil {
@@ -78,14 +86,11 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.gather(ctx, work); err != nil {
-		return nil, err
-	}
-	windows, err := b.buildWindows(ctx, dir.Path())
+	packages, err := b.buildPackages(ctx, dir.Path(), work)
 	if err != nil {
 		return nil, err
 	}
-	m := b.manifest(windows)
+	m := b.manifest(packages)
 	if err := b.writePapers(m, dir.Path()); err != nil {
 		return nil, err
 	}
@@ -99,6 +104,22 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 		return nil, err
 	}
 	return m, dir.Commit()
+}
+
+func (b *builder) buildPackages(ctx context.Context, dir, work string) ([]*Package, error) {
+	var packages []*Package
+	for _, platform := range b.Platforms {
+		build := b.buildWindows
+		if platform == MacOS {
+			build = b.buildMacOS
+		}
+		p, err := build(ctx, dir, work)
+		if err != nil {
+			return nil, err
+		}
+		packages = append(packages, p)
+	}
+	return packages, nil
 }
 
 // checkOutput allows what Build may replace: nothing, an empty folder, or a

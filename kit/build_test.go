@@ -55,7 +55,7 @@ func options(t *testing.T, more string) Options {
 			t.Fatal(err)
 		}
 	}
-	o := Options{
+	o := Options{Platforms: []Platform{Windows},
 		Agents: testagents.Dir(t), Output: filepath.Join(dir, "kit"),
 		Builder: "test", Time: at,
 	}

@@ -1,25 +1,78 @@
 package kit
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"firstday.dev/config"
 	"firstday.dev/signing"
 )
 
-// openIdentity opens who signs the kit, or nil if nobody does.
-func openIdentity(ctx context.Context, o *Options) (*signing.Identity, error) {
-	if o.Config.Signing == nil {
-		return nil, nil
+// identities are who sign; nil: nobody does.
+type identities struct {
+	// identity signs what is for Windows, and the checksums of the kit.
+	identity *signing.Identity
+	// application signs the programs in a Mac package, installer the package.
+	application, installer *signing.Identity
+}
+
+func (i *identities) open(ctx context.Context, o *Options) error {
+	mac := o.Config.MacOS.Signing
+	if !slices.Contains(o.Platforms, MacOS) {
+		mac = config.MacSigning{}
 	}
-	return OpenIdentity(ctx, o.Config.Signing, o.Config.Organisation.Name, o.Prompt)
+	for _, who := range []struct {
+		id *(*signing.Identity)
+		s  *config.Signing
+	}{{&i.identity, o.Config.Signing}, {&i.application, mac.Application}, {&i.installer, mac.Installer}} {
+		if who.s == nil {
+			continue
+		}
+		var err error
+		if *who.id, err = OpenIdentity(ctx, who.s, o.Config.Organisation.Name, o.Prompt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close lets go of all that are open.
+func (i *identities) Close() {
+	for _, id := range []*signing.Identity{i.identity, i.application, i.installer} {
+		if id != nil {
+			_ = id.Close() // it has signed already
+		}
+	}
+}
+
+// pem gives the certificates of all who sign, each once.
+func (i *identities) pem() ([]byte, error) {
+	var b bytes.Buffer
+	seen := make(map[string]bool)
+	for _, id := range []*signing.Identity{i.identity, i.application, i.installer} {
+		if id == nil {
+			continue
+		}
+		for _, cert := range id.Chain {
+			if seen[string(cert.Raw)] {
+				continue
+			}
+			seen[string(cert.Raw)] = true
+			if err := pem.Encode(&b, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.Bytes(), nil
 }
 
 // ErrIdentity: the identity that is to sign cannot.
@@ -75,19 +128,19 @@ func SigningOptions(s *config.Signing, description string) signing.Options {
 	return o
 }
 
-// signer describes the identity for the manifest; nil for an unsigned kit.
-func (b *builder) signer() *Signer {
-	if b.identity == nil {
+// signerOf describes an identity for the manifest; nil where nobody signs.
+func signerOf(id *signing.Identity, s *config.Signing) *Signer {
+	if id == nil {
 		return nil
 	}
-	cert := b.identity.Chain[0]
+	cert := id.Chain[0]
 	return &Signer{
 		Subject:    cert.Subject.String(),
 		Issuer:     cert.Issuer.String(),
 		SHA256:     fingerprint(cert),
 		NotAfter:   cert.NotAfter.UTC(),
 		Throwaway:  signing.IsThrowaway(cert),
-		Timestamps: b.Config.Signing.Timestamp,
+		Timestamps: s.Timestamp,
 	}
 }
 

@@ -13,12 +13,15 @@ import (
 
 // The files of a kit that are there whatever the configuration says.
 const (
-	ManifestFile     = "manifest.json"
-	SumsFile         = "SHA256SUMS"
-	SignatureFile    = "SHA256SUMS.p7s" // only when the kit is signed
-	SBOMFile         = "sbom.cdx.json"
-	InstructionsFile = "INSTRUCTIONS.md"
-	SignerFile       = "signer.pem" // likewise: the signer's certificates
+	ManifestFile  = "manifest.json"
+	SumsFile      = "SHA256SUMS"
+	SignatureFile = "SHA256SUMS.p7s" // only when the kit is signed
+	SBOMFile      = "sbom.cdx.json"
+	SignerFile    = "signer.pem" // likewise: the signer's certificates
+
+	// For the person with the stick, by what the package is for.
+	InstructionsFile    = "INSTRUCTIONS.md"
+	MacInstructionsFile = "INSTRUCTIONS-Mac.md"
 )
 
 // ManifestVersion is the version of the manifest this build writes, and the
@@ -45,19 +48,20 @@ type Manifest struct {
 
 // Package is one installable package of a kit.
 type Package struct {
-	Platform string    `json:"platform"` // "windows"
-	File     string    `json:"file"`
-	Size     int64     `json:"size"` // bytes
-	SHA256   string    `json:"sha256"`
-	ID       uuid.UUID `json:"id"`
-	Name     string    `json:"name"`
-	Version  string    `json:"version"`
-	Catalog  string    `json:"catalog"` // file name of its catalog
-	Signer   *Signer   `json:"signer,omitempty"`
-	Contents []Content `json:"contents"`
+	Platform   Platform  `json:"platform"`
+	File       string    `json:"file"`
+	Size       int64     `json:"size"` // bytes
+	SHA256     string    `json:"sha256"`
+	ID         uuid.UUID `json:"id"`
+	Name       string    `json:"name"`
+	Version    string    `json:"version"`
+	Catalog    string    `json:"catalog,omitempty"`    // file name of its catalog, on Windows
+	Identifier string    `json:"identifier,omitempty"` // of the receipt, on macOS
+	Signer     *Signer   `json:"signer,omitempty"`
+	Contents   []Content `json:"contents"`
 }
 
-// Signer is whose certificate signed a package's catalog.
+// Signer is whose certificate signed a package, or its catalog.
 type Signer struct {
 	Subject    string    `json:"subject"`
 	Issuer     string    `json:"issuer"`
@@ -70,8 +74,8 @@ type Signer struct {
 // Content is one file inside a package.
 type Content struct {
 	File    string `json:"file"`
-	Kind    string `json:"kind"` // "agent", "msi" or "exe"
-	Arch    string `json:"arch,omitempty"`
+	Kind    string `json:"kind"`           // "agent", "msi" or "exe"
+	Arch    string `json:"arch,omitempty"` // amd64, arm64, or universal for both
 	Version string `json:"version,omitempty"`
 	Size    int64  `json:"size"` // bytes
 	SHA256  string `json:"sha256"`

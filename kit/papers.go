@@ -3,17 +3,19 @@ package kit
 import (
 	"bytes"
 	"context"
-	"encoding/pem"
 	"fmt"
+	"io"
+	"path"
 	"path/filepath"
 
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/signing"
 	"firstday.dev/templates"
+	"firstday.dev/templates/macos"
 )
 
-func (b *builder) manifest(packages ...*Package) *Manifest {
+func (b *builder) manifest(packages []*Package) *Manifest {
 	m := &Manifest{
 		Version:      ManifestVersion,
 		Builder:      "firstday " + b.Builder,
@@ -24,15 +26,18 @@ func (b *builder) manifest(packages ...*Package) *Manifest {
 	}
 	for _, p := range packages {
 		m.Packages = append(m.Packages, *p)
-		m.Secrets = append(m.Secrets, b.carried(p.File)...)
+		m.Secrets = append(m.Secrets, b.carried(p)...)
 	}
 	return m
 }
 
-// carried lists the secrets in the package of that name.
-func (b *builder) carried(file string) []Secret {
-	w := b.Config.Windows
+// carried lists the secrets in a package.
+func (b *builder) carried(p *Package) []Secret {
+	w, file := b.Config.Windows, p.File
 	list := []Secret{{Package: file, Kind: "connect key", ExpiresAt: b.expires()}}
+	if p.Platform != Windows {
+		return list
+	}
 	if w.BreakGlass.Enabled {
 		list = append(list, Secret{Package: file, Kind: "password of a local administrator", Name: w.BreakGlass.Name})
 	}
@@ -50,27 +55,24 @@ func (b *builder) writePapers(m *Manifest, dir string) error {
 	if err != nil {
 		return err
 	}
-	paths := map[string]string{}
-	for _, p := range b.parts {
-		paths[p.File] = p.path
-	}
-	bom, err := sbom(m, paths)
+	bom, err := sbom(m, b.sources)
 	if err != nil {
 		return err
 	}
-	var instructions bytes.Buffer
-	if err := b.instructions(m).Write(&instructions); err != nil {
+	papers := map[string][]byte{ManifestFile: manifest, SBOMFile: bom}
+	for _, p := range m.Packages {
+		var instructions bytes.Buffer
+		if err := b.instructions(m, p).Write(&instructions); err != nil {
+			return err
+		}
+		papers[instructionsFile[p.Platform]] = instructions.Bytes()
+	}
+	chains, err := b.identities.pem()
+	if err != nil {
 		return err
 	}
-	papers := map[string][]byte{ManifestFile: manifest, SBOMFile: bom, InstructionsFile: instructions.Bytes()}
-	if b.identity != nil {
-		var chain bytes.Buffer
-		for _, cert := range b.identity.Chain {
-			if err := pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}); err != nil {
-				return err
-			}
-		}
-		papers[SignerFile] = chain.Bytes()
+	if len(chains) > 0 {
+		papers[SignerFile] = chains
 	}
 	for name, content := range papers {
 		if err := atomicfile.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
@@ -80,8 +82,52 @@ func (b *builder) writePapers(m *Manifest, dir string) error {
 	return nil
 }
 
-func (b *builder) instructions(m *Manifest) templates.Instructions {
-	p, w := m.Packages[0], b.Config.Windows
+// instructionsFile is what the person with the stick reads.
+var instructionsFile = map[Platform]string{Windows: InstructionsFile, MacOS: MacInstructionsFile}
+
+func (b *builder) instructions(m *Manifest, p Package) interface{ Write(io.Writer) error } {
+	if p.Platform == MacOS {
+		return b.macInstructions(m, p)
+	}
+	return b.windowsInstructions(m, p)
+}
+
+func (b *builder) macInstructions(m *Manifest, p Package) templates.MacInstructions {
+	mac, agent := b.Config.MacOS, p.Contents[0]
+	i := templates.MacInstructions{
+		Organisation: m.Organisation, HelpURL: mac.SignIn.HelpURL,
+		Package: p.File, Profile: p.Name + ".mobileconfig", Identifier: p.Identifier,
+		PackageID: p.ID.String(), PackageVersion: p.Version, SHA256: p.SHA256,
+		AgentVersion:   agent.Version,
+		Program:        `"` + path.Join(macos.ProgramFolder, agent.Version, macos.Executable) + `"`,
+		MinimumVersion: mac.MinimumVersion,
+		Built:          m.Created, SignIn: mac.SignIn.Enabled,
+		Secrets: secretsIn(m, p),
+	}
+	if mac.DownloadURL != "" {
+		i.Manifest = MDMManifestFile
+	}
+	if m.ExpiresAt != nil {
+		i.ExpiresAt = *m.ExpiresAt
+	}
+	if p.Signer != nil {
+		i.Signer, i.Throwaway = p.Signer.Subject, p.Signer.Throwaway
+	}
+	return i
+}
+
+func secretsIn(m *Manifest, p Package) []templates.CarriedSecret {
+	var list []templates.CarriedSecret
+	for _, s := range m.Secrets {
+		if s.Package == p.File {
+			list = append(list, templates.CarriedSecret{Kind: s.Kind, Name: s.Name})
+		}
+	}
+	return list
+}
+
+func (b *builder) windowsInstructions(m *Manifest, p Package) templates.Instructions {
+	w := b.Config.Windows
 	i := templates.Instructions{
 		Organisation: m.Organisation,
 		HelpURL:      w.SignIn.HelpURL,
@@ -108,9 +154,7 @@ func (b *builder) instructions(m *Manifest) templates.Instructions {
 	for _, payload := range w.Payloads {
 		i.Payloads = append(i.Payloads, payload.Name())
 	}
-	for _, s := range m.Secrets {
-		i.Secrets = append(i.Secrets, templates.CarriedSecret{Kind: s.Kind, Name: s.Name})
-	}
+	i.Secrets = secretsIn(m, p)
 	return i
 }
 

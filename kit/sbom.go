@@ -12,9 +12,9 @@ import (
 
 // sbom describes the packages of a kit as a CycloneDX document: each package
 // with the files it carries, and for our agents the Go modules compiled into
-// them, read from the very binaries that were packed (paths maps their names
-// in the package to files).
-func sbom(m *Manifest, paths map[string]string) ([]byte, error) {
+// them, read from the very binaries that were packed (sources says where
+// they are, by package/file).
+func sbom(m *Manifest, sources map[string]string) ([]byte, error) {
 	doc := cdx.NewBOM()
 	doc.SerialNumber = "urn:uuid:" + uuid.NewSHA1(m.Packages[0].ID, []byte("sbom")).String()
 	doc.Metadata = &cdx.Metadata{
@@ -39,7 +39,7 @@ func sbom(m *Manifest, paths map[string]string) ([]byte, error) {
 				Hashes: sha256Hash(content.SHA256),
 			}
 			if content.Kind == kindAgent {
-				modules, err := goModules(paths[content.File], file.BOMRef)
+				modules, err := goModules(sources[file.BOMRef], file.BOMRef)
 				if err != nil {
 					return nil, err
 				}

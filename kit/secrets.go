@@ -7,11 +7,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
-	"firstday.dev/config"
 )
 
 // secrets are what the configuration only points at.
@@ -21,11 +21,15 @@ type secrets struct {
 	wifi       []api.Secret // by network; zero for those without
 }
 
-func resolveSecrets(c *config.Config, prompt func(string) ([]byte, error)) (*secrets, error) {
+func resolveSecrets(o *Options) (*secrets, error) {
+	c, prompt := o.Config, o.Prompt
 	s := new(secrets)
 	var err error
 	if s.connectKey, err = c.ConnectKey.Resolve(prompt); err != nil {
 		return nil, c.ErrorAt("connectKey", "", "%w", err)
+	}
+	if !slices.Contains(o.Platforms, Windows) {
+		return s, nil
 	}
 	if s.breakGlass, err = c.Windows.BreakGlass.Resolve(prompt); err != nil {
 		return nil, c.ErrorAt("windows.breakGlass.password", "", "%w", err)

@@ -3,7 +3,6 @@ package kit
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -28,7 +27,10 @@ const commandLine = "firstday-agent-amd64.exe install"
 const exitReboot = 3010
 
 // buildWindows writes the provisioning package and its catalog into dir.
-func (b *builder) buildWindows(ctx context.Context, dir string) (*Package, error) {
+func (b *builder) buildWindows(ctx context.Context, dir, work string) (*Package, error) {
+	if err := b.gather(ctx, work); err != nil {
+		return nil, err
+	}
 	name := b.Config.Package.Name
 	p, err := b.windowsPackage(ctx)
 	if err != nil {
@@ -42,7 +44,10 @@ func (b *builder) buildWindows(ctx context.Context, dir string) (*Package, error
 	if err != nil {
 		return nil, err
 	}
-	built.Platform, built.Signer, built.Contents = "windows", b.signer(), b.contents()
+	built.Platform, built.Signer, built.Contents = Windows, signerOf(b.identity, b.Config.Signing), b.contents()
+	for _, part := range b.parts {
+		b.sources[built.File+"/"+part.File] = part.path
+	}
 	return built, nil
 }
 
@@ -182,27 +187,12 @@ func (b *builder) command(id uuid.UUID) (ppkg.Setting, error) {
 
 // enrollment is what the agent finds beside itself.
 func (b *builder) enrollment(id uuid.UUID) ([]byte, error) {
-	c := b.Config
-	e := api.Enrollment{
-		Version:      api.EnrollmentVersion,
-		Organisation: c.Organisation.Name,
-		Directory:    api.Directory{URL: c.Directory.URL, Pin: c.Directory.Pin},
-		ConnectKey:   b.secrets.connectKey,
-		ExpiresAt:    b.expires(),
-		PackageID:    id,
-		PackageName:  c.Package.Name,
-		PackageVer:   c.Package.Version,
-		SignIn: api.SignIn{
-			Enabled:    c.Windows.SignIn.Enabled,
-			Permission: string(c.Windows.SignIn.Permission),
-			Text:       c.Windows.SignIn.Text,
-			HelpURL:    c.Windows.SignIn.HelpURL,
-		},
+	w := b.Config.Windows
+	e := b.commonEnrollment(id, w.SignIn)
+	if w.BreakGlass.Enabled {
+		e.BreakGlass = w.BreakGlass.Name
 	}
-	if c.Windows.BreakGlass.Enabled {
-		e.BreakGlass = c.Windows.BreakGlass.Name
-	}
-	payloads := c.Windows.Payloads
+	payloads := w.Payloads
 	for _, part := range b.parts {
 		if part.Kind == kindAgent {
 			e.Agents = append(e.Agents, api.AgentFile{File: part.File, Arch: part.Arch, Version: part.Version, SHA256: part.SHA256})
@@ -219,8 +209,5 @@ func (b *builder) enrollment(id uuid.UUID) ([]byte, error) {
 		}
 		e.Payloads = append(e.Payloads, payload)
 	}
-	if err := e.Check(); err != nil { // the agent would refuse it, on the device
-		return nil, fmt.Errorf("writing %s: %w", api.EnrollmentFile, err)
-	}
-	return json.MarshalIndent(e, "", "  ")
+	return encodeEnrollment(e)
 }

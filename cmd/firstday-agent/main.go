@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,8 +16,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker.
-var version = "0.0.0-devel"
+// stamp is set by the linker. Who packs the agent for macOS finds it in the
+// program, which has no other place that tells its version.
+var stamp string
+
+const stampPrefix = "firstday-agent-version="
+
+var version = cmp.Or(strings.TrimSuffix(strings.TrimPrefix(stamp, stampPrefix), ";"), "0.0.0-devel")
 
 func main() { os.Exit(run()) }
 

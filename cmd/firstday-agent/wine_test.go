@@ -33,7 +33,7 @@ var builds sync.Map
 func build(t *testing.T, pkg, arch, version string) []byte {
 	t.Helper()
 	once, _ := builds.LoadOrStore(pkg+" "+arch+" "+version, sync.OnceValue(func() []byte {
-		data, err := os.ReadFile(winetest.Build(t, pkg, arch, "-ldflags=-s -w -X main.version="+version))
+		data, err := os.ReadFile(winetest.Build(t, pkg, arch, "-ldflags=-s -w -X main.stamp="+stampPrefix+version+";"))
 		if err != nil {
 			t.Fatal(err)
 		}

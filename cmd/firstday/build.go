@@ -14,71 +14,90 @@ import (
 )
 
 func newBuild() *cobra.Command {
+	b := new(build)
 	c := &cobra.Command{
 		Use:   "build",
 		Short: "Build a kit from firstday.yaml",
-		Example: `  firstday build windows
-  firstday build windows -c acme.yaml -o kits/acme`,
+		Long: `Build makes a kit: a folder with a package for Windows and one for macOS, a
+manifest, checksums, an SBOM and instructions for the person with the stick.
+
+Every build is a package of its own to Windows. With SOURCE_DATE_EPOCH set, the
+same inputs give the same packages instead.`,
+		Example: `  firstday build
+  firstday build windows -c acme.yaml -o kits/acme
+  SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) firstday build --json`,
 		Args: cobra.NoArgs,
-		RunE: help,
+		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, kit.Windows, kit.MacOS) },
 	}
-	c.AddCommand(newBuildWindows())
+	f := c.PersistentFlags()
+	f.StringVarP(&b.config, "config", "c", "firstday.yaml", "configuration file")
+	f.StringVarP(&b.output, "output", "o", "kit", "folder of the kit")
+	f.StringVar(&b.agents, "agents", "", "folder of the agents (default: agents beside this program)")
+	f.StringVar(&b.level, "level", "default", "compression of the Windows package: fast, default or best")
+	_ = c.MarkPersistentFlagFilename("config", "yaml", "yml")
+	_ = c.MarkPersistentFlagDirname("output")
+	_ = c.MarkPersistentFlagDirname("agents")
+	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
+	c.AddCommand(newBuildWindows(b), newBuildMacOS(b))
 	return c
 }
 
-func newBuildWindows() *cobra.Command {
-	var file, output, agents, level string
-	c := &cobra.Command{
+func newBuildWindows(b *build) *cobra.Command {
+	return &cobra.Command{
 		Use:   "windows",
 		Short: "Build the kit for Windows: package, catalog and papers",
-		Long: `Build windows makes a kit: a folder with the provisioning package and its
-catalog, a manifest, checksums, an SBOM and instructions for the person with
-the stick. Copy the .ppkg and the .cat into the root of a USB stick.
-
-Every build is a package of its own to Windows. With SOURCE_DATE_EPOCH set, the
-same inputs give the same package instead.`,
+		Long: `Build windows makes a kit with the provisioning package and its catalog. Copy
+both, .ppkg and .cat, into the root of a USB stick.`,
 		Example: `  firstday build windows
-  firstday build windows -c acme.yaml -o kits/acme
-  SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) firstday build windows --json`,
+  firstday build windows -c acme.yaml -o kits/acme`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			o := kit.Options{Output: output, Agents: agents, Builder: version, Prompt: prompter(c.Context())}
-			var err error
-			if o.Level, err = parseLevel(level); err != nil {
-				return err
-			}
-			if o.Time, o.Reproducible, err = buildTime(); err != nil {
-				return err
-			}
-			if o.Config, err = loadConfig(c, file); err != nil {
-				return err
-			}
-			if o.Agents == "" {
-				if o.Agents, err = kit.FindAgents(); err != nil {
-					return err
-				}
-			}
-			bars := newProgress(c)
-			defer bars.close()
-			o.Progress = bars.step
-			m, err := kit.Build(c.Context(), o)
-			if err != nil {
-				return err
-			}
-			bars.close()
-			return show(c, m, func(w *text) { describeKit(w, m, output) })
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, kit.Windows) },
 	}
-	f := c.Flags()
-	f.StringVarP(&file, "config", "c", "firstday.yaml", "configuration file")
-	f.StringVarP(&output, "output", "o", "kit", "folder of the kit")
-	f.StringVar(&agents, "agents", "", "folder of the agents (default: agents beside this program)")
-	f.StringVar(&level, "level", "default", "compression: fast, default or best")
-	_ = c.MarkFlagFilename("config", "yaml", "yml")
-	_ = c.MarkFlagDirname("output")
-	_ = c.MarkFlagDirname("agents")
-	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
-	return c
+}
+
+func newBuildMacOS(b *build) *cobra.Command {
+	return &cobra.Command{
+		Use:   "macos",
+		Short: "Build the kit for macOS: installer package, profile and papers",
+		Long: `Build macos makes a kit with the installer package for Intel and Apple silicon,
+and a profile for device management. No Mac is needed for it. Who signs stands
+under macos.signing in firstday.yaml.`,
+		Example: `  firstday build macos
+  firstday build macos -c acme.yaml -o kits/acme`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, kit.MacOS) },
+	}
+}
+
+// build is what the flags say.
+type build struct{ config, output, agents, level string }
+
+func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
+	o := kit.Options{Platforms: platforms, Output: b.output, Agents: b.agents, Builder: version, Prompt: prompter(c.Context())}
+	var err error
+	if o.Level, err = parseLevel(b.level); err != nil {
+		return err
+	}
+	if o.Time, o.Reproducible, err = buildTime(); err != nil {
+		return err
+	}
+	if o.Config, err = loadConfig(c, b.config); err != nil {
+		return err
+	}
+	if o.Agents == "" {
+		if o.Agents, err = kit.FindAgents(); err != nil {
+			return err
+		}
+	}
+	bars := newProgress(c)
+	defer bars.close()
+	o.Progress = bars.step
+	m, err := kit.Build(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	bars.close()
+	return show(c, m, func(w *text) { describeKit(w, m, b.output) })
 }
 
 // loadConfig reads the configuration and tells its warnings at once.
@@ -136,12 +155,12 @@ func describeKit(w *text, m *kit.Manifest, output string) {
 		}
 	}
 	for _, s := range m.Secrets {
-		w.line("  secret    %s %s", s.Kind, s.Name)
+		w.line("  secret    in %s: %s %s", s.Package, s.Kind, s.Name)
 	}
 	if m.ExpiresAt != nil {
 		w.line("  expires   %s", m.ExpiresAt.Format(time.DateOnly))
 	}
-	w.line("The kit is in %s. %s says what to do with it.", output, kit.InstructionsFile)
+	w.line("The kit is in %s. INSTRUCTIONS*.md says what to do with it.", output)
 }
 
 // size is a number of bytes for people.

@@ -1,8 +1,9 @@
-// Package testagents builds the Windows agents for tests that make packages.
+// Package testagents builds the agents for tests that make packages.
 package testagents
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -21,8 +22,11 @@ var (
 	dir  string
 )
 
-// Dir returns a folder with the agents that a kit for Windows needs, with the
-// version resource that `make` gives them. They are built once per process.
+// flags are those with which `make` builds the agents.
+const flags = "-ldflags=-s -w -X main.stamp=firstday-agent-version=" + Version + ";"
+
+// Dir returns a folder with the agents that kits need, those for Windows with
+// the version resource that `make` gives them. They are built once per process.
 func Dir(tb testing.TB) string {
 	tb.Helper()
 	once.Do(func() {
@@ -31,9 +35,16 @@ func Dir(tb testing.TB) string {
 			tb.Fatal(err)
 		}
 		for _, arch := range []string{"amd64", "arm64"} {
-			plain := winetest.Build(tb, "firstday.dev/cmd/firstday-agent", arch, "-ldflags=-s -w -X main.version="+Version)
+			plain := winetest.Build(tb, "firstday.dev/cmd/firstday-agent", arch, flags)
 			if err := addVersion(filepath.Join(temp, "firstday-agent-windows-"+arch+".exe"), plain); err != nil {
 				tb.Fatal(err)
+			}
+		}
+		for _, arch := range []string{"amd64", "arm64"} {
+			build := exec.Command("go", "build", "-trimpath", flags, "-o", filepath.Join(temp, "firstday-agent-darwin-"+arch), "firstday.dev/cmd/firstday-agent")
+			build.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
+			if out, err := build.CombinedOutput(); err != nil {
+				tb.Fatalf("building the agent for macOS: %v\n%s", err, out)
 			}
 		}
 		dir = temp
