@@ -2,6 +2,7 @@ package kit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,8 @@ const (
 	kindCatalog
 	kindProgram
 	kindScript
+	kindInstaller
+	kindMachO
 )
 
 // kindOf tells by how a file begins, and for scripts and damaged files by its
@@ -35,8 +38,12 @@ func kindOf(r io.ReaderAt, name string) kind {
 	switch {
 	case bytes.Equal(head, []byte("MSWIM\x00\x00\x00")) || ext == packageExt:
 		return kindPackage
+	case bytes.HasPrefix(head, []byte("xar!")) || ext == installerExt:
+		return kindInstaller
 	case bytes.HasPrefix(head, []byte("MZ")):
 		return kindProgram
+	case isMachO(head):
+		return kindMachO
 	case ext == catalogExt:
 		return kindCatalog
 	case ext == ".ps1" || ext == ".psm1" || ext == ".psd1":
@@ -44,6 +51,14 @@ func kindOf(r io.ReaderAt, name string) kind {
 	default:
 		return kindOther
 	}
+}
+
+// isMachO tells programs for macOS, thin and universal, by how they begin.
+// Java's class files begin alike, but with a larger number after it.
+func isMachO(head []byte) bool {
+	const universal, thin = "\xca\xfe\xba\xbe", "\xcf\xfa\xed\xfe"
+	return bytes.HasPrefix(head, []byte(thin)) ||
+		len(head) == 8 && bytes.HasPrefix(head, []byte(universal)) && binary.BigEndian.Uint32(head[4:]) < 30
 }
 
 // maxSmall bounds the files that are read whole, in bytes: catalogs, scripts,

@@ -55,6 +55,7 @@ func catalogPath(path string) string {
 // Extensions of a package, and of what stands beside a file to vouch for it.
 const (
 	packageExt   = ".ppkg"
+	installerExt = ".pkg"
 	catalogExt   = ".cat"
 	signatureExt = ".p7s"
 )

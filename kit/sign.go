@@ -10,15 +10,18 @@ import (
 	"strings"
 	"time"
 
+	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
+	"firstday.dev/pkgbuild"
 	"firstday.dev/ppkg"
 	"firstday.dev/ppkg/catalog"
 	"firstday.dev/signing"
 )
 
 // Sign signs a file the way its kind is signed, and returns where the signature
-// is: for a package in the catalog beside it, which is made; for a catalog,
-// program or script in the file itself; for anything else in a file beside it
+// is: for a provisioning package in the catalog beside it, which is made; for
+// an installer package of macOS, a catalog, program or script in the file
+// itself; for anything else in a file beside it
 // with .p7s appended. output, if not empty, is the file to write instead.
 func Sign(ctx context.Context, path, output string, id *signing.Identity, o signing.Options) (string, error) {
 	f, size, err := openRegular(path)
@@ -54,7 +57,12 @@ func Sign(ctx context.Context, path, output string, id *signing.Identity, o sign
 	case kindCatalog:
 		err = s.signWhole(target, func(der []byte) ([]byte, error) { return signing.SignCatalog(ctx, der, id, o) })
 	case kindProgram:
-		err = s.signProgram(ctx, target)
+		err = s.write(target, func(out *atomicfile.File) error { return signing.SignPE(ctx, s.file, s.size, out, id, o) })
+	case kindMachO:
+		code := signing.Code{Identifier: codeIdentifierOf(path)}
+		err = s.write(target, func(out *atomicfile.File) error { return signing.SignMachO(ctx, s.file, s.size, out, code, id, o) })
+	case kindInstaller:
+		err = s.write(target, func(out *atomicfile.File) error { return s.signInstaller(ctx, out) })
 	case kindScript:
 		err = s.signWhole(target, func(script []byte) ([]byte, error) { return signing.SignPowerShell(ctx, script, id, o) })
 	default:
@@ -125,16 +133,41 @@ func (s *signer) signWhole(output string, sign func([]byte) ([]byte, error)) err
 	return atomicfile.WriteFile(output, signed, s.mode)
 }
 
-func (s *signer) signProgram(ctx context.Context, output string) error {
+// write lets a signed copy appear once it is whole.
+func (s *signer) write(output string, sign func(out *atomicfile.File) error) error {
 	out, err := atomicfile.Create(output, s.mode)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	if err := signing.SignPE(ctx, s.file, s.size, out, s.id, s.o); err != nil {
+	if err := sign(out); err != nil {
 		return err
 	}
 	return out.Commit()
+}
+
+// signInstaller writes the package anew: signatures lie in front of what they
+// sign, and an old ticket speaks for another signature.
+func (s *signer) signInstaller(ctx context.Context, out *atomicfile.File) error {
+	p, err := pkgbuild.Open(s.file, s.size)
+	if err != nil {
+		return err
+	}
+	if err := p.CheckContents(ctx); err != nil {
+		return err
+	}
+	o := pkgbuild.Options{Time: p.Archive.Created}
+	if o.Signer, err = signing.PackageSigner(s.id, s.o); err != nil {
+		return err
+	}
+	return p.Copy(ctx, out, o)
+}
+
+// codeIdentifierOf makes the name by which macOS knows a program of that file,
+// as codesign does where nobody gives one.
+func codeIdentifierOf(path string) string {
+	name := filepath.Base(path)
+	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
 func (s *signer) signBeside(ctx context.Context, output string) error {
@@ -143,4 +176,22 @@ func (s *signer) signBeside(ctx context.Context, output string) error {
 		return err
 	}
 	return atomicfile.WriteFile(output, p7s, 0o644)
+}
+
+// SigningFor gives the section of a configuration that says who signs a file of
+// this kind, nil if nobody does, and the section's name.
+func SigningFor(path string, c *config.Config) (s *config.Signing, section string, err error) {
+	f, _, err := openRegular(path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer f.Close()
+	switch kindOf(f, path) {
+	case kindInstaller:
+		return c.MacOS.Signing.Installer, "macos.signing.installer", nil
+	case kindMachO:
+		return c.MacOS.Signing.Application, "macos.signing.application", nil
+	default:
+		return c.Signing, "signing", nil
+	}
 }

@@ -106,6 +106,10 @@ func (v *verifier) file(ctx context.Context, path string) error {
 		return v.ppkg(ctx, path, nil)
 	case kindCatalog:
 		return v.catalogFile(path)
+	case kindInstaller:
+		return v.installer(ctx, path, nil)
+	case kindMachO:
+		report, err = v.machO(ctx, f, size)
 	case kindProgram:
 		report, err = signing.VerifyPE(ctx, f, size, v.VerifyOptions.VerifyOptions)
 	case kindScript:
@@ -118,7 +122,7 @@ func (v *verifier) file(ctx context.Context, path string) error {
 		var p7s []byte
 		p7s, err = readSmall(path + ".p7s")
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w: neither a kit, package, catalog, program or script, nor is %s.p7s beside it", path, ErrKind, name)
+			return fmt.Errorf("%s: %w: neither a kit, package, catalog, program nor script, nor is %s.p7s beside it", path, ErrKind, name)
 		}
 		if err != nil {
 			return err

@@ -150,7 +150,8 @@ func (v *verifier) manifest(dir string) (*Manifest, error) {
 func (v *verifier) packages(ctx context.Context, dir string, m *Manifest, found sums) error {
 	unlisted := map[string]bool{}
 	for name := range found {
-		unlisted[name] = strings.EqualFold(filepath.Ext(name), packageExt)
+		ext := filepath.Ext(name)
+		unlisted[name] = strings.EqualFold(ext, packageExt) || strings.EqualFold(ext, installerExt)
 	}
 	var missing error
 	for _, p := range m.Packages {
@@ -159,7 +160,11 @@ func (v *verifier) packages(ctx context.Context, dir string, m *Manifest, found 
 			missing = fmt.Errorf("%w: the kit lacks %s", ErrIntegrity, p.File)
 			continue
 		}
-		if err := v.ppkg(ctx, filepath.Join(dir, p.File), &listing{m, p, found[p.File]}); err != nil {
+		check := v.ppkg
+		if p.Platform == MacOS {
+			check = v.installer
+		}
+		if err := check(ctx, filepath.Join(dir, p.File), &listing{m, p, found[p.File]}); err != nil {
 			return err
 		}
 	}

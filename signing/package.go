@@ -81,10 +81,11 @@ func VerifyPackage(ctx context.Context, in io.ReaderAt, size int64, opts VerifyO
 	if err := opts.checkArchive(r.Report, a); err != nil {
 		return nil, err
 	}
-	if err := checkFiles(ctx, a); err != nil {
+	files, err := checkFiles(ctx, a)
+	if err != nil {
 		return nil, err
 	}
-	r.checked("contents: %d files match their checksums", len(a.Files))
+	r.checked("archive: %d files match their checksums", files)
 	if err := r.checkTicket(a); err != nil {
 		return nil, err
 	}
@@ -116,19 +117,17 @@ func (o VerifyOptions) checkArchive(r *Report, a *xar.Archive) error {
 	return nil
 }
 
-func checkFiles(ctx context.Context, a *xar.Archive) error {
+func checkFiles(ctx context.Context, a *xar.Archive) (files int, err error) {
 	for _, f := range a.Files {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		if f.IsDir {
 			continue
 		}
 		if err := checkFile(ctx, f); err != nil {
-			return packageError(fmt.Errorf("%s: %w", f.Name, err))
+			return 0, packageError(fmt.Errorf("%s: %w", f.Name, err))
 		}
+		files++
 	}
-	return nil
+	return files, ctx.Err()
 }
 
 func checkFile(ctx context.Context, f *xar.File) error {

@@ -25,9 +25,10 @@ func newSign() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sign FILE",
 		Short: "Sign a package, catalog, program, script or any other file",
-		Long: `Sign signs a file the way its kind is signed. A package gets a signed catalog
-beside it; catalogs, programs and PowerShell scripts are signed in place; any
-other file gets a detached CMS signature beside it (.p7s).
+		Long: `Sign signs a file the way its kind is signed. A provisioning package gets a
+signed catalog beside it; catalogs, programs for Windows and macOS, PowerShell
+scripts and installer packages for macOS are signed in place; any other file
+gets a detached CMS signature beside it (.p7s).
 
 Who signs is said in firstday.yaml (-c) or by the flags. Passwords are read from
 a file, an environment variable or the terminal, never from the command line.`,
@@ -43,10 +44,14 @@ a file, an environment variable or the terminal, never from the command line.`,
 				if err != nil {
 					return err
 				}
-				if cfg.Signing == nil {
-					return withHint(fmt.Errorf("%s does not say who signs", file), "add the section signing")
+				who, section, err := kit.SigningFor(args[0], cfg)
+				if err != nil {
+					return err
 				}
-				organisation, signing = cfg.Organisation.Name, cfg.Signing
+				if who == nil {
+					return withHint(fmt.Errorf("%s does not say who signs such files", file), "add the section "+section)
+				}
+				organisation, signing = cfg.Organisation.Name, who
 			} else {
 				s.Certificate, s.Key, s.PKCS12 = config.Path(cert), config.Path(key), config.Path(pkcs12)
 				if passwordFile != "" || passwordEnv != "" || passwordPrompt {
