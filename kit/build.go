@@ -73,8 +73,8 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if b.secrets, err = resolveSecrets(&o); err != nil {
 		return nil, err
 	}
-	defer b.identities.Close()
-	if err := b.identities.open(ctx, &o); err != nil {
+	defer b.closeIdentities()
+	if err := b.openIdentities(ctx, &o); err != nil {
 		return nil, err
 	}
 	dir, err := atomicfile.CreateDir(o.Output, privateFolder)

@@ -25,7 +25,7 @@ type identities struct {
 	application, installer *signing.Identity
 }
 
-func (i *identities) open(ctx context.Context, o *Options) error {
+func (i *identities) openIdentities(ctx context.Context, o *Options) error {
 	mac := o.Config.MacOS.Signing
 	if !slices.Contains(o.Platforms, MacOS) {
 		mac = config.MacSigning{}
@@ -45,8 +45,8 @@ func (i *identities) open(ctx context.Context, o *Options) error {
 	return nil
 }
 
-// Close lets go of all that are open.
-func (i *identities) Close() {
+// closeIdentities lets go of all that are open.
+func (i *identities) closeIdentities() {
 	for _, id := range []*signing.Identity{i.identity, i.application, i.installer} {
 		if id != nil {
 			_ = id.Close() // it has signed already
@@ -54,8 +54,8 @@ func (i *identities) Close() {
 	}
 }
 
-// pem gives the certificates of all who sign, each once.
-func (i *identities) pem() ([]byte, error) {
+// certificates gives, in PEM, those of all who sign, each once.
+func (i *identities) certificates() ([]byte, error) {
 	var b bytes.Buffer
 	seen := make(map[string]bool)
 	for _, id := range []*signing.Identity{i.identity, i.application, i.installer} {

@@ -67,7 +67,7 @@ func (b *builder) writePapers(m *Manifest, dir string) error {
 		}
 		papers[instructionsFile[p.Platform]] = instructions.Bytes()
 	}
-	chains, err := b.identities.pem()
+	chains, err := b.certificates()
 	if err != nil {
 		return err
 	}

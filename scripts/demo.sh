@@ -1,6 +1,7 @@
 #!/bin/sh
-# The main job, from nothing: a kit for a sample organisation, signed by a
-# throw-away identity, checked by us and by tools that are not ours.
+# The main job, from nothing: a kit for a sample organisation, for Windows and
+# macOS, signed by a throw-away identity, checked by us and by tools that are not
+# ours.
 set -eu
 cd "$(dirname "$0")/.."
 firstday=$PWD/bin/firstday
@@ -10,7 +11,7 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n%s\n' "$*"; }
 
 rm -rf demo
-mkdir -p demo/tree
+mkdir -p demo/tree demo/mac
 cp -R scripts/demo/. demo/
 umask 077
 openssl rand -hex 32 >demo/connect.key
@@ -20,8 +21,9 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -s
 	-keyout /dev/null -out demo/ca.pem 2>/dev/null
 
 say "Building and signing a kit for $(sed -n 's/^ *name: *//p' demo/firstday.yaml | head -n 1)"
-"$firstday" build windows -c demo/firstday.yaml -o demo/kit
+"$firstday" build -c demo/firstday.yaml -o demo/kit
 package=$(ls demo/kit/*.ppkg)
+installer=$(ls demo/kit/*.pkg)
 catalog=${package%.ppkg}.cat
 
 say "Verifying it with firstday"
@@ -44,8 +46,14 @@ find demo/tree -name 'firstday-agent-*.exe' | while read -r agent; do
 	echo "osslsigncode: $(basename "$agent"): $(grep -E '^(Signature verification|Succeeded)' demo/osslsigncode.log | tail -n 1)"
 done
 
-say "What is in it"
+"$sevenzip" t "$installer" | grep -E '^(Everything|Type|Method)'
+"$sevenzip" x -y -odemo/mac "$installer" >/dev/null
+echo "cpio: what $installer installs"
+gzip -dc demo/mac/*.pkg/Payload | cpio -itv --quiet
+
+say "What is in them"
 "$firstday" inspect "$package"
+"$firstday" inspect "$installer"
 
 say "Done: demo/kit"
 ls -l demo/kit
@@ -53,8 +61,9 @@ cat <<EOF
 
 What to do next
   1. firstday init                 writes a firstday.yaml to fill in (bin/firstday here)
-  2. firstday build windows        makes your own kit
+  2. firstday build                makes your own kit
   3. copy the .ppkg and the .cat into the root of a USB stick, insert it at the
      first screen of a new laptop, and wait: demo/kit/INSTRUCTIONS.md
+  4. install the .pkg on Macs:     demo/kit/INSTRUCTIONS-Mac.md
 This kit is signed by a throw-away identity. It is for looking at, not for laptops.
 EOF

@@ -132,6 +132,30 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
+func TestMacInstructions(t *testing.T) {
+	plain := MacInstructions{
+		Organisation: "Acme", Package: "Acme.pkg", Profile: "Acme.mobileconfig", Identifier: "dev.firstday.kit.acme",
+		PackageID: "1f0c9bb2-33ab-4ad6-9e0a-5f1e2a3b4c5d", PackageVersion: "1.0", SHA256: strings.Repeat("0a", 32),
+		AgentVersion: "0.1.0", Program: `"/Library/x y/firstday-agent"`, MinimumVersion: "13.0", Built: time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC),
+	}
+	full := plain
+	full.Organisation, full.HelpURL, full.Manifest, full.SignIn = "Müller & Söhne", "https://help.acme.example", "manifest.plist", true
+	full.Signer, full.Notarised = "Developer ID Installer: Acme", true
+	full.ExpiresAt = time.Date(2027, 3, 31, 23, 59, 59, 0, time.UTC)
+	full.Secrets = []CarriedSecret{{Kind: "connect key"}}
+	throwaway := plain
+	throwaway.Signer, throwaway.Throwaway = "DO NOT TRUST Acme", true
+	for name, data := range map[string]MacInstructions{"full": full, "plain": plain, "throwaway": throwaway} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := data.Write(&b); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "instructions-mac-"+name+".md", b.Bytes())
+		})
+	}
+}
+
 // TestMarkdownStaysText puts names into the text that would be marks.
 func TestMarkdownStaysText(t *testing.T) {
 	for in, want := range map[string]string{
