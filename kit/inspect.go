@@ -21,13 +21,15 @@ import (
 // signatures of programs; [Verify] does. Of the parts only those are set that
 // the kind of file has.
 type Inspection struct {
-	File      string             `json:"file"`
-	Kind      string             `json:"kind"`
-	Size      int64              `json:"size"` // bytes
-	Package   *PackageInspection `json:"package,omitempty"`
-	Catalog   *CatalogInspection `json:"catalog,omitempty"`
-	Program   *ProgramInspection `json:"program,omitempty"`
-	Signature *SignatureState    `json:"signature,omitempty"`
+	File      string               `json:"file"`
+	Kind      string               `json:"kind"`
+	Size      int64                `json:"size"` // bytes
+	Package   *PackageInspection   `json:"package,omitempty"`
+	Installer *InstallerInspection `json:"installer,omitempty"`
+	Catalog   *CatalogInspection   `json:"catalog,omitempty"`
+	Program   *ProgramInspection   `json:"program,omitempty"`
+	MachO     *MachOInspection     `json:"machO,omitempty"`
+	Signature *SignatureState      `json:"signature,omitempty"`
 }
 
 // PackageInspection is what a provisioning package holds.
@@ -99,7 +101,7 @@ type InspectOptions struct {
 	VerifyOptions
 }
 
-// Inspect reads a package, catalog or program.
+// Inspect reads a package for Windows or macOS, a catalog or a program.
 func Inspect(ctx context.Context, path string, o InspectOptions) (*Inspection, error) {
 	f, size, err := openRegular(path)
 	if err != nil {
@@ -111,6 +113,13 @@ func Inspect(ctx context.Context, path string, o InspectOptions) (*Inspection, e
 	case kindPackage:
 		i.Kind = "provisioning package"
 		i.Package, err = inspectPackage(ctx, f, size, o)
+	case kindInstaller:
+		i.Kind = "installer package"
+		i.Installer, i.Signature, err = inspectInstaller(ctx, f, size, o)
+	case kindMachO:
+		i.Kind = "program for macOS"
+		m := inspectMachO(ctx, f, size, i.File, o)
+		i.MachO, err = &m, ctx.Err()
 	case kindCatalog:
 		i.Kind = "catalog"
 		err = i.inspectCatalog(path, o)

@@ -24,8 +24,8 @@ type ProgramInspection struct {
 
 // SignatureState is what can be said of a signature.
 type SignatureState struct {
-	// State is "unsigned", "valid", "untrusted" (good, by somebody who is not
-	// trusted) or "invalid".
+	// State is "unsigned", "ad hoc" (by nobody), "valid", "untrusted" (good, by
+	// somebody who is not trusted) or "invalid".
 	State       string     `json:"state"`
 	Signer      string     `json:"signer,omitempty"`
 	Issuer      string     `json:"issuer,omitempty"`

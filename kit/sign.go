@@ -178,20 +178,26 @@ func (s *signer) signBeside(ctx context.Context, output string) error {
 	return atomicfile.WriteFile(output, p7s, 0o644)
 }
 
-// SigningFor gives the section of a configuration that says who signs a file of
-// this kind, nil if nobody does, and the section's name.
-func SigningFor(path string, c *config.Config) (s *config.Signing, section string, err error) {
+// ErrNobodySigns: the configuration does not say who signs such files.
+var ErrNobodySigns = errors.New("nobody is named who signs such files")
+
+// SigningFor gives the part of a configuration that says who signs a file of
+// this kind. The error wraps ErrNobodySigns if nothing does.
+func SigningFor(path string, c *config.Config) (*config.Signing, error) {
 	f, _, err := openRegular(path)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer f.Close()
+	s, section := c.Signing, "signing"
 	switch kindOf(f, path) {
 	case kindInstaller:
-		return c.MacOS.Signing.Installer, "macos.signing.installer", nil
+		s, section = c.MacOS.Signing.Installer, "macos.signing.installer"
 	case kindMachO:
-		return c.MacOS.Signing.Application, "macos.signing.application", nil
-	default:
-		return c.Signing, "signing", nil
+		s, section = c.MacOS.Signing.Application, "macos.signing.application"
 	}
+	if s == nil {
+		return nil, c.ErrorAt(section, "add the section "+section, "%w", ErrNobodySigns)
+	}
+	return s, nil
 }

@@ -29,16 +29,16 @@ func (v *verifier) installer(ctx context.Context, path string, listed *listing) 
 		return err
 	}
 	defer f.Close()
-	report, err := signing.VerifyPackage(ctx, f, size, v.VerifyOptions.VerifyOptions)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	v.installerSignature(name, report, err, listed)
 	p, err := pkgbuild.Open(f, size)
 	if err != nil {
 		v.add(name, "format", "", err)
 		return nil
 	}
+	report, err := signing.VerifyPackage(ctx, f, size, v.VerifyOptions.VerifyOptions)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	v.installerSignature(name, report, err, listed)
 	err = integrity(p.CheckContents(ctx))
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -9,6 +9,8 @@ import (
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
+	"firstday.dev/pkgbuild"
+	"firstday.dev/pkgbuild/xar"
 	"firstday.dev/ppkg"
 	"firstday.dev/ppkg/catalog"
 	"firstday.dev/ppkg/wim"
@@ -80,13 +82,14 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
-		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
+		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
 		return exitInput
-	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum,
+	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
-	case is(kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
+	case is(pkgbuild.ErrFormat, pkgbuild.ErrUnsupported, pkgbuild.ErrUnsafe, xar.ErrFormat, xar.ErrUnsupported, xar.ErrName,
+		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
 		return exitPackage
 	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite):
 		return exitIO

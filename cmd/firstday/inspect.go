@@ -15,10 +15,12 @@ func newInspect() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Show what a package, catalog or program is and holds",
-		Long: `Inspect shows what a provisioning package sets, runs and carries: settings,
-commands, certificates, every program with its architecture, version and
-signature, and every secret. Secrets are named, not shown, unless you ask: with
---reveal this is also how IT reads the password of the break-glass account.`,
+		Long: `Inspect shows what a package sets, runs, installs and carries: of a provisioning
+package the settings, commands and certificates, of an installer package for
+macOS the components, scripts and files; of both every program with its
+architectures and signatures, and every secret. Secrets are named, not shown,
+unless you ask: with --reveal this is also how IT reads the password of the
+break-glass account.`,
 		Example: `  firstday inspect kit/Acme.ppkg
   firstday inspect --tree kit/Acme.ppkg
   firstday inspect --json kit/Acme.ppkg | jq .package.commands
@@ -46,6 +48,12 @@ func describe(w *text, i *kit.Inspection, tree bool) {
 	w.line("%s: %s, %s", i.File, i.Kind, size(i.Size))
 	if p := i.Package; p != nil {
 		describePackage(w, p, tree)
+	}
+	if p := i.Installer; p != nil {
+		describeInstaller(w, p, tree)
+	}
+	if m := i.MachO; m != nil {
+		describeMachO(w, m)
 	}
 	if c := i.Catalog; c != nil {
 		w.line("  time      %s", c.Time.Format(time.RFC3339))

@@ -44,14 +44,10 @@ a file, an environment variable or the terminal, never from the command line.`,
 				if err != nil {
 					return err
 				}
-				who, section, err := kit.SigningFor(args[0], cfg)
-				if err != nil {
+				if signing, err = kit.SigningFor(args[0], cfg); err != nil {
 					return err
 				}
-				if who == nil {
-					return withHint(fmt.Errorf("%s does not say who signs such files", file), "add the section "+section)
-				}
-				organisation, signing = cfg.Organisation.Name, who
+				organisation = cfg.Organisation.Name
 			} else {
 				s.Certificate, s.Key, s.PKCS12 = config.Path(cert), config.Path(key), config.Path(pkcs12)
 				if passwordFile != "" || passwordEnv != "" || passwordPrompt {
