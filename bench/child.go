@@ -21,9 +21,13 @@ const childMode = "child"
 
 var levels = map[string]xpress.Level{"fast": xpress.Fast, "default": xpress.Default, "best": xpress.Best}
 
+var installerVerbs = map[string]func([]string) error{
+	"product": product, "classic": classic, "gzip": bareGzip, "tiny": tinyProduct,
+}
+
 // child does one thing once: capture LEVEL THREADS DIR FILE,
-// verify THREADS FILE or extract THREADS FILE DIR. A capture ends by printing
-// the process's peak memory. With the environment variable BENCH_PROFILE it
+// verify THREADS FILE or extract THREADS FILE DIR, or something with installer
+// packages. What writes ends by printing the process's peak memory. With the environment variable BENCH_PROFILE it
 // writes a CPU profile there.
 func child(args []string) error {
 	if path := os.Getenv("BENCH_PROFILE"); path != "" {
@@ -38,6 +42,9 @@ func child(args []string) error {
 		defer pprof.StopCPUProfile()
 	}
 	verb, args := args[0], args[1:]
+	if pack := installerVerbs[verb]; pack != nil {
+		return pack(args)
+	}
 	if verb == "capture" {
 		level := levels[args[0]]
 		threads, err := strconv.Atoi(args[1])

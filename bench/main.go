@@ -1,8 +1,9 @@
 //go:build linux
 
-// Bench measures the WIM reader and writer of ppkg/wim against wimlib: the
-// same tree of real programs and sources, the same machine, turn about, each
-// measurement in a process of its own, all files in memory (tmpfs).
+// Bench measures the WIM reader and writer of ppkg/wim against wimlib, and the
+// writer of pkgbuild against the pipeline of cpio and gzip: the same tree of
+// real programs and sources, the same machine, turn about, each measurement in a
+// process of its own, all files in memory (tmpfs).
 //
 //	go run ./bench          # or make bench
 //	go run ./bench -runs 9 -tree DIR -o FILE
@@ -86,5 +87,9 @@ func (b *bench) run(ctx context.Context, dir, source string, memory bool) (page 
 			return "", err
 		}
 	}
-	return b.page(rows, peaks)
+	packages, err := b.installers(ctx, memory)
+	if err != nil {
+		return "", err
+	}
+	return b.page(rows, peaks, packages)
 }

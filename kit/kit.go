@@ -3,16 +3,19 @@
 // to a purchasing partner. It also reads kits and packages back, to say what
 // is in them and whether they are what they were.
 //
-// A kit holds the package and its catalog, and for machines and people what
-// they need to handle it:
+// A kit holds a package for each platform, and for machines and people what
+// they need to handle them:
 //
-//	Acme.ppkg, Acme.cat   the provisioning package and its catalog
+//	Acme.ppkg, Acme.cat   the provisioning package for Windows and its catalog
+//	Acme.pkg              the installer package for macOS
+//	Acme.mobileconfig     a profile for device management
+//	manifest.plist        the same for the download of the package
 //	manifest.json         ids, versions, sizes, hashes, secrets, expiry
 //	SHA256SUMS            of every other file
 //	SHA256SUMS.p7s        the signature of those, when there is an identity
-//	signer.pem            the signer's certificates, likewise
+//	signer.pem            the signers' certificates, likewise
 //	sbom.cdx.json         what the package is made of (CycloneDX)
-//	INSTRUCTIONS.md       for the person with the stick
+//	INSTRUCTIONS*.md      for the person with the stick
 package kit
 
 // The kinds of files a package carries.
