@@ -165,7 +165,10 @@ func bareGzip(args []string) error {
 	}
 	defer out.Close()
 	debug.SetMemoryLimit(40 << 20)
-	z := pgzip.NewWriter(out)
+	z, err := pgzip.NewWriterLevel(out, 6)
+	if err != nil {
+		return err
+	}
 	if err := z.SetConcurrency(1<<20, threads); err != nil {
 		return err
 	}

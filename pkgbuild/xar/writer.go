@@ -2,7 +2,6 @@ package xar
 
 import (
 	"compress/flate"
-	"compress/zlib"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -16,6 +15,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zlib"
 )
 
 // Output is what an archive is written to. An *os.File is one.
