@@ -12,6 +12,7 @@ import (
 
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
+	"firstday.dev/pkgbuild/notary"
 	"firstday.dev/ppkg/xpress"
 )
 
@@ -47,6 +48,10 @@ type Options struct {
 	// the same inputs at the same Time give the same package.
 	Reproducible bool
 	Level        xpress.Level
+
+	// Notary, if set, has the package for macOS notarised, and its ticket
+	// stapled to it, before the kit appears.
+	Notary *notary.Client
 
 	// Prompt asks a person for a secret; nil where nobody is there.
 	Prompt func(label string) ([]byte, error)

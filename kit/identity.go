@@ -19,7 +19,7 @@ import (
 
 // identities are who sign; nil: nobody does.
 type identities struct {
-	// identity signs what is for Windows, and the checksums of the kit.
+	// identity signs what is for Windows.
 	identity *signing.Identity
 	// application signs the programs in a Mac package, installer the package.
 	application, installer *signing.Identity
@@ -54,8 +54,20 @@ func (i *identities) closeIdentities() {
 	}
 }
 
-// certificates gives, in PEM, those of all who sign, each once.
+// ofKit is who signs the checksums of the kit.
+func (i *identities) ofKit(c *config.Config) (*signing.Identity, *config.Signing) {
+	if i.identity != nil {
+		return i.identity, c.Signing
+	}
+	return i.application, c.MacOS.Signing.Application
+}
+
+// certificates gives, in PEM, those of all who sign, each once; none if nobody
+// signs the kit, because they say that somebody does.
 func (i *identities) certificates() ([]byte, error) {
+	if i.identity == nil && i.application == nil {
+		return nil, nil
+	}
 	var b bytes.Buffer
 	seen := make(map[string]bool)
 	for _, id := range []*signing.Identity{i.identity, i.application, i.installer} {

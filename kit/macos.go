@@ -47,6 +47,10 @@ func (b *builder) buildMacOS(ctx context.Context, dir, work string) (*Package, e
 		Signer: signerOf(b.installer, b.Config.MacOS.Signing.Installer),
 	}
 	b.sources[name+"/"+agent.File] = agent.path
+	if err := b.notarise(ctx, filepath.Join(dir, name)); err != nil {
+		return nil, err
+	}
+	built.Notarised = b.Notary != nil
 	info, err := os.Stat(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err

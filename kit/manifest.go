@@ -58,6 +58,7 @@ type Package struct {
 	Catalog    string    `json:"catalog,omitempty"`    // file name of its catalog, on Windows
 	Identifier string    `json:"identifier,omitempty"` // of the receipt, on macOS
 	Signer     *Signer   `json:"signer,omitempty"`
+	Notarised  bool      `json:"notarised,omitempty"` // by Apple; its ticket is stapled to it
 	Contents   []Content `json:"contents"`
 }
 

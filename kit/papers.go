@@ -101,7 +101,7 @@ func (b *builder) macInstructions(m *Manifest, p Package) templates.MacInstructi
 		AgentVersion:   agent.Version,
 		Program:        `"` + path.Join(macos.ProgramFolder, agent.Version, macos.Executable) + `"`,
 		MinimumVersion: mac.MinimumVersion,
-		Built:          m.Created, SignIn: mac.SignIn.Enabled,
+		Built:          m.Created, SignIn: mac.SignIn.Enabled, Notarised: p.Notarised,
 		Secrets: secretsIn(m, p),
 	}
 	if mac.DownloadURL != "" {
@@ -172,10 +172,11 @@ func (b *builder) seal(ctx context.Context, dir string) error {
 	if err := atomicfile.WriteFile(filepath.Join(dir, SumsFile), data, 0o644); err != nil {
 		return err
 	}
-	if b.identity == nil {
+	who, section := b.ofKit(b.Config)
+	if who == nil {
 		return nil
 	}
-	signature, err := signing.SignDetached(ctx, bytes.NewReader(data), b.identity, SigningOptions(b.Config.Signing, ""))
+	signature, err := signing.SignDetached(ctx, bytes.NewReader(data), who, SigningOptions(section, ""))
 	if err != nil {
 		return fmt.Errorf("signing %s: %w", SumsFile, err)
 	}
