@@ -16,6 +16,9 @@ import (
 	"firstday.dev/pkgbuild/xar"
 )
 
+// ErrNoNotary: the configuration does not say who may submit packages.
+var ErrNoNotary = errors.New("no key of the notary service is named")
+
 // NotaryClient gives a client with the key that a configuration names.
 func NotaryClient(n *config.Notary) (*notary.Client, error) {
 	p8, err := readSmall(string(n.Key))

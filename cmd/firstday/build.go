@@ -38,6 +38,7 @@ same inputs give the same packages instead.`,
 	_ = c.MarkPersistentFlagDirname("output")
 	_ = c.MarkPersistentFlagDirname("agents")
 	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
+	f.BoolVar(&b.notarize, "notarize", false, "have the macOS package notarised by Apple, with the key under macos.notary")
 	c.AddCommand(newBuildWindows(b), newBuildMacOS(b))
 	return c
 }
@@ -70,7 +71,10 @@ under macos.signing in firstday.yaml.`,
 }
 
 // build is what the flags say.
-type build struct{ config, output, agents, level string }
+type build struct {
+	config, output, agents, level string
+	notarize                      bool
+}
 
 func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
 	o := kit.Options{Platforms: platforms, Output: b.output, Agents: b.agents, Builder: version, Prompt: prompter(c.Context())}
@@ -83,6 +87,11 @@ func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
 	}
 	if o.Config, err = loadConfig(c, b.config); err != nil {
 		return err
+	}
+	if b.notarize {
+		if o.Notary, err = configuredNotary(o.Config); err != nil {
+			return err
+		}
 	}
 	if o.Agents == "" {
 		if o.Agents, err = kit.FindAgents(); err != nil {
@@ -149,6 +158,9 @@ func describeKit(w *text, m *kit.Manifest, output string) {
 			w.line("  signed    no")
 		} else {
 			w.line("  signed    by %s", p.Signer.Subject)
+		}
+		if p.Notarised {
+			w.line("  notarised by Apple")
 		}
 		for _, c := range p.Contents {
 			w.line("  carries   %s  %s  %s", c.File, size(c.Size), c.Version)

@@ -10,6 +10,7 @@ import (
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
+	"firstday.dev/pkgbuild/notary"
 	"firstday.dev/pkgbuild/xar"
 	"firstday.dev/ppkg"
 	"firstday.dev/ppkg/catalog"
@@ -36,7 +37,7 @@ const exitCodesHelp = `Exit codes:
     3  invalid input: configuration, project, payload, agent or secret
     4  invalid package: not in the format, or damaged beyond reading
     5  signature: missing, wrong or not trusted, or contents that were changed;
-       also an identity that cannot sign
+       also an identity that cannot sign, and what Apple does not notarise
     6  input or output: a file is missing, not permitted, or the disk is full
   130  interrupted`
 
@@ -82,9 +83,9 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
-		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
+		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrNoNotary, notary.ErrKey, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
 		return exitInput
-	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType,
+	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
@@ -132,6 +133,9 @@ func hint(err error) string {
 		{signing.ErrNotCodeSigning, "ask your CA for a certificate with the extended key usage code signing"},
 		{signing.ErrExpired, "renew the certificate; sign with a timestamp, so that signatures outlive it"},
 		{signing.ErrTimestamp, "try another timestamp authority"},
+		{signing.ErrCertificateType, "programs need a Developer ID Application, packages a Developer ID Installer"},
+		{notary.ErrNoTicket, "notarise it first: firstday pkg notarize; or wait a few minutes"},
+		{notary.ErrCredentials, "check issuer, key id and key; the key must be a team key, not an individual one"},
 		{syscall.ENOTDIR, "choose another name with -o"},
 		{syscall.ENOSPC, "free some space, or choose another disk"},
 		{wim.ErrChanged, "do not touch the files while they are packed, then build again"},

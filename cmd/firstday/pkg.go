@@ -1,0 +1,16 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newPkg() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "pkg",
+		Short: "Work with installer packages for macOS of any kind",
+		Example: `  firstday pkg notarize -c firstday.yaml Acme.pkg
+  firstday pkg staple Acme.pkg`,
+		Args: cobra.NoArgs,
+		RunE: help,
+	}
+	c.AddCommand(newPkgNotarize(), newPkgStaple(), newPkgUnstaple())
+	return c
+}
