@@ -202,6 +202,9 @@ func (t tinyFS) Open(name string) (fs.File, error) {
 
 func (t tinyFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	n, folders := perFolder, name == "."
+	if strings.Contains(name, "/") {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
+	}
 	if folders {
 		n = int(t) / perFolder
 	}
