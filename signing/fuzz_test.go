@@ -104,6 +104,22 @@ func FuzzTimestampResponse(f *testing.F) {
 	})
 }
 
+// What BER says, DER says too, and reads as itself.
+func FuzzBER(f *testing.F) {
+	f.Add([]byte{0x30, 0x80, 0x24, 0x80, 4, 1, 'a', 4, 2, 'b', 'c', 0, 0, 0x31, 0x81, 2, 5, 0, 0, 0, 0, 0})
+	f.Add([]byte{0xa0, 3, 4, 0x81, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		der, _, err := fromBER(b)
+		if err != nil {
+			return
+		}
+		again, rest, err := fromBER(der)
+		if err != nil || len(rest) > 0 || !bytes.Equal(again, der) {
+			t.Fatalf("%x, then %x with %x behind it, %v", der, again, rest, err)
+		}
+	})
+}
+
 func FuzzSignerProtocol(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var answer signerAnswer

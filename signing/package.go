@@ -164,9 +164,9 @@ func (r *PackageReport) verifySignatures(a *xar.Archive, opts VerifyOptions) (*P
 	if a.CMS == nil {
 		return nil, fmt.Errorf("%w: the CMS signature is missing; without it a package cannot be notarised", ErrBadSignature)
 	}
-	der := a.CMS.DER()
-	if rest := a.CMS.Value[len(der):]; !bytes.Equal(rest, make([]byte, len(rest))) {
-		return nil, fmt.Errorf("%w: bytes other than zero follow the CMS signature", ErrBadSignature)
+	der, err := r.derOf(a.CMS, opts)
+	if err != nil {
+		return nil, err
 	}
 	s, err := parseSignedData(der)
 	if err != nil {
@@ -192,6 +192,26 @@ func (r *PackageReport) verifySignatures(a *xar.Archive, opts VerifyOptions) (*P
 		r.warnOfEnd()
 	}
 	return r, err
+}
+
+// derOf takes the zeros off that fill the room of a CMS signature, and makes
+// DER of BER.
+func (r *PackageReport) derOf(s *xar.Signature, opts VerifyOptions) ([]byte, error) {
+	der, rest := s.DER(), s.Value[len(s.DER()):]
+	if len(s.Value) > 1 && s.Value[1] == 0x80 {
+		fault := fmt.Errorf("%w: the CMS signature is in BER, of which bytes could change unnoticed", ErrBadSignature)
+		if err := opts.tolerate(r.Report, fault); err != nil {
+			return nil, err
+		}
+		var err error
+		if der, rest, err = fromBER(s.Value); err != nil {
+			return nil, err
+		}
+	}
+	if !bytes.Equal(rest, make([]byte, len(rest))) {
+		return nil, fmt.Errorf("%w: bytes other than zero follow the CMS signature", ErrBadSignature)
+	}
+	return der, nil
 }
 
 func teamID(r *Report) string {

@@ -11,7 +11,7 @@ import (
 
 func newVerify() *cobra.Command {
 	var t trust
-	var strict bool
+	var strict, foreign bool
 	c := &cobra.Command{
 		Use:   "verify KIT|FILE",
 		Short: "Prove that a kit or package is as it was made",
@@ -33,6 +33,7 @@ must lead to Apple's root unless another one is named.`,
 			bars := newProgress(c)
 			defer bars.close()
 			o.RequireSignature, o.Progress = strict || len(t.roots) > 0, bars.step
+			o.Foreign = foreign
 			v, err := kit.Verify(c.Context(), args[0], o)
 			if errors.Is(err, kit.ErrNotAKit) {
 				return withHint(err, "name the folder that `firstday build` made, or a single file")
@@ -52,6 +53,7 @@ must lead to Apple's root unless another one is named.`,
 	}
 	t.flags(c)
 	c.Flags().BoolVar(&strict, "require-signature", false, "fail if something is not signed")
+	c.Flags().BoolVar(&foreign, "foreign", false, "it was made by other tools: what they are known to do is a note, not a failure")
 	return c
 }
 
