@@ -89,8 +89,11 @@ func (n *Notary) check(r *report, s MacSigning) {
 			r.errorf(path, "as App Store Connect shows it under Users and Access", "%s is not one of App Store Connect", key)
 		}
 	}
-	if s.Application == nil || s.Installer == nil {
+	switch {
+	case s.Application == nil || s.Installer == nil:
 		r.errorf("macos.notary", "add macos.signing with application and installer", "the notary service takes signed packages only")
+	case len(s.Application.Timestamp) == 0:
+		r.errorf("macos.signing.application", `add timestamp: ["http://timestamp.apple.com/ts01"]`, "the notary service takes programs with a timestamp only")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"firstday.dev/internal/atomicfile"
 )
 
 // ErrOverwrite: the output has the name of something that it must not replace.
@@ -45,6 +47,15 @@ func checkReplace(output string, want kind, inputs ...*os.File) error {
 		return refuse("it is of another kind")
 	}
 	return nil
+}
+
+// CreateInstaller begins an installer package for macOS, which takes the place
+// of an earlier one and of nothing else.
+func CreateInstaller(path string) (*atomicfile.File, error) {
+	if err := checkReplace(path, kindInstaller); err != nil {
+		return nil, err
+	}
+	return atomicfile.Create(path, 0o644)
 }
 
 // catalogPath is where the catalog of a package belongs.

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"firstday.dev/internal/atomicfile"
+	"firstday.dev/kit"
+	"firstday.dev/pkgbuild"
+)
+
+func newPkgExpand() *cobra.Command {
+	var output string
+	var o pkgbuild.ExpandOptions
+	var keepLinks bool
+	c := &cobra.Command{
+		Use:   "expand FILE",
+		Short: "Take a package apart into a folder",
+		Long: `Expand takes a package apart into a folder, as pkgutil --expand does: the files of
+the archive, and the scripts. With --full the payloads, too. 'firstday pkg
+flatten' puts it together again.`,
+		Example: `  firstday pkg expand Acme.pkg -o Acme
+  firstday pkg expand --full Acme.pkg -o Acme`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if keepLinks {
+				o.Links = pkgbuild.KeepLinks
+			}
+			p, f, err := openInstaller(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			entries, err := os.ReadDir(output)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if len(entries) > 0 {
+				return withHint(fmt.Errorf("expanding to %s: %w: it is not empty", output, fs.ErrExist), "choose another folder with -o")
+			}
+			dir, err := atomicfile.CreateDir(output, 0o700)
+			if err != nil {
+				return err
+			}
+			defer dir.Close()
+			root, err := os.OpenRoot(dir.Path())
+			if err != nil {
+				return err
+			}
+			err = pkgbuild.Expand(c.Context(), p, root, o)
+			if err := errors.Join(err, root.Close()); err != nil {
+				return fmt.Errorf("expanding %s: %w", args[0], err)
+			}
+			if err := dir.Commit(); err != nil {
+				return err
+			}
+			return show(c, struct {
+				Folder string `json:"folder"`
+			}{output}, func(w *text) { w.line("%s is expanded to %s", args[0], output) })
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&output, "output", "o", "", "folder to make")
+	f.BoolVar(&o.Full, "full", false, "take the payloads apart, too")
+	f.BoolVar(&keepLinks, "keep-links", false, "keep symbolic links that lead out of the folder")
+	_ = c.MarkFlagRequired("output")
+	_ = c.MarkFlagDirname("output")
+	return c
+}
+
+func newPkgFlatten() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "flatten DIR",
+		Short: "Put a package together that was expanded",
+		Long: `Flatten makes a package of a folder that 'firstday pkg expand' or pkgutil made. No
+signature survives it: sign the package anew.`,
+		Example: `  firstday pkg flatten Acme -o Acme.pkg
+  firstday sign -c firstday.yaml Acme.pkg`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			var o pkgbuild.Options
+			var err error
+			if o.Time, _, err = buildTime(); err != nil {
+				return err
+			}
+			if info, err := os.Stat(args[0]); err != nil {
+				return err
+			} else if !info.IsDir() {
+				return usageError{fmt.Errorf("%s is no folder", args[0])}
+			}
+			out, err := kit.CreateInstaller(output)
+			if err != nil {
+				return err
+			}
+			defer out.Close()
+			if err := pkgbuild.Flatten(c.Context(), out, os.DirFS(args[0]), o); err != nil {
+				return fmt.Errorf("flattening %s: %w", args[0], err)
+			}
+			info, err := out.Stat()
+			if err != nil {
+				return err
+			}
+			if err := out.Commit(); err != nil {
+				return err
+			}
+			return show(c, struct {
+				File string `json:"file"`
+				Size int64  `json:"size"`
+			}{output, info.Size()}, func(w *text) { w.line("%s  %s", output, size(info.Size())) })
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "", "package to write")
+	_ = c.MarkFlagRequired("output")
+	_ = c.MarkFlagFilename("output", "pkg")
+	return c
+}
