@@ -100,16 +100,7 @@ func describePackage(w *text, p *kit.PackageInspection, tree bool) {
 		w.line("  %s", program.File)
 		describeProgram(w, program)
 	}
-	if len(p.Secrets) > 0 {
-		w.line("secrets: whoever holds the package can read them")
-	}
-	for _, s := range p.Secrets {
-		if s.Value == "" {
-			w.line("  %s", s.What)
-		} else {
-			w.line("  %s: %s", s.What, s.Value)
-		}
-	}
+	describeSecrets(w, p.Secrets)
 	if tree {
 		w.line("files")
 		for _, f := range p.Tree {
@@ -157,4 +148,17 @@ func short(s string) string {
 		return string(r[:limit]) + " …"
 	}
 	return s
+}
+
+func describeSecrets(w *text, secrets []kit.SecretInspection) {
+	if len(secrets) > 0 {
+		w.line("secrets: whoever holds the package can read them")
+	}
+	for _, s := range secrets {
+		if s.Value == "" {
+			w.line("  %s", s.What)
+		} else {
+			w.line("  %s: %s", s.What, s.Value)
+		}
+	}
 }

@@ -41,16 +41,7 @@ func describeInstaller(w *text, p *kit.InstallerInspection, tree bool) {
 		w.line("  %s", m.File)
 		describeMachO(w, &m)
 	}
-	if len(p.Secrets) > 0 {
-		w.line("secrets: whoever holds the package can read them")
-	}
-	for _, s := range p.Secrets {
-		if s.Value == "" {
-			w.line("  %s", s.What)
-		} else {
-			w.line("  %s: %s", s.What, s.Value)
-		}
-	}
+	describeSecrets(w, p.Secrets)
 	if len(p.Findings) > 0 {
 		w.line("findings")
 	}

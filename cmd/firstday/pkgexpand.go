@@ -1,14 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
 )
@@ -35,28 +32,9 @@ flatten' puts it together again.`,
 				return err
 			}
 			defer f.Close()
-			entries, err := os.ReadDir(output)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			if len(entries) > 0 {
-				return withHint(fmt.Errorf("expanding to %s: %w: it is not empty", output, fs.ErrExist), "choose another folder with -o")
-			}
-			dir, err := atomicfile.CreateDir(output, 0o700)
+			err = fill(output, func(root *os.Root) error { return pkgbuild.Expand(c.Context(), p, root, o) })
 			if err != nil {
-				return err
-			}
-			defer dir.Close()
-			root, err := os.OpenRoot(dir.Path())
-			if err != nil {
-				return err
-			}
-			err = pkgbuild.Expand(c.Context(), p, root, o)
-			if err := errors.Join(err, root.Close()); err != nil {
 				return fmt.Errorf("expanding %s: %w", args[0], err)
-			}
-			if err := dir.Commit(); err != nil {
-				return err
 			}
 			return show(c, struct {
 				Folder string `json:"folder"`

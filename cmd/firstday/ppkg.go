@@ -150,33 +150,15 @@ func newPpkgExtract() *cobra.Command {
 				return err
 			}
 			defer f.Close()
-			entries, err := os.ReadDir(output)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			if len(entries) > 0 {
-				return withHint(fmt.Errorf("extracting to %s: %w: it is not empty", output, fs.ErrExist), "choose another folder with -o")
-			}
-			dir, err := atomicfile.CreateDir(output, 0o700)
-			if err != nil {
-				return err
-			}
-			defer dir.Close()
-			root, err := os.OpenRoot(dir.Path())
-			if err != nil {
-				return err
-			}
-			defer root.Close()
 			bars := newProgress(c)
 			defer bars.close()
-			err = r.WIM.Images[0].Extract(c.Context(), root, 0, func(done, total int64) { bars.step("extracting", done, total) })
+			err = fill(output, func(root *os.Root) error {
+				return r.WIM.Images[0].Extract(c.Context(), root, 0, func(done, total int64) { bars.step("extracting", done, total) })
+			})
 			if err != nil {
 				return err
 			}
 			bars.close()
-			if err := errors.Join(root.Close(), dir.Commit()); err != nil {
-				return err
-			}
 			return show(c, struct {
 				Folder string `json:"folder"`
 			}{output}, func(w *text) { w.line("%s is extracted to %s", args[0], output) })
@@ -185,6 +167,31 @@ func newPpkgExtract() *cobra.Command {
 	c.Flags().StringVarP(&output, "output", "o", "", "folder to make")
 	_ = c.MarkFlagRequired("output")
 	return c
+}
+
+// fill makes a folder, which must be empty if it is there, that appears once it
+// holds all that work puts into it.
+func fill(output string, work func(*os.Root) error) error {
+	entries, err := os.ReadDir(output)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(entries) > 0 {
+		return withHint(fmt.Errorf("extracting to %s: %w: it is not empty", output, fs.ErrExist), "choose another folder with -o")
+	}
+	dir, err := atomicfile.CreateDir(output, 0o700)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	root, err := os.OpenRoot(dir.Path())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(work(root), root.Close()); err != nil {
+		return err
+	}
+	return dir.Commit()
 }
 
 func newPpkgCat() *cobra.Command {
