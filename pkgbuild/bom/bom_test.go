@@ -54,6 +54,7 @@ func TestRoundTrip(t *testing.T) {
 	shuffled := append([]Entry(nil), want...)
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 	data := write(t, shuffled)
+	judge(t, data, want)
 	got, err := read(data)
 	if err != nil {
 		t.Fatal(err)

@@ -54,8 +54,19 @@ func judge(t *testing.T, b []byte, entries []Entry) {
 		if got := binary.BigEndian.Uint16(r[4:]); uint32(got) != e.Mode {
 			t.Fatalf("%s has mode %o", e.Path, got)
 		}
-		if r[0] == 1 && (u32(r[18:]) != int(e.Size) || u32(r[23:]) != int(e.Checksum) || u32(r[10:]) != int(e.GID)) {
+		if u32(r[6:]) != int(e.UID) || u32(r[10:]) != int(e.GID) || u32(r[14:]) != int(e.ModTime) ||
+			r[0] == 1 && (u32(r[18:]) != int(uint32(e.Size)) || u32(r[23:]) != int(e.Checksum)) {
 			t.Fatalf("%s has record %x", e.Path, r)
+		}
+		arch := binary.BigEndian.Uint16(r[2:])
+		if (arch&0xf000 != 0) != (len(e.Slices) > 0) || len(e.Slices) > 0 && u32(r[28:]) != len(e.Slices) {
+			t.Fatalf("%s has architecture %#x and record %x", e.Path, arch, r)
+		}
+		for k, s := range e.Slices {
+			p := r[32+16*k:]
+			if got := (Slice{uint32(u32(p)), uint32(u32(p[4:])), uint32(u32(p[8:])), uint32(u32(p[12:]))}); got != s {
+				t.Fatalf("%s has slice %+v, want %+v", e.Path, got, s)
+			}
 		}
 	}
 }
