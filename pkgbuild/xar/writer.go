@@ -13,6 +13,7 @@ import (
 	"hash"
 	"hash/adler32"
 	"io"
+	"path"
 	"strings"
 	"time"
 
@@ -61,13 +62,15 @@ type Writer struct {
 	style  algorithm
 	files  []*file // in the order of the TOC
 	byName map[string]*file
-	rsa    span
-	cms    span
-	digest span
-	room   int64 // of header and TOC, bytes
-	heap   int64 // bytes of it that are used
-	open   *fileWriter
-	err    error
+	// folders are those of the files.
+	folders map[string]bool
+	rsa     span
+	cms     span
+	digest  span
+	room    int64 // of header and TOC, bytes
+	heap    int64 // bytes of it that are used
+	open    *fileWriter
+	err     error
 }
 
 // span is a part of the heap, in bytes.
@@ -88,7 +91,7 @@ func NewWriter(out Output, files []Header, o Options) (*Writer, error) {
 	if o.Checksum == 0 {
 		o.Checksum = crypto.SHA256
 	}
-	w := &Writer{out: out, o: o, byName: map[string]*file{}}
+	w := &Writer{out: out, o: o, byName: map[string]*file{}, folders: map[string]bool{}}
 	for _, a := range algorithms {
 		if a.hash == o.Checksum {
 			w.style = a
@@ -130,10 +133,14 @@ func (w *Writer) declare(h Header) error {
 			return fmt.Errorf("%w: %.300q", err, h.Name)
 		}
 	}
-	for name := range w.byName {
-		if strings.HasPrefix(name, h.Name+"/") || strings.HasPrefix(h.Name, name+"/") || name == h.Name {
-			return fmt.Errorf("%w: %.300q beside %.300q", ErrName, h.Name, name)
+	if w.byName[h.Name] != nil || w.folders[h.Name] {
+		return fmt.Errorf("%w: %.300q is there twice", ErrName, h.Name)
+	}
+	for folder := path.Dir(h.Name); folder != "."; folder = path.Dir(folder) {
+		if w.byName[folder] != nil {
+			return fmt.Errorf("%w: %.300q is a file and the folder of %.300q", ErrName, folder, h.Name)
 		}
+		w.folders[folder] = true
 	}
 	f := &file{Header: h}
 	w.files = append(w.files, f)
