@@ -110,7 +110,7 @@ func twoComponents(t testing.TB) *Product {
 	second := component(t)
 	second.Identifier, second.InstallLocation = "com.example.other", "/Library/Application Support"
 	second.Scripts = nil
-	p.Components = append([]ProductComponent{{"Other.pkg", second}}, p.Components...)
+	p.Components = append([]ProductComponent{{Name: "Other.pkg", Component: second}}, p.Components...)
 	return p
 }
 

@@ -32,10 +32,12 @@ type Product struct {
 	Components                           []ProductComponent
 }
 
-// ProductComponent is a component and what the archive calls it.
+// ProductComponent is a component and what the archive calls it: either one to
+// be made, or one that is taken from a package as it is.
 type ProductComponent struct {
 	Name string // of its folder in the archive, ending in .pkg
 	*Component
+	Packaged *PackagedComponent
 }
 
 // WriteProduct writes a product archive.
@@ -49,7 +51,7 @@ func WriteProduct(ctx context.Context, out xar.Output, p *Product, o Options) er
 	}
 	var headers []xar.Header
 	for _, c := range p.Components {
-		headers = append(headers, c.headers(c.Name+"/")...)
+		headers = append(headers, c.headers()...)
 	}
 	for _, name := range resources {
 		headers = append(headers, xar.Header{Name: "Resources/" + name, Compress: true})
@@ -58,9 +60,9 @@ func WriteProduct(ctx context.Context, out xar.Output, p *Product, o Options) er
 	if err != nil {
 		return err
 	}
-	sizes := make([]*size, len(p.Components))
+	sizes := make([]int64, len(p.Components)) // in KiB
 	for i, c := range p.Components {
-		if sizes[i], err = c.write(ctx, w, c.Name+"/"); err != nil {
+		if sizes[i], err = c.write(ctx, w); err != nil {
 			return err
 		}
 	}
@@ -114,10 +116,14 @@ func (p *Product) check() error {
 		if !strings.HasSuffix(c.Name, ".pkg") || strings.ContainsAny(c.Name, "/#%") {
 			return fmt.Errorf("%w: component %q is not called NAME.pkg", ErrDescription, c.Name)
 		}
-		if seen[c.Identifier] {
-			return fmt.Errorf("%w: two components are %s", ErrDescription, c.Identifier)
+		if (c.Component == nil) == (c.Packaged == nil) {
+			return fmt.Errorf("%w: component %q is neither made nor packaged", ErrDescription, c.Name)
 		}
-		seen[c.Identifier] = true
+		id := c.about().identifier
+		if seen[id] {
+			return fmt.Errorf("%w: two components are %s", ErrDescription, id)
+		}
+		seen[id] = true
 	}
 	return nil
 }
@@ -138,7 +144,7 @@ func (p *Product) resources() ([]string, error) {
 }
 
 // distribution says what to install where, and on which Macs.
-func (p *Product) distribution(sizes []*size) *etree.Document {
+func (p *Product) distribution(sizes []int64) *etree.Document {
 	doc := newDocument()
 	script := doc.CreateElement("installer-gui-script")
 	script.CreateAttr("minSpecVersion", "2")
@@ -187,23 +193,24 @@ func mimeType(name string) string {
 }
 
 // addChoices has one invisible choice for each component, none to be made.
-func (p *Product) addChoices(script *etree.Element, sizes []*size) {
+func (p *Product) addChoices(script *etree.Element, sizes []int64) {
 	line := script.CreateElement("choices-outline").CreateElement("line")
 	line.CreateAttr("choice", "default")
 	for _, c := range p.Components {
-		line.CreateElement("line").CreateAttr("choice", c.Identifier)
+		line.CreateElement("line").CreateAttr("choice", c.about().identifier)
 	}
 	script.CreateElement("choice").CreateAttr("id", "default")
 	for i, c := range p.Components {
+		about := c.about()
 		choice := script.CreateElement("choice")
-		choice.CreateAttr("id", c.Identifier)
+		choice.CreateAttr("id", about.identifier)
 		choice.CreateAttr("visible", "false")
-		choice.CreateElement("pkg-ref").CreateAttr("id", c.Identifier)
+		choice.CreateElement("pkg-ref").CreateAttr("id", about.identifier)
 		ref := script.CreateElement("pkg-ref")
-		ref.CreateAttr("id", c.Identifier)
-		ref.CreateAttr("version", c.Version)
-		ref.CreateAttr("onConclusion", conclusion(c.PostinstallAction))
-		ref.CreateAttr("installKBytes", strconv.FormatInt(sizes[i].kilobytes(), 10))
+		ref.CreateAttr("id", about.identifier)
+		ref.CreateAttr("version", about.version)
+		ref.CreateAttr("onConclusion", conclusion(about.action))
+		ref.CreateAttr("installKBytes", strconv.FormatInt(sizes[i], 10))
 		ref.CreateAttr("auth", "Root")
 		ref.SetText("#" + c.Name)
 	}

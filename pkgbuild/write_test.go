@@ -69,7 +69,7 @@ func product(t testing.TB) *Product {
 		Identifier: "com.example.product", Version: "1.2.3", Title: "Acme & Söhne",
 		HostArchitectures: []string{"x86_64", "arm64"}, MinOSVersion: "13.0",
 		Resources: fstest.MapFS{"en.lproj/welcome.html": {Data: []byte("<p>Welcome</p>")}}, Welcome: "welcome.html",
-		Components: []ProductComponent{{"Agent.pkg", component(t)}},
+		Components: []ProductComponent{{Name: "Agent.pkg", Component: component(t)}},
 	}
 }
 
@@ -242,7 +242,7 @@ func TestRefuses(t *testing.T) {
 		"component's name": {func(p *Product) { p.Components[0].Name = "Agent" }, ErrDescription},
 		"folder":           {func(p *Product) { p.Components[0].Name = "../Agent.pkg" }, ErrDescription},
 		"same component": {func(p *Product) {
-			p.Components = append(p.Components, ProductComponent{"B.pkg", p.Components[0].Component})
+			p.Components = append(p.Components, ProductComponent{Name: "B.pkg", Component: p.Components[0].Component})
 		}, ErrDescription},
 		"nothing":           {func(p *Product) { p.Components[0].Payload, p.Components[0].Scripts = nil, nil }, ErrDescription},
 		"no script":         {func(p *Product) { p.Components[0].Scripts = fstest.MapFS{"other": {}} }, ErrDescription},
