@@ -120,6 +120,10 @@ func (i *InstallerInspection) addComponent(ctx context.Context, c *pkgbuild.Pack
 	for _, s := range c.Info.Scripts {
 		ci.Scripts = append(ci.Scripts, s.Kind)
 	}
+	if !c.HasPayload() {
+		i.Components = append(i.Components, ci)
+		return nil
+	}
 	base := path.Join("/", c.Info.InstallLocation)
 	err := c.Walk(ctx, func(h *cpio.Header, r io.Reader) error {
 		ci.Files++

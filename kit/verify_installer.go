@@ -144,6 +144,9 @@ type carried struct {
 func readInstaller(ctx context.Context, p *pkgbuild.Package) (*carried, error) {
 	c := &carried{programs: make(map[string]string)}
 	for _, component := range p.Components {
+		if !component.HasPayload() {
+			continue
+		}
 		base := path.Join("/", component.Info.InstallLocation)
 		err := component.Walk(ctx, func(h *cpio.Header, r io.Reader) error {
 			switch name := path.Join(base, h.Name); {

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"firstday.dev/kit"
+	"firstday.dev/internal/atomicfile"
 	"firstday.dev/pkgbuild"
 )
 
@@ -61,35 +62,13 @@ signature survives it: sign the package anew.`,
   firstday sign -c firstday.yaml Acme.pkg`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			var o pkgbuild.Options
-			var err error
-			if o.Time, _, err = buildTime(); err != nil {
-				return err
-			}
-			if info, err := os.Stat(args[0]); err != nil {
-				return err
-			} else if !info.IsDir() {
-				return usageError{fmt.Errorf("%s is no folder", args[0])}
-			}
-			out, err := kit.CreateInstaller(output)
+			tree, err := folderFS(args[0])
 			if err != nil {
 				return err
 			}
-			defer out.Close()
-			if err := pkgbuild.Flatten(c.Context(), out, os.DirFS(args[0]), o); err != nil {
-				return fmt.Errorf("flattening %s: %w", args[0], err)
-			}
-			info, err := out.Stat()
-			if err != nil {
-				return err
-			}
-			if err := out.Commit(); err != nil {
-				return err
-			}
-			return show(c, struct {
-				File string `json:"file"`
-				Size int64  `json:"size"`
-			}{output, info.Size()}, func(w *text) { w.line("%s  %s", output, size(info.Size())) })
+			return makeInstaller(c, output, func(ctx context.Context, out *atomicfile.File, o pkgbuild.Options) error {
+				return pkgbuild.Flatten(ctx, out, tree, o)
+			})
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "", "package to write")

@@ -116,6 +116,9 @@ func catInstaller(ctx context.Context, p *pkgbuild.Package, name string, out io.
 	}
 	want := path.Join("/", name)
 	for _, component := range p.Components {
+		if !component.HasPayload() {
+			continue
+		}
 		base := path.Join("/", component.Info.InstallLocation)
 		err := component.Walk(ctx, func(h *cpio.Header, r io.Reader) error {
 			if path.Join(base, h.Name) != want {
