@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,23 +16,35 @@ import (
 	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
 	"firstday.dev/pkgbuild/macho"
+	"firstday.dev/pkgbuild/munkipkg"
 )
 
 func newPkgBuild() *cobra.Command {
 	var output, root, scripts string
 	var component pkgbuild.Component
 	c := &cobra.Command{
-		Use:   "build",
-		Short: "Make a component package of a folder",
+		Use:   "build [PROJECT]",
+		Short: "Make a package of a folder, or of a munkipkg project",
 		Long: `Build makes a component package of a folder, as pkgbuild does: the files below
 --root, installed below --install-location, and the scripts preinstall and
 postinstall of --scripts. Everything belongs to root, whoever builds it; folders
 and programs get the mode 0755, other files 0644, Apple's folders what Apple gives
-them. 'firstday pkg product' makes what device management takes of it.`,
+them. 'firstday pkg product' makes what device management takes of it.
+
+Of a project of munkipkg, a folder with build-info, payload and scripts, it makes
+the package that the project describes, in the folder build of the project unless
+-o says otherwise.`,
 		Example: `  firstday pkg build --root root --identifier com.example.tool --version 1.2 -o Tool.pkg
-  firstday pkg build --scripts scripts --identifier com.example.fix --version 1 -o Fix.pkg`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+  firstday pkg build --scripts scripts --identifier com.example.fix --version 1 -o Fix.pkg
+  firstday pkg build munki-project`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return buildProject(c, args[0], output)
+			}
+			if component.Identifier == "" || component.Version == "" || output == "" || root == "" && scripts == "" {
+				return usageError{errors.New("give a project, or --identifier, --version, -o and --root or --scripts")}
+			}
 			var err error
 			if component.Payload, err = folderFS(root); err != nil {
 				return err
@@ -52,13 +65,40 @@ them. 'firstday pkg product' makes what device management takes of it.`,
 	f.StringVar(&component.InstallLocation, "install-location", "/", "where the files go on the volume")
 	f.StringVar(&component.PostinstallAction, "postinstall-action", "none", "what follows: none, logout, restart or shutdown")
 	f.StringVarP(&output, "output", "o", "", "package to write")
-	for _, name := range []string{"identifier", "version", "output"} {
-		_ = c.MarkFlagRequired(name)
-	}
-	c.MarkFlagsOneRequired("root", "scripts")
 	_ = c.MarkFlagDirname("root")
 	_ = c.MarkFlagDirname("scripts")
 	return c
+}
+
+// buildProject makes the package that a project of munkipkg describes.
+func buildProject(c *cobra.Command, dir, output string) error {
+	for _, flag := range []string{"root", "scripts", "identifier", "version", "install-location", "postinstall-action"} {
+		if c.Flags().Changed(flag) {
+			return usageError{fmt.Errorf("the project says --%s itself", flag)}
+		}
+	}
+	p, err := munkipkg.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	var warnings []problem
+	for _, w := range p.Warnings {
+		warnings = append(warnings, problem{Message: w, head: w})
+	}
+	warn(c, warnings)
+	if output == "" {
+		output = filepath.Join(dir, "build", p.Name)
+		if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
+			return err
+		}
+	}
+	return makeInstaller(c, output, func(ctx context.Context, out *atomicfile.File, o pkgbuild.Options) error {
+		if p.Product != nil {
+			return pkgbuild.WriteProduct(ctx, out, p.Product, o)
+		}
+		return pkgbuild.WriteComponent(ctx, out, p.Component, o)
+	})
 }
 
 func newPkgProduct() *cobra.Command {
