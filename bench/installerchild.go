@@ -16,8 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/pgzip"
-
+	"firstday.dev/internal/parallelgzip"
 	"firstday.dev/pkgbuild"
 	"firstday.dev/pkgbuild/bom"
 	"firstday.dev/pkgbuild/xar"
@@ -165,13 +164,7 @@ func bareGzip(args []string) error {
 	}
 	defer out.Close()
 	debug.SetMemoryLimit(40 << 20)
-	z, err := pgzip.NewWriterLevel(out, 6)
-	if err != nil {
-		return err
-	}
-	if err := z.SetConcurrency(1<<20, threads); err != nil {
-		return err
-	}
+	z := parallelgzip.NewWriter(out, threads)
 	if _, err := io.Copy(z, in); err != nil {
 		return err
 	}

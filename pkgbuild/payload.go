@@ -10,18 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/pgzip"
-
+	"firstday.dev/internal/parallelgzip"
 	"firstday.dev/pkgbuild/bom"
 	"firstday.dev/pkgbuild/cpio"
 )
-
-// gzipLevel is where the size is that of gzip -6, within two percent; the
-// library's default is one level faster and larger.
-const gzipLevel = 6
-
-// gzipBlock is how much one thread compresses at a time, in bytes.
-const gzipBlock = 1 << 20
 
 // payload writes a tree as a compressed cpio archive and notes what a Bom
 // lists of it.
@@ -38,16 +30,9 @@ type payload struct {
 // writePayload writes the tree to w. The entries are in the order of the
 // archive: the root first, parents before what they hold.
 func writePayload(ctx context.Context, w io.Writer, tree fs.FS, attributes func(string, fs.FileInfo) Attributes, o *Options) ([]bom.Entry, error) {
-	z, err := pgzip.NewWriterLevel(w, gzipLevel)
-	if err != nil {
-		return nil, err
-	}
-	if err := z.SetConcurrency(gzipBlock, o.threads()+2); err != nil {
-		return nil, err
-	}
-	z.ModTime = time.Unix(0, 0) // the same bytes each time
+	z := parallelgzip.NewWriter(w, o.threads())
 	p := &payload{ctx: ctx, o: o, tree: tree, attributes: attributes, cpio: cpio.NewWriter(z), buf: make([]byte, 256<<10)}
-	err = fs.WalkDir(tree, ".", p.add)
+	err := fs.WalkDir(tree, ".", p.add)
 	if err == nil {
 		err = p.cpio.Close()
 	}

@@ -74,14 +74,18 @@ type Options struct {
 	Time     time.Time
 	Checksum crypto.Hash // of the archive: SHA256 (also if zero) or SHA1
 	Signer   *xar.Signer // nil: unsigned
-	Threads  int         // of compression; 0: as many as there are processors
+	Threads  int         // of compression; 0: one for each processor, at most 16
 	// Progress, if set, is told how many bytes of all payloads are packed.
 	Progress func(done int64)
 }
+
+// maxThreads bounds the memory that machines with many processors take: a
+// thread holds about five MiB.
+const maxThreads = 16
 
 func (o *Options) threads() int {
 	if o.Threads > 0 {
 		return o.Threads
 	}
-	return runtime.GOMAXPROCS(0)
+	return min(runtime.GOMAXPROCS(0), maxThreads)
 }
