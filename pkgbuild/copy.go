@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"firstday.dev/internal/contextio"
 	"firstday.dev/pkgbuild/xar"
 )
 
@@ -29,7 +30,7 @@ func (p *Package) Copy(ctx context.Context, out xar.Output, o Options) error {
 			return err
 		}
 		if err := w.file(f.Name, func(to io.Writer) error {
-			_, err := io.Copy(to, contextReader{ctx, contents})
+			_, err := io.Copy(to, contextio.Reader(ctx, contents))
 			return err
 		}); err != nil {
 			return err

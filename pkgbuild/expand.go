@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"firstday.dev/internal/contextio"
 	"firstday.dev/pkgbuild/bom"
 	"firstday.dev/pkgbuild/xar"
 )
@@ -89,7 +90,7 @@ func expandFile(ctx context.Context, dir *os.Root, f *xar.File) error {
 	if err != nil {
 		return err
 	}
-	if err := createFile(dir, f.Name, 0o644, contextReader{ctx, r}); err != nil {
+	if err := createFile(dir, f.Name, 0o644, contextio.Reader(ctx, r)); err != nil {
 		return err
 	}
 	if f.ModTime.IsZero() {

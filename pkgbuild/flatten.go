@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"firstday.dev/internal/contextio"
 	"firstday.dev/pkgbuild/bom"
 	"firstday.dev/pkgbuild/xar"
 )
@@ -193,7 +194,7 @@ func (f *flattener) write(p flatPart) error {
 			return err
 		}
 		defer in.Close()
-		_, err = io.Copy(w, contextReader{f.ctx, in})
+		_, err = io.Copy(w, contextio.Reader(f.ctx, in))
 		return err
 	})
 }

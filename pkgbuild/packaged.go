@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"firstday.dev/internal/contextio"
 	"firstday.dev/pkgbuild/xar"
 )
 
@@ -49,7 +50,7 @@ func (c *ProductComponent) write(ctx context.Context, w *writer) (kilobytes int6
 			return 0, err
 		}
 		err = w.file(folder+c.Packaged.inside(f), func(to io.Writer) error {
-			_, err := io.Copy(to, contextReader{ctx, contents})
+			_, err := io.Copy(to, contextio.Reader(ctx, contents))
 			return err
 		})
 		if err != nil {

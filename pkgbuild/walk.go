@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"firstday.dev/internal/contextio"
 	"firstday.dev/pkgbuild/cpio"
 )
 
@@ -47,31 +48,18 @@ func (c *PackagedComponent) walk(ctx context.Context, name string, fn func(*memb
 	}
 	defer plain.Close()
 	w := &walker{
-		ctx: ctx, fn: fn, in: cpio.NewReader(contextReader{ctx, plain}),
+		ctx: ctx, fn: fn, in: cpio.NewReader(contextio.Reader(ctx, plain)),
 		seen: map[string]bool{}, stored: map[inode]string{}, waiting: map[inode][]*member{},
 	}
 	err = w.run()
 	if err == nil {
 		// Only at its end is it known to be what the archive's checksums say.
-		_, err = io.Copy(io.Discard, contextReader{ctx, plain})
+		_, err = io.Copy(io.Discard, contextio.Reader(ctx, plain))
 	}
 	if err != nil {
 		return fmt.Errorf("%s of %.300s: %w", name, c.name(), err)
 	}
 	return nil
-}
-
-// contextReader stops reading where nobody wants it any more.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 func (w *walker) run() error {

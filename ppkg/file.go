@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"firstday.dev/internal/contextio"
 )
 
 // File is a file that a package carries or that a setting is read from.
@@ -70,7 +72,7 @@ func (f *File) digest(ctx context.Context) (sum [sha256.Size]byte, err error) {
 	}
 	defer r.Close()
 	h := sha256.New()
-	n, err := io.CopyBuffer(h, &contextReader{ctx, r}, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(h, contextio.Reader(ctx, r), make([]byte, 256<<10))
 	switch {
 	case err != nil:
 		return sum, fmt.Errorf("reading %s: %w", f.Name, err)
@@ -78,18 +80,6 @@ func (f *File) digest(ctx context.Context) (sum [sha256.Size]byte, err error) {
 		return sum, fmt.Errorf("%w: %s has %d bytes, not %d", ErrChanged, f.Name, n, f.Size)
 	}
 	return [sha256.Size]byte(h.Sum(nil)), nil
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // folderHash is how a hash stands in the name of an asset's folder: base64

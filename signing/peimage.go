@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"firstday.dev/internal/contextio"
 )
 
 // peImage is what signing needs to know of a PE file, all in bytes from the
@@ -154,21 +156,8 @@ const copyBuffer = 256 << 10
 
 // copyContext copies until the end, or until the context ends.
 func copyContext(ctx context.Context, w io.Writer, r io.Reader) error {
-	_, err := io.CopyBuffer(w, contextReader{ctx, r}, make([]byte, copyBuffer))
+	_, err := io.CopyBuffer(w, contextio.Reader(ctx, r), make([]byte, copyBuffer))
 	return err
-}
-
-// contextReader reads until the context ends.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // peChecksum is the checksum of a PE file: the 16-bit words added up with

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"firstday.dev/internal/contextio"
 )
 
 // SignOptions say how to sign code.
@@ -168,7 +170,7 @@ func (s *signing) write(ctx context.Context, w io.Writer) error {
 		io.NewSectionReader(s.r, int64(len(s.head)), s.end()-int64(len(s.head))),
 		bytes.NewReader(make([]byte, s.limit-s.end())),
 	)
-	n, err := io.Copy(io.MultiWriter(w, pages), contextReader{ctx, code})
+	n, err := io.Copy(io.MultiWriter(w, pages), contextio.Reader(ctx, code))
 	if err != nil {
 		return err
 	}
@@ -189,17 +191,4 @@ func (s *signing) write(ctx context.Context, w io.Writer) error {
 	copy(signature, s.superBlob(codeDirectory, cms))
 	_, err = w.Write(signature)
 	return err
-}
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }

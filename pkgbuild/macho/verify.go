@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"firstday.dev/internal/contextio"
 )
 
 // Signature is the code signature of a program for one architecture, found to
@@ -139,7 +141,7 @@ func (m *image) checkPages(ctx context.Context, directories []*codeDirectory) er
 		h := newPageHasher(d.hash, d.pageShift)
 		hashers, writers = append(hashers, h), append(writers, h)
 	}
-	if _, err := io.Copy(io.MultiWriter(writers...), contextReader{ctx, io.NewSectionReader(m.r, 0, m.signature.offset)}); err != nil {
+	if _, err := io.Copy(io.MultiWriter(writers...), contextio.Reader(ctx, io.NewSectionReader(m.r, 0, m.signature.offset))); err != nil {
 		return short(err)
 	}
 	for i, d := range directories {

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+
+	"firstday.dev/internal/contextio"
 )
 
 // Upload is a submission whose file is on its way. Who keeps it, as JSON, can go
@@ -37,23 +39,11 @@ type File struct {
 // digest is the SHA-256 of a part of the file.
 func (f File) digest(ctx context.Context, offset, size int64) ([]byte, error) {
 	h := sha256.New()
-	n, err := io.Copy(h, contextReader{ctx, io.NewSectionReader(f, offset, size)})
+	n, err := io.Copy(h, contextio.Reader(ctx, io.NewSectionReader(f, offset, size)))
 	if err == nil && n != size {
 		err = io.ErrUnexpectedEOF
 	}
 	return h.Sum(nil), err
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // Begin announces a file to the service under a name, which is only for people.
