@@ -51,7 +51,11 @@ func TestPackageSignedInBER(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer.CMS = func(_ context.Context, digest []byte) ([]byte, error) { return berSignature(t, entity, digest), nil }
+	var ber []byte
+	signer.CMS = func(_ context.Context, digest []byte) ([]byte, error) {
+		ber = berSignature(t, entity, digest)
+		return ber, nil
+	}
 	f, err := os.Create(filepath.Join(t.TempDir(), "test.pkg"))
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +78,7 @@ func TestPackageSignedInBER(t *testing.T) {
 	if err != nil || r.TeamID != testpki.TeamID || len(r.Warnings) == 0 {
 		t.Errorf("as foreign: %+v, %v", r, err)
 	}
-	at := bytes.Index(b, []byte{0x30, 0x80})
+	at := bytes.Index(b, ber)
 	for _, i := range []int{at + 1, at + 30, at + 900} {
 		damaged := bytes.Clone(b)
 		damaged[i] ^= 1
