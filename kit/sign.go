@@ -20,10 +20,19 @@ import (
 
 // Sign signs a file the way its kind is signed, and returns where the signature
 // is: for a provisioning package in the catalog beside it, which is made; for
-// an installer package of macOS, a catalog, program or script in the file
-// itself; for anything else in a file beside it
-// with .p7s appended. output, if not empty, is the file to write instead.
+// an installer package or bundle of macOS, a catalog, program or script in
+// itself; for anything else in a file beside it with .p7s appended. output, if
+// not empty, is the file to write instead; bundles are signed where they are.
 func Sign(ctx context.Context, path, output string, id *signing.Identity, o signing.Options) (string, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if output != "" {
+			return "", fmt.Errorf("signing %s: %w: a folder is signed where it is", path, ErrKind)
+		}
+		if err := signBundle(ctx, path, id, o); err != nil {
+			return "", fmt.Errorf("signing %s: %w", path, err)
+		}
+		return path, nil
+	}
 	f, size, err := openRegular(path)
 	if err != nil {
 		return "", err
@@ -184,13 +193,17 @@ var ErrNobodySigns = errors.New("nobody is named who signs such files")
 // SigningFor gives the part of a configuration that says who signs a file of
 // this kind. The error wraps ErrNobodySigns if nothing does.
 func SigningFor(path string, c *config.Config) (*config.Signing, error) {
-	f, _, err := openRegular(path)
-	if err != nil {
-		return nil, err
+	kind := kindMachO // what a folder is signed as
+	if !isBundle(path) {
+		f, _, err := openRegular(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		kind = kindOf(f, path)
 	}
-	defer f.Close()
 	s, section := c.Signing, "signing"
-	switch kindOf(f, path) {
+	switch kind {
 	case kindInstaller:
 		s, section = c.MacOS.Signing.Installer, "macos.signing.installer"
 	case kindMachO:

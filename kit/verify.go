@@ -72,8 +72,8 @@ type verifier struct {
 	Verification
 }
 
-// Verify checks a kit, or a single package, catalog, program, script or file
-// with a detached signature (.p7s) beside it. The error says that it could not
+// Verify checks a kit, a bundle for macOS, or a single package, catalog,
+// program, script or file with a detached signature (.p7s) beside it. The error says that it could not
 // be checked at all; what is wrong with it is in the Verification.
 func Verify(ctx context.Context, path string, o VerifyOptions) (*Verification, error) {
 	info, err := os.Stat(path)
@@ -81,9 +81,12 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (*Verification, e
 		return nil, err
 	}
 	v := &verifier{VerifyOptions: o}
-	if info.IsDir() {
+	switch {
+	case info.IsDir() && isBundle(path):
+		err = v.bundle(ctx, path)
+	case info.IsDir():
 		err = v.kit(ctx, path)
-	} else {
+	default:
 		err = v.file(ctx, path)
 	}
 	if err != nil {

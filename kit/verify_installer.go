@@ -172,6 +172,11 @@ func readInstaller(ctx context.Context, p *pkgbuild.Package) (*carried, error) {
 // machO checks the signatures of a program for macOS, all by the same.
 func (v *verifier) machO(ctx context.Context, f io.ReaderAt, size int64) (*signing.Report, error) {
 	reports, err := signing.VerifyMachO(ctx, f, size, v.VerifyOptions.VerifyOptions)
+	return oneSigner(reports, err)
+}
+
+// oneSigner gives the report of the one who signed for every architecture.
+func oneSigner(reports []signing.CodeReport, err error) (*signing.Report, error) {
 	signers := make(map[string]*signing.Report)
 	for _, r := range reports {
 		if r.Report == nil {

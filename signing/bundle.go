@@ -38,6 +38,7 @@ func SignBundle(ctx context.Context, b *bundle.Bundle, program io.Writer, code C
 type BundleReport struct {
 	Path    string // in the bundle
 	Reports []CodeReport
+	Err     error // about who signed; nil: none
 }
 
 // VerifyBundle verifies a bundle: its seal, its program and all code inside,
@@ -57,7 +58,7 @@ func VerifyBundle(ctx context.Context, b *bundle.Bundle, opts VerifyOptions) ([]
 		if err != nil && doubt == nil {
 			doubt = fmt.Errorf("%s: %w", path, err)
 		}
-		all = append(all, BundleReport{path, reports})
+		all = append(all, BundleReport{path, reports, err})
 		var signatures []*macho.Signature
 		for _, r := range reports {
 			signatures = append(signatures, r.Signature)

@@ -10,6 +10,7 @@ import (
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
+	"firstday.dev/pkgbuild/bundle"
 	"firstday.dev/pkgbuild/munkipkg"
 	"firstday.dev/pkgbuild/notary"
 	"firstday.dev/pkgbuild/xar"
@@ -86,7 +87,7 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
 		return exitInput
-	case is(kit.ErrIntegrity, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
+	case is(kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
@@ -135,6 +136,7 @@ func hint(err error) string {
 		{signing.ErrExpired, "renew the certificate; sign with a timestamp, so that signatures outlive it"},
 		{signing.ErrTimestamp, "try another timestamp authority"},
 		{signing.ErrCertificateType, "programs need a Developer ID Application, packages a Developer ID Installer"},
+		{bundle.ErrUnsignedCode, "sign the code inside first, the innermost before the outer; scripts belong into Resources"},
 		{notary.ErrNoTicket, "notarise it first: firstday pkg notarize; or wait a few minutes"},
 		{notary.ErrCredentials, "check issuer, key id and key; the key must be a team key, not an individual one"},
 		{syscall.ENOTDIR, "choose another name with -o"},

@@ -23,17 +23,19 @@ func newSign() *cobra.Command {
 		timestampRoots            []string
 	)
 	c := &cobra.Command{
-		Use:   "sign FILE",
-		Short: "Sign a package, catalog, program, script or any other file",
+		Use:   "sign FILE|BUNDLE",
+		Short: "Sign a package, bundle, catalog, program, script or any other file",
 		Long: `Sign signs a file the way its kind is signed. A provisioning package gets a
 signed catalog beside it; catalogs, programs for Windows and macOS, PowerShell
-scripts and installer packages for macOS are signed in place; any other file
-gets a detached CMS signature beside it (.p7s).
+scripts and installer packages and bundles for macOS are signed in place, bundles
+after the code in them; any other file gets a detached CMS signature beside it
+(.p7s).
 
 Who signs is said in firstday.yaml (-c) or by the flags. Passwords are read from
 a file, an environment variable or the terminal, never from the command line.`,
 		Example: `  firstday sign -c firstday.yaml Acme.ppkg
   firstday sign --pkcs12 acme.pfx --password-env PFX_PASSWORD setup.exe
+  firstday sign -c firstday.yaml Login.bundle
   firstday sign --signer firstday-signer --signer hsm.yaml Acme.cat`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -13,11 +13,11 @@ func newVerify() *cobra.Command {
 	var t trust
 	var strict, foreign bool
 	c := &cobra.Command{
-		Use:   "verify KIT|FILE",
+		Use:   "verify KIT|FILE|BUNDLE",
 		Short: "Prove that a kit or package is as it was made",
 		Long: `Verify checks a kit as a whole, or a provisioning package with its catalog, an
-installer package for macOS, a catalog, a program, a PowerShell script, or any
-file with a .p7s signature beside it: every checksum, signature, certificate
+installer package or bundle for macOS, a catalog, a program, a PowerShell script,
+or any file with a .p7s signature beside it: every checksum, signature, certificate
 chain and timestamp, and that the package can be read to its last byte. Who
 names whom to trust (--root) also asks that all is signed. What is for macOS
 must lead to Apple's root unless another one is named.`,
