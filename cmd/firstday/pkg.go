@@ -15,6 +15,6 @@ func newPkg() *cobra.Command {
 		RunE: help,
 	}
 	c.AddCommand(newPkgBuild(), newPkgProduct(), newPkgList(), newPkgCat(), newLint(), newPkgExpand(), newPkgFlatten(),
-		newPkgNotarize(), newPkgStaple(), newPkgUnstaple())
+		newSign(), newVerify(), newPkgNotarize(), newPkgStaple(), newPkgUnstaple())
 	return c
 }
