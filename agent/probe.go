@@ -2,12 +2,7 @@ package agent
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -23,15 +18,9 @@ const probeTimeout = 30 * time.Second
 func probe(ctx context.Context, d api.Directory) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	u, err := url.Parse(d.URL)
+	config, err := d.TLS()
 	if err != nil {
 		return err
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if d.Pin != "" {
-		// The system's roots do not count; verifyPinned takes their place.
-		config.InsecureSkipVerify = true
-		config.VerifyConnection = func(s tls.ConnectionState) error { return verifyPinned(s, u.Hostname(), d.Pin) }
 	}
 	transport := &http.Transport{
 		Proxy:             http.ProxyFromEnvironment,
@@ -57,34 +46,4 @@ func probe(ctx context.Context, d api.Directory) error {
 		return err
 	}
 	return resp.Body.Close()
-}
-
-// verifyPinned accepts a server whose certificate was issued, directly or by
-// way of others it presents, by the CA whose public key has the pin. The
-// server has to present that CA's certificate too. The host is the one that was
-// meant: the connection's own ServerName is empty for IP addresses.
-func verifyPinned(s tls.ConnectionState, host, pin string) error {
-	if len(s.PeerCertificates) == 0 {
-		return errors.New("the server presents no certificate")
-	}
-	roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
-	found := false
-	for _, cert := range s.PeerCertificates {
-		sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
-		if cert.IsCA && "sha256:"+hex.EncodeToString(sum[:]) == pin {
-			roots.AddCert(cert)
-			found = true
-		} else {
-			intermediates.AddCert(cert)
-		}
-	}
-	if !found {
-		return fmt.Errorf("the server presents no CA certificate with the pinned key %s", pin)
-	}
-	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{
-		DNSName:       host,
-		Roots:         roots,
-		Intermediates: intermediates,
-	})
-	return err
 }

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Client speaks to a directory.
+type Client struct {
+	base string // without a slash at the end
+	http *http.Client
+	// Token, if not empty, is sent as a bearer token: who administers.
+	Token Secret
+	// UserAgent names the program and its version.
+	UserAgent string
+}
+
+const (
+	dialTimeout     = 30 * time.Second
+	responseTimeout = MaxWait + time.Minute // a long poll is an answer that waits
+	idleTimeout     = 2 * time.Minute
+)
+
+// NewClient makes a client of a directory. certificate gives the device's own
+// certificate when the directory asks for one; nil: there is none.
+func NewClient(d Directory, certificate func() (*tls.Certificate, error)) (*Client, error) {
+	config, err := d.TLS()
+	if err != nil {
+		return nil, err
+	}
+	if certificate != nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate() }
+	}
+	u, err := url.Parse(d.URL)
+	if err != nil {
+		return nil, err
+	}
+	for u.Path != "" && u.Path[len(u.Path)-1] == '/' {
+		u.Path = u.Path[:len(u.Path)-1]
+	}
+	return &Client{base: u.String(), http: &http.Client{
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			TLSClientConfig:       config,
+			TLSHandshakeTimeout:   dialTimeout,
+			ResponseHeaderTimeout: responseTimeout,
+			IdleConnTimeout:       idleTimeout,
+			ForceAttemptHTTP2:     true,
+		},
+		// A redirection would lead credentials elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Enroll asks the directory to take the device.
+func (c *Client) Enroll(ctx context.Context, r *EnrollRequest) (*EnrollResponse, error) {
+	out := new(EnrollResponse)
+	return out, c.Do(ctx, http.MethodPost, PathEnroll, r, out)
+}
+
+// CheckIn reports to the directory and waits for news as long as r says.
+func (c *Client) CheckIn(ctx context.Context, r *CheckInRequest) (*CheckInResponse, error) {
+	out := new(CheckInResponse)
+	return out, c.Do(ctx, http.MethodPost, PathCheckIn, r, out)
+}
+
+// Do sends in, unless it is nil, and reads the answer into out, unless that is
+// nil. Refusals of the directory are of type *[Error].
+func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		encoded, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token.Reveal())
+	}
+	req.Header.Set("User-Agent", c.UserAgent)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) { // it repeats method and address
+			err = wrapped.Err
+		}
+		return fmt.Errorf("asking the directory at %s: %w", c.base, err)
+	}
+	defer resp.Body.Close()
+	return c.read(resp, out)
+}
+
+func (c *Client) read(resp *http.Response, out any) error {
+	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxMessage+1))
+	if err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
+	}
+	if len(data) > MaxMessage {
+		return fmt.Errorf("the answer of %s is larger than %d bytes", c.base, MaxMessage)
+	}
+	if resp.StatusCode >= http.StatusBadRequest {
+		var refusal struct{ Error *Error }
+		if json.Unmarshal(data, &refusal) != nil || refusal.Error == nil || refusal.Error.Code == "" {
+			return fmt.Errorf("%s answers %q, as no directory would", c.base, resp.Status)
+		}
+		return refusal.Error
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %q, as no directory would", c.base, resp.Status)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// The calls of a device (design: "Agent API").
+const (
+	PathEnroll  = "/v1/enroll"
+	PathCheckIn = "/v1/device/checkin"
+)
+
+// MaxMessage bounds a message of either side, in bytes.
+const MaxMessage = 256 << 10
+
+// MaxWait bounds how long a check-in may wait for news.
+const MaxWait = 10 * time.Minute
+
+// KeyStorage is where a device keeps its private key.
+type KeyStorage string
+
+// The places for keys.
+const (
+	KeyInTPM  KeyStorage = "tpm"
+	KeyInFile KeyStorage = "file"
+)
+
+// Facts is what a device says about itself. Nothing of it proves anything.
+type Facts struct {
+	Platform     Platform    `json:"platform"`
+	Serial       string      `json:"serial"` // empty: the firmware does not say
+	Manufacturer string      `json:"manufacturer,omitempty"`
+	Model        string      `json:"model,omitempty"`
+	Name         string      `json:"name"` // of the computer
+	OS           string      `json:"os"`   // such as Windows 11 Pro
+	OSVersion    string      `json:"osVersion"`
+	Arch         string      `json:"arch"` // in Go's words
+	AgentVersion string      `json:"agentVersion"`
+	KeyStorage   KeyStorage  `json:"keyStorage"`
+	Encrypted    *bool       `json:"encrypted,omitempty"` // the system's disk; nil: not known
+	Users        []LocalUser `json:"users,omitempty"`
+	Problems     []string    `json:"problems,omitempty"` // of the agent's health
+}
+
+// LocalUser is an account on the device that people can sign in to.
+type LocalUser struct {
+	Name          string `json:"name"`
+	FullName      string `json:"fullName,omitempty"`
+	Administrator bool   `json:"administrator"`
+	Disabled      bool   `json:"disabled"`
+	Managed       bool   `json:"managed"` // made by the agent for a directory's user
+}
+
+const (
+	maxFact       = 256 // bytes
+	maxLocalUsers = 500
+	maxProblems   = 50
+)
+
+// Check refuses facts that no device would send.
+func (f *Facts) Check() error {
+	if !slices.Contains(Platforms, f.Platform) {
+		return fmt.Errorf("platform %.20q is none of windows, macos and linux", string(f.Platform))
+	}
+	if f.KeyStorage != KeyInTPM && f.KeyStorage != KeyInFile {
+		return fmt.Errorf("keyStorage %.20q is neither tpm nor file", string(f.KeyStorage))
+	}
+	if len(f.Users) > maxLocalUsers || len(f.Problems) > maxProblems {
+		return fmt.Errorf("%d users and %d problems, at most %d and %d are allowed", len(f.Users), len(f.Problems), maxLocalUsers, maxProblems)
+	}
+	texts := []string{f.Serial, f.Manufacturer, f.Model, f.Name, f.OS, f.OSVersion, f.Arch, f.AgentVersion}
+	texts = append(texts, f.Problems...)
+	for _, u := range f.Users {
+		texts = append(texts, u.Name, u.FullName)
+	}
+	for _, t := range texts {
+		if len(t) > maxFact || !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl) {
+			return fmt.Errorf("%.20q… is longer than %d bytes, or no plain text", t, maxFact)
+		}
+	}
+	return nil
+}
+
+// EnrollRequest asks the directory to take a device.
+type EnrollRequest struct {
+	ConnectKey Secret    `json:"connectKey"`
+	PackageID  uuid.UUID `json:"packageId"`
+	Facts      Facts     `json:"facts"`
+	// CertificateRequest is a PKCS #10 request, DER, by the device's own key,
+	// which must be on the curve P-256. Its subject does not matter.
+	CertificateRequest []byte `json:"certificateRequest"`
+}
+
+const (
+	maxConnectKey         = 256 // bytes
+	maxCertificateRequest = 16 << 10
+)
+
+// Check refuses a request that cannot be one.
+func (r *EnrollRequest) Check() error {
+	switch {
+	case len(r.ConnectKey) == 0 || len(r.ConnectKey) > maxConnectKey:
+		return errors.New("connectKey is missing or too long")
+	case len(r.CertificateRequest) == 0 || len(r.CertificateRequest) > maxCertificateRequest:
+		return errors.New("certificateRequest is missing or too long")
+	}
+	return r.Facts.Check()
+}
+
+// DeviceState is where a device stands.
+type DeviceState string
+
+// The states of devices.
+const (
+	DeviceActive   DeviceState = "active"
+	DevicePending  DeviceState = "pending"  // waits for approval
+	DeviceReplaced DeviceState = "replaced" // the same hardware enrolled again
+	DeviceRemoved  DeviceState = "removed"
+)
+
+// EnrollResponse is what an enrolled device gets.
+type EnrollResponse struct {
+	DeviceID uuid.UUID   `json:"deviceId"`
+	State    DeviceState `json:"state"` // active or pending
+	// Certificates are the device's, then those above it, DER.
+	Certificates [][]byte        `json:"certificates"`
+	CheckIn      CheckInResponse `json:"checkIn"`
+}
+
+// CheckInRequest is a device's report and its question for news.
+type CheckInRequest struct {
+	// Facts are those that changed since the last check-in; nil: none did.
+	Facts *Facts `json:"facts,omitempty"`
+	// Version is that of the last response.
+	Version int64 `json:"version"`
+	// Wait is how long to wait for another version, in seconds.
+	Wait int `json:"wait,omitempty"`
+	// CertificateRequest renews the certificate, by the same key.
+	CertificateRequest []byte `json:"certificateRequest,omitempty"`
+}
+
+// Check refuses a request that cannot be one.
+func (r *CheckInRequest) Check() error {
+	if r.Wait < 0 || r.Wait > int(MaxWait/time.Second) {
+		return fmt.Errorf("wait: %d seconds, at most %d are allowed", r.Wait, int(MaxWait/time.Second))
+	}
+	if len(r.CertificateRequest) > maxCertificateRequest {
+		return errors.New("certificateRequest is too long")
+	}
+	if r.Facts != nil {
+		return r.Facts.Check()
+	}
+	return nil
+}
+
+// CheckInResponse is all that a device must know. It grows only by a higher
+// version.
+type CheckInResponse struct {
+	Time    time.Time   `json:"time"` // the directory's
+	Version int64       `json:"version"`
+	State   DeviceState `json:"state"`
+	// Organisation is the name on the button.
+	Organisation string           `json:"organisation"`
+	Settings     PlatformSettings `json:"settings"`
+	// Free is whether somebody may become a managed user here.
+	Free bool `json:"free"`
+	// Certificates are new ones, if they were asked for.
+	Certificates [][]byte `json:"certificates,omitempty"`
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Code names what went wrong. Codes are stable: programs decide by them, and
+// people quote them on the telephone. A Code is an error, so that errors.Is
+// finds it in what the client returns.
+type Code string
+
+// Error makes the code itself findable by errors.Is.
+func (c Code) Error() string { return string(c) }
+
+// The codes of enrolment and of devices.
+const (
+	CodeKeyUnknown     Code = "key_unknown"
+	CodeKeyExpired     Code = "key_expired"
+	CodeKeySpent       Code = "key_spent"
+	CodeKeyRevoked     Code = "key_revoked"
+	CodeKeySerial      Code = "key_wrong_serial"
+	CodeKeyPlatform    Code = "key_wrong_platform"
+	CodeKeyPackage     Code = "key_wrong_package"
+	CodeDevicePending  Code = "device_pending"
+	CodeDeviceRemoved  Code = "device_removed"
+	CodeDeviceReplaced Code = "device_replaced"
+	CodeCertificate    Code = "certificate_required"
+	CodeWrongDevice    Code = "device_mismatch"
+	CodeUnauthorized   Code = "unauthorized"
+	CodeForbidden      Code = "forbidden"
+)
+
+// The codes of requests that anything may come to.
+const (
+	CodeBadRequest  Code = "bad_request"
+	CodeNotFound    Code = "not_found"
+	CodeConflict    Code = "conflict"
+	CodeTooLarge    Code = "too_large"
+	CodeTooMany     Code = "too_many_requests"
+	CodeUnavailable Code = "unavailable"
+	CodeInternal    Code = "internal"
+)
+
+// Problem is what a code means: to the employee in front of the device, to IT,
+// and what to do about it.
+type Problem struct {
+	Code     Code
+	Status   int    // of HTTP
+	Employee string // one plain sentence
+	IT       string // one plain sentence
+	Remedy   string
+}
+
+const callIT = "This device cannot be set up yet; please contact your IT department."
+
+// Problems is the one table of all codes.
+var Problems = []Problem{
+	{CodeKeyUnknown, http.StatusForbidden, callIT, "The directory does not know the package's connect key.",
+		"Build the package anew, with a key of this directory: firstday build --mint."},
+	{CodeKeyExpired, http.StatusForbidden, callIT, "The package's connect key has expired.",
+		"Build a new package, or put the device's clock right if it is wrong."},
+	{CodeKeySpent, http.StatusForbidden, callIT, "The connect key has been used as often as it may be.",
+		"Mint a key with more uses. If you did not use it, it was stolen: revoke it and look at its ledger."},
+	{CodeKeyRevoked, http.StatusForbidden, callIT, "The connect key was revoked.", "Build a new package."},
+	{CodeKeySerial, http.StatusForbidden, callIT, "The connect key is for other serial numbers than this device's.",
+		"Compare the serial number with the order's list."},
+	{CodeKeyPlatform, http.StatusForbidden, callIT, "The connect key is for another platform.", "Mint a key for this platform."},
+	{CodeKeyPackage, http.StatusForbidden, callIT, "The connect key belongs to another package.",
+		"Use the package the key was minted for. If it was copied by hand, mint another key."},
+	{CodeDevicePending, http.StatusForbidden, "Your IT department has yet to approve this device.",
+		"The device waits for approval.", "firstday device approve"},
+	{CodeDeviceRemoved, http.StatusForbidden, callIT, "The device was removed from the directory.",
+		"Enrol it again with a new package."},
+	{CodeDeviceReplaced, http.StatusForbidden, callIT, "The same hardware has enrolled again, with another key.",
+		"If the device was reset, this is its former self. If not, somebody used its serial number: remove it."},
+	{CodeCertificate, http.StatusUnauthorized, callIT, "The request came without a device's certificate, or with one that does not hold.",
+		"The agent enrols again by itself while its connect key holds; else install a new package."},
+	{CodeWrongDevice, http.StatusForbidden, callIT, "A device spoke for another one.", "Look into the audit log: this does not happen by chance."},
+	{CodeUnauthorized, http.StatusUnauthorized, "Please sign in.", "No token, or one that does not hold.", "firstday login"},
+	{CodeForbidden, http.StatusForbidden, "You may not do this.", "The token's role does not allow it.", "Ask an owner."},
+	{CodeBadRequest, http.StatusBadRequest, "Something went wrong; please try again.", "The request was malformed.",
+		"Bring both sides to the same version."},
+	{CodeNotFound, http.StatusNotFound, "There is no such thing.", "It does not exist.", "Check the name."},
+	{CodeConflict, http.StatusConflict, "Something else was faster; please try again.", "It changed in the meantime.", "Read it again, then repeat."},
+	{CodeTooLarge, http.StatusRequestEntityTooLarge, "Something went wrong; please try again.", "The request was too large.",
+		"Bring both sides to the same version."},
+	{CodeTooMany, http.StatusTooManyRequests, "Too many attempts; please wait a little.", "The caller asks too often.", "Wait as long as retryAfter says."},
+	{CodeUnavailable, http.StatusServiceUnavailable, "The service is not available; it will be tried again.", "The directory or its database cannot answer now.",
+		"Look at the directory's log and /readyz."},
+	{CodeInternal, http.StatusInternalServerError, "Something went wrong; please try again.", "A mistake in the directory.",
+		"Look for the request's id in the directory's log, and report it."},
+}
+
+// Explain gives what a code means; of one that a newer directory sent, what
+// [CodeInternal] means.
+func Explain(c Code) Problem {
+	var internal Problem
+	for _, p := range Problems {
+		switch p.Code {
+		case c:
+			return p
+		case CodeInternal:
+			internal = p
+		}
+	}
+	internal.Code = c
+	return internal
+}
+
+// Error is a refusal as it crosses the wire. It unwraps to its Code.
+type Error struct {
+	Code Code `json:"code"`
+	// Detail is for IT. It holds no secret.
+	Detail string `json:"detail,omitempty"`
+	// RetryAfter is how long to wait before the next attempt, in seconds; 0: as
+	// the caller likes.
+	RetryAfter int `json:"retryAfter,omitempty"`
+	// Request is the id under which the directory logged it.
+	Request string `json:"request,omitempty"`
+	// Time is the directory's, by which it judged.
+	Time time.Time `json:"time,omitzero"`
+}
+
+// Refuse makes a refusal.
+func Refuse(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(string(e.Code))
+	if e.Detail != "" {
+		b.WriteString(": " + e.Detail)
+	}
+	if e.Request != "" {
+		b.WriteString(" (request " + e.Request + ")")
+	}
+	return b.String()
+}
+
+// Unwrap gives the code.
+func (e *Error) Unwrap() error { return e.Code }
+
+// CodeOf gives the code of an error, empty if it has none.
+func CodeOf(err error) Code {
+	var c Code
+	errors.As(err, &c)
+	return c
+}
+
+// MarkdownOfProblems renders the table for the documentation.
+func MarkdownOfProblems() string {
+	var b strings.Builder
+	b.WriteString("| code | HTTP | the employee reads | what it means | what to do |\n|---|---|---|---|---|\n")
+	for _, p := range Problems {
+		fmt.Fprintf(&b, "| `%s` | %d | %s | %s | %s |\n", p.Code, p.Status, p.Employee, p.IT, p.Remedy)
+	}
+	return b.String()
+}

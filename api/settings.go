@@ -1,0 +1,134 @@
+package api
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Platform is a kind of operating system that devices run.
+type Platform string
+
+// The platforms.
+const (
+	Windows Platform = "windows"
+	MacOS   Platform = "macos"
+	Linux   Platform = "linux"
+)
+
+// Platforms are all of them.
+var Platforms = []Platform{Windows, MacOS, Linux}
+
+// Permission is what an employee's account may do on the device.
+type Permission string
+
+// The permission levels.
+const (
+	Standard      Permission = "standard"
+	Administrator Permission = "administrator"
+)
+
+// PasswordMode says which password a local account gets.
+type PasswordMode string
+
+const (
+	// VerifyPassword: that of the directory, which is asked for once more.
+	VerifyPassword PasswordMode = "verify"
+	// ChoosePassword: one that the employee chooses for this device.
+	ChoosePassword PasswordMode = "choose"
+)
+
+// Settings say how self-service account provisioning goes, per platform.
+type Settings struct {
+	Windows PlatformSettings `json:"windows"`
+	MacOS   PlatformSettings `json:"macos"`
+	Linux   PlatformSettings `json:"linux"`
+}
+
+// PlatformSettings are those of the devices of one platform.
+type PlatformSettings struct {
+	// SSAP is the switch: whether the sign-in screen offers the sign-in at all.
+	SSAP       bool       `json:"ssap"`
+	Permission Permission `json:"permission"`
+	// Users is how many managed users a device may have: 1 for the first one
+	// only, 0 for no limit.
+	Users    int          `json:"users"`
+	Password PasswordMode `json:"password"`
+	PIN      bool         `json:"pin"`               // whether one must be set, where the system has them
+	Domains  []string     `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
+	Text     string       `json:"text,omitempty"`    // under the button
+	HelpURL  string       `json:"helpUrl,omitempty"` // shown with every error
+}
+
+// DefaultSettings are those of a new directory.
+func DefaultSettings() Settings {
+	p := PlatformSettings{SSAP: true, Permission: Standard, Users: 1, Password: ChoosePassword, PIN: true}
+	return Settings{p, p, p}
+}
+
+// For gives the settings of a platform.
+func (s *Settings) For(p Platform) (*PlatformSettings, error) {
+	switch p {
+	case Windows:
+		return &s.Windows, nil
+	case MacOS:
+		return &s.MacOS, nil
+	case Linux:
+		return &s.Linux, nil
+	default:
+		return nil, fmt.Errorf("platform %.20q is none of windows, macos and linux", string(p))
+	}
+}
+
+const (
+	maxUsers      = 1000
+	maxDomains    = 100
+	maxSignInText = 200 // characters
+	maxURL        = 2048
+)
+
+// Check refuses settings that make no sense. Errors name the field.
+func (s *Settings) Check() error {
+	for _, p := range Platforms {
+		settings, err := s.For(p)
+		if err != nil {
+			return err
+		}
+		if err := settings.check(); err != nil {
+			return fmt.Errorf("%s.%w", p, err)
+		}
+	}
+	return nil
+}
+
+func (p *PlatformSettings) check() error {
+	switch {
+	case p.Permission != Standard && p.Permission != Administrator:
+		return fmt.Errorf("permission: %.20q is neither standard nor administrator", string(p.Permission))
+	case p.Password != VerifyPassword && p.Password != ChoosePassword:
+		return fmt.Errorf("password: %.20q is neither verify nor choose", string(p.Password))
+	case p.Users < 0 || p.Users > maxUsers:
+		return fmt.Errorf("users: %d is not from 0 to %d", p.Users, maxUsers)
+	case len(p.Domains) > maxDomains:
+		return fmt.Errorf("domains: %d, at most %d are allowed", len(p.Domains), maxDomains)
+	case utf8.RuneCountInString(p.Text) > maxSignInText || strings.ContainsFunc(p.Text, unicode.IsControl):
+		return fmt.Errorf("text: more than %d characters, or control characters", maxSignInText)
+	}
+	for _, d := range p.Domains {
+		if !domain.MatchString(d) || len(d) > 253 {
+			return fmt.Errorf("domains: %.60q is not a domain in lower case", d)
+		}
+	}
+	if p.HelpURL == "" {
+		return nil
+	}
+	if u, err := url.Parse(p.HelpURL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || len(p.HelpURL) > maxURL {
+		return fmt.Errorf("helpUrl: %.60q is not an https:// address", p.HelpURL)
+	}
+	return nil
+}
+
+var domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)

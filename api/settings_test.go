@@ -1,0 +1,41 @@
+package api
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestSettings(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*PlatformSettings)
+		want   string // in the error; empty: none
+	}{
+		"defaults": {func(*PlatformSettings) {}, ""},
+		"everything": {func(p *PlatformSettings) {
+			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, false, []string{"acme.example", "a-b.c1"}, "Ask Ann", "https://help.acme.example/x?y"}
+		}, ""},
+		"no permission":        {func(p *PlatformSettings) { p.Permission = "" }, "macos.permission"},
+		"no password mode":     {func(p *PlatformSettings) { p.Password = "none" }, "macos.password"},
+		"fewer than no users":  {func(p *PlatformSettings) { p.Users = -1 }, "macos.users"},
+		"too many users":       {func(p *PlatformSettings) { p.Users = maxUsers + 1 }, "macos.users"},
+		"upper-case domain":    {func(p *PlatformSettings) { p.Domains = []string{"Acme.example"} }, "macos.domains"},
+		"address for a domain": {func(p *PlatformSettings) { p.Domains = []string{"ann@acme.example"} }, "macos.domains"},
+		"many domains":         {func(p *PlatformSettings) { p.Domains = make([]string, maxDomains+1) }, "macos.domains"},
+		"long text":            {func(p *PlatformSettings) { p.Text = strings.Repeat("ä", maxSignInText+1) }, "macos.text"},
+		"text of two lines":    {func(p *PlatformSettings) { p.Text = "a\nb" }, "macos.text"},
+		"script for help":      {func(p *PlatformSettings) { p.HelpURL = "javascript:alert(1)" }, "macos.helpUrl"},
+		"help without TLS":     {func(p *PlatformSettings) { p.HelpURL = "http://acme.example" }, "macos.helpUrl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := DefaultSettings()
+			test.change(&s.MacOS)
+			err := s.Check()
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("Check says %v, want %q", err, test.want)
+			}
+		})
+	}
+	if _, err := new(Settings).For("beos"); err == nil {
+		t.Error("there are settings for a platform that is none")
+	}
+}
