@@ -6,8 +6,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/micromdm/plist"
-
+	"firstday.dev/internal/propertylist"
 	"firstday.dev/pkgbuild/bom"
 )
 
@@ -48,7 +47,7 @@ func (l *linter) readJob(m *member, name string, r io.Reader) error {
 		Program          string   `plist:"Program"`
 		ProgramArguments []string `plist:"ProgramArguments"`
 	}
-	if err := plist.NewXMLDecoder(bytes.NewReader(data)).Decode(&j); err != nil {
+	if err := propertylist.Unmarshal(data, &j); err != nil {
 		l.add(SeverityError, "launchd-plist", where, "it is no property list: %v", err)
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
+	"firstday.dev/internal/propertylist"
 	"firstday.dev/pkgbuild/macho"
 )
 
@@ -194,7 +195,7 @@ func (s *signedData) checkCDHashes(want [][]byte) error {
 	var list struct {
 		CDHashes [][]byte `plist:"cdhashes"`
 	}
-	if !attribute.ReadASN1(&text, asn1.OCTET_STRING) || plist.Unmarshal(text, &list) != nil || len(list.CDHashes) != len(want) {
+	if !attribute.ReadASN1(&text, asn1.OCTET_STRING) || propertylist.Unmarshal(text, &list) != nil || len(list.CDHashes) != len(want) {
 		return malformed("list of cdhashes")
 	}
 	for i, d := range want {

@@ -13,8 +13,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/micromdm/plist"
-
+	"firstday.dev/internal/propertylist"
 	"firstday.dev/pkgbuild/macho"
 )
 
@@ -83,7 +82,7 @@ func Open(files fs.FS) (*Bundle, error) {
 		Identifier string `plist:"CFBundleIdentifier"`
 		Executable string `plist:"CFBundleExecutable"`
 	}
-	if err := plist.Unmarshal(b.InfoPlist, &keys); err != nil {
+	if err := propertylist.Unmarshal(b.InfoPlist, &keys); err != nil {
 		return nil, badFormat("Info.plist: %w", err)
 	}
 	switch {

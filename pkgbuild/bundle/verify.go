@@ -9,8 +9,7 @@ import (
 	"path"
 	"slices"
 
-	"github.com/micromdm/plist"
-
+	"firstday.dev/internal/propertylist"
 	"firstday.dev/pkgbuild/macho"
 )
 
@@ -107,7 +106,7 @@ func within(at string, err error) error {
 // contents compares what the bundle holds with its seal.
 func (v verifier) contents(ctx context.Context, b *Bundle, resources []byte) error {
 	var s seal
-	if err := plist.Unmarshal(resources, &s); err != nil {
+	if err := propertylist.Unmarshal(resources, &s); err != nil {
 		return badSeal("%s: %w", b.Resources, err)
 	}
 	own, err := parseRules(s.Rules)

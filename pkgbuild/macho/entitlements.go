@@ -6,9 +6,10 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/micromdm/plist"
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"firstday.dev/internal/propertylist"
 )
 
 // ErrEntitlements: the entitlements are no property list, or hold what
@@ -55,7 +56,7 @@ func oldEntitlementsDER(xml []byte) ([]byte, error) {
 
 func encodeEntitlements(xml []byte, add func(*cryptobyte.Builder, map[string]any)) ([]byte, error) {
 	var dictionary map[string]any
-	if err := plist.Unmarshal(xml, &dictionary); err != nil {
+	if err := propertylist.Unmarshal(xml, &dictionary); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEntitlements, err)
 	}
 	var b cryptobyte.Builder

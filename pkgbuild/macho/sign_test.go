@@ -206,11 +206,12 @@ func TestSignRefuses(t *testing.T) {
 		o    SignOptions
 		want error
 	}{
-		"no name":      {arm, SignOptions{}, ErrSignature},
-		"text":         {program([]byte("#!/bin/sh\nexit 0\n")), SignOptions{Identifier: "x"}, ErrFormat},
-		"entitlements": {arm, SignOptions{Identifier: "x", Entitlements: []byte("<plist>")}, ErrEntitlements},
-		"a date":       {arm, SignOptions{Identifier: "x", Entitlements: []byte(`<plist version="1.0"><dict><key>a</key><date>2026-01-01T00:00:00Z</date></dict></plist>`)}, ErrEntitlements},
-		"room":         {arm, SignOptions{Identifier: "x", Signer: long}, ErrRoom},
+		"no name":       {arm, SignOptions{}, ErrSignature},
+		"text":          {program([]byte("#!/bin/sh\nexit 0\n")), SignOptions{Identifier: "x"}, ErrFormat},
+		"entitlements":  {arm, SignOptions{Identifier: "x", Entitlements: []byte("<plist>")}, ErrEntitlements},
+		"a binary list": {arm, SignOptions{Identifier: "x", Entitlements: []byte("bplist00\xd1\x01\x02\x99\x99\x99\x99\x99")}, ErrEntitlements},
+		"a date":        {arm, SignOptions{Identifier: "x", Entitlements: []byte(`<plist version="1.0"><dict><key>a</key><date>2026-01-01T00:00:00Z</date></dict></plist>`)}, ErrEntitlements},
+		"room":          {arm, SignOptions{Identifier: "x", Signer: long}, ErrRoom},
 	} {
 		if err := Sign(t.Context(), new(bytes.Buffer), c.p, c.o); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)

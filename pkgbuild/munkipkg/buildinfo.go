@@ -16,7 +16,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
-	"github.com/micromdm/plist"
+
+	"firstday.dev/internal/propertylist"
 )
 
 // buildInfo is what a project's build-info says.
@@ -37,7 +38,7 @@ const maxBuildInfo = 1 << 20
 
 // formats are those of build-info, by the file's extension.
 var formats = map[string]func([]byte, any) error{
-	"plist": plist.Unmarshal,
+	"plist": propertylist.Unmarshal,
 	"json":  json.Unmarshal,
 	"yaml":  readYAML,
 	"yml":   readYAML,
