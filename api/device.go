@@ -16,10 +16,15 @@ import (
 const (
 	PathEnroll  = "/v1/enroll"
 	PathCheckIn = "/v1/device/checkin"
+	// PathAdmin is where the calls of who administers begin.
+	PathAdmin = "/v1/admin"
 )
 
-// MaxMessage bounds a message of either side, in bytes.
-const MaxMessage = 256 << 10
+// Bounds of messages, in bytes: of a device's, and of all others.
+const (
+	MaxDeviceMessage = 256 << 10
+	MaxMessage       = 8 << 20
+)
 
 // MaxWait bounds how long a check-in may wait for news.
 const MaxWait = 10 * time.Minute
@@ -170,8 +175,6 @@ type CheckInResponse struct {
 	// Organisation is the name on the button.
 	Organisation string           `json:"organisation"`
 	Settings     PlatformSettings `json:"settings"`
-	// Free is whether somebody may become a managed user here.
-	Free bool `json:"free"`
 	// Certificates are new ones, if they were asked for.
 	Certificates [][]byte `json:"certificates,omitempty"`
 }

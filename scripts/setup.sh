@@ -8,7 +8,8 @@ demo) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl
 test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
 	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
 	softhsm2-util:softhsm2 pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
-	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils" ;;
+	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
+	initdb:postgresql" ;;
 *) echo "usage: $0 demo|test" >&2; exit 2 ;;
 esac
 
@@ -22,6 +23,7 @@ have() {
 		fi
 	done
 	[ "$1" = "wine64|wine" ] && [ -e /usr/lib/wine/wine64 ] && return 0
+	[ "$1" = initdb ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
 	return 1
 }
 

@@ -1,0 +1,79 @@
+package directory
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/google/uuid"
+)
+
+// transaction is a change of the database, with its entries for the audit log
+// and word of it for everybody who waits.
+type transaction struct {
+	*sql.Tx
+	ctx     context.Context
+	d       *Directory
+	entries []Entry
+	news    []string
+}
+
+// newsSettings is the news that settings changed; other news is a device's id.
+const newsSettings = "settings"
+
+// change runs f in a transaction. f may run several times.
+func (d *Directory) change(ctx context.Context, f func(*transaction) error) error {
+	var t *transaction
+	err := d.store.update(ctx, func(tx *sql.Tx) error {
+		t = &transaction{Tx: tx, ctx: ctx, d: d}
+		if err := f(t); err != nil {
+			return err
+		}
+		return t.finish()
+	})
+	if err != nil {
+		return err
+	}
+	for _, news := range t.news {
+		d.views.forget(news)
+	}
+	return nil
+}
+
+// audit notes who did what to which thing.
+func (t *transaction) audit(actor, action, subject string, detail any) {
+	t.entries = append(t.entries, Entry{Time: t.d.now(), Actor: actor, Action: action, Subject: subject, Detail: detail})
+}
+
+// exec runs a statement and gives how many rows it changed.
+func (t *transaction) exec(query string, args ...any) (int64, error) {
+	return changed(t.ExecContext(t.ctx, query, args...))
+}
+
+// touch gives a device a new revision: what it knows is old.
+func (t *transaction) touch(id uuid.UUID) error {
+	revision, err := nextRevision(t.ctx, t.Tx)
+	if err != nil {
+		return err
+	}
+	t.news = append(t.news, id.String())
+	_, err = t.exec(`UPDATE devices SET revision = $1 WHERE id = $2`, revision, id.String())
+	return err
+}
+
+// finish comes last: the audit log's head is a lock that all wait for.
+func (t *transaction) finish() error {
+	for _, e := range t.entries {
+		if err := appendAudit(t.ctx, t.Tx, e); err != nil {
+			return err
+		}
+	}
+	if !t.d.store.postgres {
+		return nil
+	}
+	for _, news := range t.news {
+		if _, err := t.ExecContext(t.ctx, `SELECT pg_notify($1, $2)`, channel, news); err != nil {
+			return err
+		}
+	}
+	return nil
+}
