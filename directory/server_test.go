@@ -252,7 +252,7 @@ func TestPanicsAndFaultsAreTold(t *testing.T) {
 		"a fault": func(*http.Request) (any, error) { return nil, errors.New("with a secret") },
 	} {
 		w := httptest.NewRecorder()
-		d.call(1, f)(w, httptest.NewRequest("GET", "/", nil))
+		d.call(1, f)(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), `"internal"`) || strings.Contains(w.Body.String(), "secret") {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
@@ -261,7 +261,7 @@ func TestPanicsAndFaultsAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	d.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/readyz", nil))
+	d.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable {
 		t.Errorf("without a database it is ready: %d", w.Code)
 	}
@@ -313,7 +313,7 @@ func FuzzEnroll(f *testing.F) {
 	f.Add([]byte(`{"facts":{"users":[{}]},"wait":1e999}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("POST", api.PathEnroll, bytes.NewReader(body)))
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, api.PathEnroll, bytes.NewReader(body)))
 		if w.Code == http.StatusOK || w.Code >= 500 {
 			b, _ := io.ReadAll(w.Body)
 			t.Errorf("%d %s", w.Code, fmt.Sprintf("%.300s", b))
