@@ -39,7 +39,7 @@ func (e *Enrollment) Check() error {
 	if e.PackageID == uuid.Nil {
 		return errors.New("packageId is missing")
 	}
-	if err := checkDirectory(e.Directory); err != nil {
+	if err := e.Directory.Check(); err != nil {
 		return err
 	}
 	if len(e.Agents) == 0 {
@@ -88,7 +88,8 @@ func (e *Enrollment) Check() error {
 	return nil
 }
 
-func checkDirectory(d Directory) error {
+// Check refuses an address that is none, or not over TLS, and a pin that is none.
+func (d Directory) Check() error {
 	u, err := url.Parse(d.URL)
 	if err != nil || len(d.URL) > maxText {
 		return errors.New("directory.url is not a URL")

@@ -23,6 +23,9 @@ type Client struct {
 	UserAgent string
 }
 
+// ErrUnreachable: no directory answers, or something that is none.
+var ErrUnreachable = errors.New("the directory cannot be reached")
+
 const (
 	dialTimeout     = 30 * time.Second
 	responseTimeout = MaxWait + time.Minute // a long poll is an answer that waits
@@ -103,7 +106,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		if errors.As(err, &wrapped) { // it repeats method and address
 			err = wrapped.Err
 		}
-		return fmt.Errorf("asking the directory at %s: %w", c.base, err)
+		return fmt.Errorf("%w: %s: %w", ErrUnreachable, c.base, err)
 	}
 	defer resp.Body.Close()
 	return c.read(resp, out)
@@ -112,26 +115,26 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 func (c *Client) read(resp *http.Response, out any) error {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxMessage+1))
 	if err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
+		return fmt.Errorf("%w: reading the answer of %s: %w", ErrUnreachable, c.base, err)
 	}
 	if len(data) > MaxMessage {
-		return fmt.Errorf("the answer of %s is larger than %d bytes", c.base, MaxMessage)
+		return fmt.Errorf("%w: the answer of %s is larger than %d bytes", ErrUnreachable, c.base, MaxMessage)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
 		var refusal struct{ Error *Error }
 		if json.Unmarshal(data, &refusal) != nil || refusal.Error == nil || refusal.Error.Code == "" {
-			return fmt.Errorf("%s answers %q, as no directory would", c.base, resp.Status)
+			return fmt.Errorf("%w: %s answers %q, as no directory would", ErrUnreachable, c.base, resp.Status)
 		}
 		return refusal.Error
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %q, as no directory would", c.base, resp.Status)
+		return fmt.Errorf("%w: %s answers %q, as no directory would", ErrUnreachable, c.base, resp.Status)
 	}
 	if out == nil {
 		return nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", c.base, err)
+		return fmt.Errorf("%w: reading the answer of %s: %w", ErrUnreachable, c.base, err)
 	}
 	return nil
 }

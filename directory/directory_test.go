@@ -538,7 +538,7 @@ func checkAudit(t *testing.T, d *Directory, entries int64) []byte {
 			t.Fatal(err)
 		}
 	}
-	proof, err := VerifyAudit(bytes.NewReader(log.Bytes()))
+	proof, err := api.VerifyAudit(bytes.NewReader(log.Bytes()))
 	if err != nil || proof.Entries != entries {
 		t.Errorf("%+v, %v, want %d entries", proof, err, entries)
 	}
@@ -565,7 +565,7 @@ func TestAuditShowsWhatWasChanged(t *testing.T) {
 			if changed == log {
 				t.Fatalf("%s: nothing was changed", name)
 			}
-			if _, err := VerifyAudit(strings.NewReader(changed)); !errors.Is(err, ErrAudit) {
+			if _, err := api.VerifyAudit(strings.NewReader(changed)); !errors.Is(err, api.ErrAudit) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

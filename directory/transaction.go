@@ -3,8 +3,11 @@ package directory
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 
 	"github.com/google/uuid"
+
+	"firstday.dev/api"
 )
 
 // transaction is a change of the database, with its entries for the audit log
@@ -13,7 +16,7 @@ type transaction struct {
 	*sql.Tx
 	ctx     context.Context
 	d       *Directory
-	entries []Entry
+	entries []api.AuditEntry
 	news    []string
 }
 
@@ -40,8 +43,16 @@ func (d *Directory) change(ctx context.Context, f func(*transaction) error) erro
 }
 
 // audit notes who did what to which thing.
-func (t *transaction) audit(actor, action, subject string, detail any) {
-	t.entries = append(t.entries, Entry{Time: t.d.now(), Actor: actor, Action: action, Subject: subject, Detail: detail})
+func (t *transaction) audit(actor, action, subject string, detail map[string]any) {
+	e := api.AuditEntry{Time: t.d.now(), Actor: actor, Action: action, Subject: subject, Detail: json.RawMessage("{}")}
+	if detail != nil {
+		b, err := json.Marshal(detail)
+		if err != nil {
+			panic(err) // of words, numbers and settings
+		}
+		e.Detail = b
+	}
+	t.entries = append(t.entries, e)
 }
 
 // exec runs a statement and gives how many rows it changed.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"firstday.dev/api"
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
@@ -29,6 +30,7 @@ const (
 	exitPackage     = 4
 	exitSignature   = 5
 	exitIO          = 6
+	exitDirectory   = 7
 	exitInterrupted = 130
 )
 
@@ -41,6 +43,7 @@ const exitCodesHelp = `Exit codes:
     5  signature: missing, wrong or not trusted, or contents that were changed;
        also an identity that cannot sign, and what Apple does not notarise
     6  input or output: a file is missing, not permitted, or the disk is full
+    7  the directory refuses, or cannot be reached
   130  interrupted`
 
 // usageError is a command line that makes no sense.
@@ -87,7 +90,9 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
 		return exitInput
-	case is(kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
+	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin):
+		return exitDirectory
+	case is(api.ErrAudit, kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
@@ -118,6 +123,8 @@ func hint(err error) string {
 		return "see --help of the command"
 	case errors.As(err, &missing):
 		return "name the folder that holds them with --assets"
+	case api.CodeOf(err) != "":
+		return api.Explain(api.CodeOf(err)).Remedy
 	}
 	for _, known := range []struct {
 		err  error
@@ -125,6 +132,8 @@ func hint(err error) string {
 	}{
 		{config.ErrNoSecret, "put it there, or name another file or environment variable"},
 		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
+		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},
+		{api.ErrUnreachable, "check the address, the pin, and whether the directory runs"},
 		{atomicfile.ErrInTheWay, "choose another name with -o"},
 		{kit.ErrOverwrite, "choose another name with -o"},
 		{kit.ErrIdentity, "check who signs: the files of the certificate and key, or the signer program"},

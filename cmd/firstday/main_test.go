@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,6 +64,8 @@ func TestScripts(t *testing.T) {
 			"flip":    flip,
 			"large":   large,
 			"waitfor": waitfor,
+
+			"fromjson": fromJSON,
 		},
 	})
 }
@@ -102,6 +105,20 @@ func large(ts *testscript.TestScript, neg bool, args []string) {
 	path := ts.MkAbs(args[0])
 	ts.Check(os.WriteFile(path, []byte("MZ"), 0o600))
 	ts.Check(os.Truncate(path, 3_000_000_000))
+}
+
+// fromjson VARIABLE FILE KEY sets a variable to a text of a JSON object.
+func fromJSON(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: fromjson variable file key")
+	}
+	object := make(map[string]any)
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &object))
+	text, ok := object[args[2]].(string)
+	if !ok {
+		ts.Fatalf("%s has no text %s", args[1], args[2])
+	}
+	ts.Setenv(args[0], text)
 }
 
 // waitfor PATTERN waits for a file that matches.

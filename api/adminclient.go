@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/google/uuid"
+)
+
+// ask makes a call of who administers.
+func ask[T any](ctx context.Context, c *Client, method, path string, in any) (*T, error) {
+	out := new(T)
+	if err := c.Do(ctx, method, PathAdmin+path, in, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// items are what calls answer that list things.
+type items[T any] struct {
+	Items []T `json:"items"`
+}
+
+func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
+	out, err := ask[items[T]](ctx, c, http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return out.Items, nil
+}
+
+// Whoami gives the token that c has, without its secret.
+func (c *Client) Whoami(ctx context.Context) (*Token, error) {
+	return ask[Token](ctx, c, http.MethodGet, "/whoami", nil)
+}
+
+// MintKey makes a connect key.
+func (c *Client) MintKey(ctx context.Context, n *NewConnectKey) (*MintedConnectKey, error) {
+	return ask[MintedConnectKey](ctx, c, http.MethodPost, "/keys", n)
+}
+
+// Keys lists connect keys, the newest first.
+func (c *Client) Keys(ctx context.Context) ([]ConnectKey, error) {
+	return list[ConnectKey](ctx, c, "/keys")
+}
+
+// KeyUses gives what became of the attempts to use a key, the last one first.
+func (c *Client) KeyUses(ctx context.Context, id uuid.UUID) ([]ConnectKeyUse, error) {
+	return list[ConnectKeyUse](ctx, c, "/keys/"+id.String()+"/uses")
+}
+
+// RevokeKey ends a connect key.
+func (c *Client) RevokeKey(ctx context.Context, id uuid.UUID) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/keys/"+id.String()+"/revoke", struct{}{}, nil)
+}
+
+// Devices lists all devices by name.
+func (c *Client) Devices(ctx context.Context) ([]Device, error) {
+	var all []Device
+	var name string
+	var id uuid.UUID
+	for {
+		q := url.Values{}
+		if id != uuid.Nil {
+			q = url.Values{"afterName": {name}, "after": {id.String()}}
+		}
+		page, err := list[Device](ctx, c, "/devices?"+q.Encode())
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		last := page[len(page)-1]
+		name, id = last.Facts.Name, last.ID
+	}
+}
+
+// Device gives one device.
+func (c *Client) Device(ctx context.Context, id uuid.UUID) (*Device, error) {
+	return ask[Device](ctx, c, http.MethodGet, "/devices/"+id.String(), nil)
+}
+
+// ApproveDevice lets a device in that waits.
+func (c *Client) ApproveDevice(ctx context.Context, id uuid.UUID) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/devices/"+id.String()+"/approve", struct{}{}, nil)
+}
+
+// RemoveDevice ends a device's enrolment.
+func (c *Client) RemoveDevice(ctx context.Context, id uuid.UUID) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/devices/"+id.String()+"/remove", struct{}{}, nil)
+}
+
+// Settings gives the settings in force.
+func (c *Client) Settings(ctx context.Context) (*VersionedSettings, error) {
+	return ask[VersionedSettings](ctx, c, http.MethodGet, "/settings", nil)
+}
+
+// SetSettings replaces the settings of the revision that s names.
+func (c *Client) SetSettings(ctx context.Context, s *VersionedSettings) (*VersionedSettings, error) {
+	return ask[VersionedSettings](ctx, c, http.MethodPut, "/settings", s)
+}
+
+// CreateToken makes a token.
+func (c *Client) CreateToken(ctx context.Context, n *NewToken) (*CreatedToken, error) {
+	return ask[CreatedToken](ctx, c, http.MethodPost, "/tokens", n)
+}
+
+// Tokens lists tokens, the newest first.
+func (c *Client) Tokens(ctx context.Context) ([]Token, error) {
+	return list[Token](ctx, c, "/tokens")
+}
+
+// RevokeToken ends a token.
+func (c *Client) RevokeToken(ctx context.Context, id uuid.UUID) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/tokens/"+id.String()+"/revoke", struct{}{}, nil)
+}
+
+// Audit gives a page of the audit log: entries after a number, none at its end.
+func (c *Client) Audit(ctx context.Context, after int64) ([]AuditEntry, error) {
+	return list[AuditEntry](ctx, c, "/audit?after="+strconv.FormatInt(after, 10))
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"firstday.dev/api"
+	"firstday.dev/directory"
+)
+
+// databaseVariable holds the URL of PostgreSQL, which may have a password in it.
+const databaseVariable = "FIRSTDAY_DATABASE"
+
+// What lies in the directory's data folder.
+const (
+	databaseFile = "directory.db"
+	sealKeyFile  = "directory.key"
+	ownerFile    = "owner.json"
+)
+
+// ownerTokenLife is how long the token holds that the first start makes.
+const ownerTokenLife = 30 * 24 * time.Hour
+
+func newServe() *cobra.Command {
+	var o directory.Options
+	var data, listen string
+	var debug bool
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the organisation's directory",
+		Long: `Serve runs the directory that devices enrol with. It keeps all in one folder: an
+SQLite database, and the key that seals the secrets in it. Where the environment
+variable FIRSTDAY_DATABASE holds the URL of a PostgreSQL database, that is used,
+and several replicas may share it, and a copy of the key.
+
+The first start makes a CA, whose pin packages carry, and lets its owner in: the
+file owner.json of the folder is for firstday login.`,
+		Example: `  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example
+  FIRSTDAY_DATABASE=postgres://firstday@db/firstday firstday serve --organisation Acme --data /etc/firstday --name directory.acme.example`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			level := slog.LevelInfo
+			if debug {
+				level = slog.LevelDebug
+			}
+			o.Log = slog.New(slog.NewJSONHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+			if err := os.MkdirAll(data, 0o700); err != nil {
+				return err
+			}
+			o.KeyFile = filepath.Join(data, sealKeyFile)
+			if o.Database = os.Getenv(databaseVariable); o.Database == "" {
+				o.Database = filepath.Join(data, databaseFile)
+			}
+			d, err := directory.Open(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			err = serveDirectory(c, d, listen, filepath.Join(data, ownerFile))
+			return errors.Join(err, d.Close())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.Organisation, "organisation", "", "name of the organisation, as employees know it")
+	f.StringVar(&data, "data", "", "folder of the directory; made if there is none")
+	f.StringVar(&listen, "listen", ":8443", "address to listen on")
+	f.StringArrayVar(&o.Names, "name", nil, "host name or address by which devices reach it; repeat for others")
+	f.BoolVar(&debug, "debug", false, "log each call")
+	for _, name := range []string{"organisation", "data", "name"} {
+		_ = c.MarkFlagRequired(name)
+	}
+	_ = c.MarkFlagDirname("data")
+	return c
+}
+
+// serveDirectory answers until somebody ends the program.
+func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner string) error {
+	ctx := c.Context()
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return err
+	}
+	at := api.Directory{URL: "https://" + net.JoinHostPort(d.Names[0], port), Pin: d.Pin()}
+	if err := letOwnerIn(ctx, d, at, owner); err != nil {
+		return err
+	}
+	err = show(c, at, func(w *text) {
+		w.line("the directory of %s answers at %s", d.Organisation, at.URL)
+		w.line("its pin is %s", at.Pin)
+	})
+	if err != nil {
+		return err
+	}
+	return d.Serve(ctx, l)
+}
+
+// letOwnerIn makes the first token where nobody ever had one.
+func letOwnerIn(ctx context.Context, d *directory.Directory, at api.Directory, file string) error {
+	if has, err := d.HasTokens(ctx); has || err != nil {
+		return err
+	}
+	token, err := d.CreateToken(ctx, "system", api.NewToken{Name: "owner", Role: api.Owner, Life: api.Duration(ownerTokenLife)})
+	if err != nil {
+		return err
+	}
+	l := login{Directory: at, Token: token.Secret}
+	if err := l.save(file); err != nil {
+		return fmt.Errorf("keeping the owner's token: %w", err)
+	}
+	d.Log.InfoContext(ctx, "the owner may log in", "file", file, "until", token.ExpiresAt)
+	return nil
+}
