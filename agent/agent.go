@@ -1,17 +1,14 @@
 // Package agent is the device's side of Firstday: it installs itself from a
 // provisioning package as a system service, runs the package's further
-// installers, tries to reach the organisation's directory, says how it is
-// doing, and removes itself without a trace.
-//
-// Enrolment itself needs a directory, which this version does not speak to
-// yet: [Agent.Run] finds out whether one answers and reports that, nothing
-// more.
+// installers, enrols with the organisation's directory and hears from it what
+// changes, says how it is doing, and removes itself without a trace.
 //
 // What differs between operating systems sits behind [System].
 package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -75,8 +72,8 @@ type Agent struct {
 	// resumePause shortens the wait between two looks in tests.
 	resumePause time.Duration
 
-	// knock takes the place of probe in tests.
-	knock func(context.Context, api.Directory) error
+	// dial takes the place of dialDirectory in tests.
+	dial func(api.Directory, func() (*tls.Certificate, error)) (directory, error)
 }
 
 type moment string

@@ -1,7 +1,12 @@
 package agent
 
 import (
+	"errors"
 	"time"
+
+	"github.com/google/uuid"
+
+	"firstday.dev/api"
 )
 
 // EnrolmentState is where the device stands with its directory.
@@ -10,25 +15,31 @@ type EnrolmentState string
 const (
 	// EnrolmentPending: nothing is known yet.
 	EnrolmentPending EnrolmentState = "pending"
-	// EnrolmentNoDirectory: no directory answered.
+	// EnrolmentNoDirectory: no directory answered. A device that is enrolled
+	// lives by what it heard last.
 	EnrolmentNoDirectory EnrolmentState = "no-directory"
-	// EnrolmentUnsupported: something trustworthy answers at the directory's
-	// address, but this version of the agent cannot enrol.
-	EnrolmentUnsupported EnrolmentState = "unsupported"
+	// EnrolmentRefused: the directory refuses the device; the code says why.
+	EnrolmentRefused EnrolmentState = "refused"
 	// EnrolmentKeyExpired: by this device's clock the connect key is no longer
 	// good. Only a new package helps, or a clock put right.
 	EnrolmentKeyExpired EnrolmentState = "key-expired"
+	// EnrolmentDone: the device is enrolled, and the directory answers.
+	EnrolmentDone EnrolmentState = "enrolled"
 )
 
 // Enrolment is what status tells about it.
 type Enrolment struct {
-	State        EnrolmentState `json:"state"`
-	Directory    string         `json:"directory"` // URL
-	KeyExpiresAt *time.Time     `json:"keyExpiresAt,omitempty"`
-	Attempts     int            `json:"attempts"` // since the service started
-	LastAttempt  *time.Time     `json:"lastAttempt,omitempty"`
-	LastError    string         `json:"lastError,omitempty"`
-	NextAttempt  *time.Time     `json:"nextAttempt,omitempty"`
+	State        EnrolmentState  `json:"state"`
+	Directory    string          `json:"directory"`             // URL
+	Code         api.Code        `json:"code,omitempty"`        // why it is refused
+	DeviceID     uuid.UUID       `json:"deviceId,omitzero"`     // once it is enrolled
+	DeviceState  api.DeviceState `json:"deviceState,omitempty"` // what the directory said last
+	Version      int64           `json:"version,omitempty"`     // of what it said
+	KeyExpiresAt *time.Time      `json:"keyExpiresAt,omitempty"`
+	Attempts     int             `json:"attempts"` // since the service started
+	LastAttempt  *time.Time      `json:"lastAttempt,omitempty"`
+	LastError    string          `json:"lastError,omitempty"`
+	NextAttempt  *time.Time      `json:"nextAttempt,omitempty"`
 }
 
 // Back-off: the wait doubles from the first to the longest one, and half of
@@ -37,8 +48,8 @@ type Enrolment struct {
 const (
 	firstWait   = 2 * time.Second
 	longestWait = 10 * time.Minute
-	// settledWait is for what only people can change: an expired key, a
-	// directory this version cannot talk to.
+	// settledWait is for what only people can change: an expired key, a device
+	// that was removed.
 	settledWait = time.Hour
 )
 
@@ -59,41 +70,60 @@ func (c *contact) begin(now time.Time) {
 	}
 }
 
+// expired is about the connect key, which a device needs until it is enrolled.
 func (c *contact) expired(now time.Time) bool {
-	return c.KeyExpiresAt != nil && !now.Before(*c.KeyExpiresAt)
+	return c.DeviceID == uuid.Nil && c.KeyExpiresAt != nil && !now.Before(*c.KeyExpiresAt)
 }
 
 // step takes the result of an attempt that ended now, and gives the time to
-// wait before the next one.
+// wait before the next one: none after a success, of which the next attempt
+// waits for news.
 func (c *contact) step(now time.Time, result error) time.Duration {
 	c.Attempts++
 	last := now.UTC().Truncate(time.Millisecond)
-	c.LastAttempt, c.LastError = &last, ""
-	if result != nil {
-		c.LastError = result.Error()
-		c.failures++
-	} else {
-		c.failures = 0
+	c.LastAttempt, c.LastError, c.Code, c.NextAttempt = &last, "", "", nil
+	if result == nil {
+		c.State, c.failures = EnrolmentDone, 0
+		return 0
 	}
+	c.LastError = result.Error()
+	c.failures++
+	var refusal *api.Error
+	refused := errors.As(result, &refusal) && !passes(refusal.Code) || errors.Is(result, errNoKey)
 	var wait time.Duration
 	switch {
 	case c.expired(now):
 		// The attempts go on: the directory judges by its own clock, and this
 		// device's may be wrong.
 		c.State, wait = EnrolmentKeyExpired, settledWait
-	case result == nil:
-		c.State, wait = EnrolmentUnsupported, settledWait
+	case refused:
+		c.State, wait = EnrolmentRefused, settledWait
 	default:
 		c.State, wait = EnrolmentNoDirectory, backOff(c.failures)
 	}
+	if refused && refusal != nil {
+		c.Code = refusal.Code
+	}
 	wait = wait/2 + time.Duration(c.random()*float64(wait/2))
+	if refusal != nil {
+		wait = max(wait, time.Duration(refusal.RetryAfter)*time.Second)
+	}
 	// The expiry is a moment of its own: status should speak of it then.
-	if c.KeyExpiresAt != nil && c.State != EnrolmentKeyExpired {
+	if c.KeyExpiresAt != nil && c.State != EnrolmentKeyExpired && c.DeviceID == uuid.Nil {
 		wait = min(wait, max(c.KeyExpiresAt.Sub(now), firstWait/2))
 	}
 	next := now.Add(wait).UTC().Truncate(time.Millisecond)
 	c.NextAttempt = &next
 	return wait
+}
+
+// passes tells refusals that go by: another attempt may succeed soon.
+func passes(c api.Code) bool {
+	switch c {
+	case api.CodeTooMany, api.CodeUnavailable, api.CodeInternal, api.CodeConflict:
+		return true
+	}
+	return false
 }
 
 // backOff gives the longest wait after that many failures in a row.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"os"
 	"strings"
@@ -22,8 +23,8 @@ func TestBackOffDoublesUpToItsLimit(t *testing.T) {
 		}
 		want = min(2*want, longestWait)
 	}
-	if c.step(now, nil); c.State != EnrolmentUnsupported || c.LastError != "" {
-		t.Errorf("after an answer: %+v", c.Enrolment)
+	if wait := c.step(now, nil); c.State != EnrolmentDone || c.LastError != "" || wait != 0 {
+		t.Errorf("after an answer: %+v, waits %v", c.Enrolment, wait)
 	}
 	if got := c.step(now, errors.New("refused")); got != firstWait {
 		t.Errorf("after an answer it waits %v", got)
@@ -38,6 +39,21 @@ func TestJitterIsHalfTheWait(t *testing.T) {
 		if got := c.step(now, errors.New("refused")); got != want {
 			t.Errorf("random %v: waits %v, want %v", r, got, want)
 		}
+	}
+}
+
+func TestRefusalsAreForPeople(t *testing.T) {
+	now := time.Now()
+	c := &contact{random: func() float64 { return 1 }}
+	if wait := c.step(now, api.Refuse(api.CodeKeySpent, "")); c.State != EnrolmentRefused || c.Code != api.CodeKeySpent || wait != settledWait {
+		t.Errorf("%+v, waits %v", c.Enrolment, wait)
+	}
+	if p := c.problem(); !strings.Contains(p, "as often as it may be") {
+		t.Errorf("status says %q", p)
+	}
+	busy := &api.Error{Code: api.CodeTooMany, RetryAfter: 3000}
+	if wait := c.step(now, busy); c.State != EnrolmentNoDirectory || c.Code != "" || wait != 3000*time.Second {
+		t.Errorf("%+v, waits %v", c.Enrolment, wait)
 	}
 }
 
@@ -58,7 +74,7 @@ func TestExpiredKeyIsSaidAtTheMomentItExpires(t *testing.T) {
 	if now.Sub(expiry) > firstWait {
 		t.Errorf("the attempt after the expiry is %v late", now.Sub(expiry))
 	}
-	if wait := c.step(now, nil); c.State != EnrolmentKeyExpired || wait != settledWait {
+	if wait := c.step(now, errors.New("refused")); c.State != EnrolmentKeyExpired || wait != settledWait {
 		t.Errorf("then: %+v, waits %v", c.Enrolment, wait)
 	}
 	if p := c.problem(); !strings.Contains(p, "expired") {
@@ -87,10 +103,7 @@ func TestRunReportsWhileNobodyAnswers(t *testing.T) {
 		a := m.program("1.2.3", false)
 		knocks := 0
 		a.Random = func() float64 { return 0.5 }
-		a.knock = func(context.Context, api.Directory) error {
-			knocks++
-			return errors.New("no route to host")
-		}
+		a.dial = func(api.Directory, func() (*tls.Certificate, error)) (directory, error) { return nobody{&knocks}, nil }
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- a.Run(ctx) }()

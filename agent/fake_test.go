@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,27 @@ import (
 
 	"firstday.dev/api"
 )
+
+// nobody is a directory that does not answer.
+type nobody struct{ knocks *int }
+
+func dialNobody(api.Directory, func() (*tls.Certificate, error)) (directory, error) {
+	return nobody{new(int)}, nil
+}
+
+var errNoRoute = errors.New("no route to host")
+
+func (n nobody) Enroll(context.Context, *api.EnrollRequest) (*api.EnrollResponse, error) {
+	*n.knocks++
+	return nil, errNoRoute
+}
+
+func (n nobody) CheckIn(context.Context, *api.CheckInRequest) (*api.CheckInResponse, error) {
+	*n.knocks++
+	return nil, errNoRoute
+}
+
+func (nobody) Close() {}
 
 // machine is a device in memory, but for its disk, which is a folder. An
 // agent's program on it is a text, "agent 1.2.3"; starting the service runs
@@ -74,7 +96,9 @@ func (m *machine) program(version string, byHand bool) *Agent {
 	a := m.limits
 	a.System, a.Version = view{m, byHand}, version
 	a.StartLimit = cmp.Or(a.StartLimit, 30*time.Second)
-	a.knock = func(context.Context, api.Directory) error { return errors.New("no route to host") }
+	if a.dial == nil {
+		a.dial = dialNobody
+	}
 	return &a
 }
 
@@ -135,7 +159,7 @@ func (m *machine) tree() map[string]string {
 		case e.IsDir():
 			files[rel] = "folder"
 			return nil
-		case filepath.Ext(rel) == ".jsonl", e.Name() == "report.json", e.Name() == "install.json":
+		case filepath.Ext(rel) == ".jsonl", e.Name() == "report.json", e.Name() == "install.json", e.Name() == "device.key":
 			return nil
 		}
 		data, err := os.ReadFile(path)
@@ -175,6 +199,10 @@ func (m view) Lock(ctx context.Context, file string) (func(bool) error, error) {
 		}
 		return nil
 	}, nil
+}
+
+func (m view) Facts() (api.Facts, error) {
+	return api.Facts{Platform: api.Windows, Serial: "SN-1", Name: "ACME-1", OS: "Windows 11 Pro", OSVersion: "10.0.26100", Arch: m.arch}, nil
 }
 
 func (m view) BootID() string { return fmt.Sprint("boot ", m.boots) }

@@ -279,7 +279,7 @@ func (in *installation) configured(context.Context) (bool, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	if !bytes.Equal(current, in.bundle.raw) {
+	if !in.sameEnrollment(current) {
 		return false, nil
 	}
 	for i, p := range in.bundle.Payloads {
@@ -291,6 +291,16 @@ func (in *installation) configured(context.Context) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// sameEnrollment: it is the package's, whether or not the connect key was erased
+// since.
+func (in *installation) sameEnrollment(current []byte) bool {
+	if bytes.Equal(current, in.bundle.raw) {
+		return true
+	}
+	plain, err := withoutKey(in.bundle.raw)
+	return err == nil && bytes.Equal(current, plain)
 }
 
 func (in *installation) staged(p api.Payload) string {
@@ -305,7 +315,7 @@ func (in *installation) configure(ctx context.Context) error {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return err
-	case !bytes.Equal(current, in.bundle.raw):
+	case !in.sameEnrollment(current):
 		// What the running service lives by is kept until its successor runs.
 		if _, err := os.Lstat(in.layout.PreviousEnrollment()); errors.Is(err, fs.ErrNotExist) {
 			if err := writeFile(in.layout.PreviousEnrollment(), current); err != nil {
@@ -356,7 +366,7 @@ func (in *installation) started(ctx context.Context) (bool, error) {
 
 func (in *installation) reports() bool {
 	r, err := readReport(in.layout.Report())
-	return err == nil && r.AgentVersion == in.file.Version && r.Configuration == digest(in.bundle.raw)
+	return err == nil && r.AgentVersion == in.file.Version && r.Configuration == configurationOf(in.bundle.raw)
 }
 
 func digest(data []byte) string {

@@ -29,6 +29,12 @@ func (l Layout) PreviousEnrollment() string {
 	return filepath.Join(l.Data, "enrollment.previous.json")
 }
 
+// Device is what the directory made of the device.
+func (l Layout) Device() string { return filepath.Join(l.Data, "device.json") }
+
+// DeviceKey is the device's private key.
+func (l Layout) DeviceKey() string { return filepath.Join(l.Data, "device.key") }
+
 // State is how far the installation is, written by whoever holds the lock.
 func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
 

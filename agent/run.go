@@ -58,7 +58,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		<-ctx.Done()
 		return nil
 	}
-	r.PackageID, r.Configuration = e.PackageID, digest(raw)
+	r.PackageID, r.Configuration = e.PackageID, configurationOf(raw)
 	a.log().Log(ctx, LevelNotice, "service runs", "version", a.Version, "package", e.PackageID)
 
 	var group sync.WaitGroup
@@ -66,7 +66,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group.Go(func() { a.keepResuming(ctx, e) })
-	a.keepContact(ctx, e, r)
+	a.keepContact(ctx, e, raw, r)
 	return nil
 }
 
@@ -80,19 +80,19 @@ func (a *Agent) tell(ctx context.Context, r *report) {
 }
 
 // keepContact drives the contact machine until the context ends.
-func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) {
+func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, r report) {
 	random := a.Random
 	if random == nil {
 		random = rand.Float64
 	}
 	c := &contact{random: random, Enrolment: Enrolment{Directory: e.Directory.URL, KeyExpiresAt: e.ExpiresAt}}
+	m, broken := a.newMember(e, raw)
+	if broken == nil {
+		m.into(&c.Enrolment)
+	}
 	c.begin(time.Now())
 	r.Enrolment = c.Enrolment
 	a.tell(ctx, &r)
-	knock := a.knock
-	if knock == nil {
-		knock = probe
-	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -101,16 +101,34 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, r report) {
 		case <-ctx.Done():
 			return
 		}
-		result := knock(ctx, e.Directory)
+		begun, before := time.Now(), c.Enrolment
+		result := broken
+		if broken == nil {
+			result = m.attempt(ctx)
+			m.into(&c.Enrolment)
+		} else {
+			m, broken = a.newMember(e, raw)
+		}
 		if ctx.Err() != nil {
 			return
 		}
-		wait := c.step(time.Now(), result)
+		wait := max(c.step(time.Now(), result), notTooOften(before.Version, c.Version, time.Since(begun)))
 		timer.Reset(wait)
-		a.log().InfoContext(ctx, "directory tried", "state", c.State, "error", c.LastError, "wait", wait.Round(time.Second))
+		if c.State != EnrolmentDone || before.State != c.State || before.Version != c.Version {
+			a.log().InfoContext(ctx, "directory tried", "state", c.State, "error", c.LastError, "wait", wait.Round(time.Second))
+		}
 		r.Enrolment = c.Enrolment
 		a.tell(ctx, &r)
 	}
+}
+
+// notTooOften holds back an agent whose directory answers at once without any
+// news: one that is shutting down, above all.
+func notTooOften(before, after int64, took time.Duration) time.Duration {
+	if before == after && took < firstWait {
+		return firstWait
+	}
+	return 0
 }
 
 // How often the service looks whether there is an installation to finish, and

@@ -152,21 +152,35 @@ func (s *Status) addReport(layout Layout) error {
 		return nil
 	}
 	s.Enrolment = &r.Enrolment
-	s.Problems = append(s.Problems, r.Enrolment.problem())
+	if p := r.Enrolment.problem(); p != "" {
+		s.Problems = append(s.Problems, p)
+	}
 	return nil
 }
 
-// problem says in one sentence why the device is not enrolled.
+// problem says in one sentence why the device is not enrolled, or what else is
+// between it and the directory; nothing if all is well.
 func (e Enrolment) problem() string {
-	switch e.State {
-	case EnrolmentPending:
+	enrolled := e.DeviceID != uuid.Nil
+	switch {
+	case e.State == EnrolmentDone && e.DeviceState == api.DevicePending:
+		return "enrolled, and waits for approval"
+	case e.State == EnrolmentDone:
+		return ""
+	case e.State == EnrolmentPending && enrolled:
+		return "the directory has not been tried yet since the service started"
+	case e.State == EnrolmentPending:
 		return "not enrolled: the directory has not been tried yet"
-	case EnrolmentNoDirectory:
+	case e.State == EnrolmentNoDirectory && enrolled:
+		return "enrolled, but no directory answers: " + e.LastError
+	case e.State == EnrolmentNoDirectory:
 		return "not enrolled: no directory answered: " + e.LastError
-	case EnrolmentKeyExpired:
+	case e.State == EnrolmentRefused && e.Code == "":
+		return "not enrolled: " + e.LastError
+	case e.State == EnrolmentRefused:
+		return fmt.Sprintf("the directory refuses this device: %s %s", api.Explain(e.Code).IT, api.Explain(e.Code).Remedy)
+	case e.State == EnrolmentKeyExpired:
 		return fmt.Sprintf("not enrolled: by this device's clock the connect key expired at %v", e.KeyExpiresAt)
-	case EnrolmentUnsupported:
-		return "not enrolled: a server answers at the directory's address, but this version of the agent cannot enrol"
 	default:
 		return fmt.Sprintf("not enrolled: %s", e.State)
 	}

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"log/slog"
+
+	"firstday.dev/api"
 )
 
 // System is the operating system, as far as the agent needs it. [Open] gives
@@ -26,6 +28,9 @@ type System interface {
 	// BootID is another one each time the system starts, empty if it does not
 	// say. No clock can tell: that of a new laptop may be years off.
 	BootID() string
+	// Facts is what the system knows of itself, as far as it can tell; the
+	// agent's own version and key are not in it.
+	Facts() (api.Facts, error)
 	// Journal takes what the system's own log should hold.
 	Journal() (slog.Handler, func() error, error)
 

@@ -57,8 +57,8 @@ func newRoot() *cobra.Command {
 		Use:   "firstday-agent",
 		Short: "Make this device the organisation's",
 		Long: `Firstday-agent is installed by a provisioning package and runs as a system
-service. It is to enrol this device with the organisation's directory; this
-version finds out whether one answers, and says so in its status.
+service. It enrols this device with the organisation's directory, and hears from
+there what changes.
 
 ` + exitCodesHelp,
 		Example: `  firstday-agent install

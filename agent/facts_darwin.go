@@ -1,0 +1,84 @@
+package agent
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"firstday.dev/api"
+	"firstday.dev/internal/propertylist"
+)
+
+// factLimit bounds each tool that is asked.
+const factLimit = 10 * time.Second
+
+// Facts asks the kernel, the I/O registry and the local directory node.
+func (s darwinSystem) Facts() (api.Facts, error) {
+	arch, err := s.Arch()
+	if err != nil {
+		return api.Facts{}, err
+	}
+	model, err := unix.Sysctl("hw.model")
+	if err != nil {
+		return api.Facts{}, err
+	}
+	version, err := unix.Sysctl("kern.osproductversion")
+	if err != nil {
+		return api.Facts{}, err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return api.Facts{}, err
+	}
+	return api.Facts{
+		Platform: api.MacOS, Serial: serialOfMac(), Manufacturer: "Apple", Model: model,
+		Name: name, OS: "macOS", OSVersion: version, Arch: arch, Users: usersOfMac(),
+	}, nil
+}
+
+func ask(name string, args ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), factLimit)
+	defer cancel()
+	out, err := tool(exec.CommandContext(ctx, name, args...))
+	if err != nil {
+		return "" // a fact that is not known
+	}
+	return out
+}
+
+func serialOfMac() string {
+	var devices []struct {
+		Serial string `plist:"IOPlatformSerialNumber"`
+	}
+	out := ask("/usr/sbin/ioreg", "-a", "-d1", "-r", "-c", "IOPlatformExpertDevice")
+	if propertylist.Unmarshal([]byte(out), &devices) != nil || len(devices) == 0 {
+		return ""
+	}
+	return meaningful(devices[0].Serial)
+}
+
+// firstPersonOfMac is the number of the first account that a person has.
+const firstPersonOfMac = 501
+
+func usersOfMac() []api.LocalUser {
+	_, list, _ := strings.Cut(ask("/usr/bin/dscl", ".", "-read", "/Groups/admin", "GroupMembership"), ":")
+	administrators := strings.Fields(list)
+	var users []api.LocalUser
+	for line := range strings.Lines(ask("/usr/bin/dscl", ".", "-list", "/Users", "UniqueID")) {
+		f := strings.Fields(line)
+		if len(f) != 2 {
+			continue
+		}
+		if id, err := strconv.Atoi(f[1]); err != nil || id < firstPersonOfMac {
+			continue
+		}
+		users = append(users, api.LocalUser{Name: f[0], Administrator: slices.Contains(administrators, f[0])})
+	}
+	return users
+}

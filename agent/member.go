@@ -1,0 +1,261 @@
+package agent
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"firstday.dev/api"
+)
+
+// directory is the organisation's directory, as far as a device calls it.
+type directory interface {
+	Enroll(context.Context, *api.EnrollRequest) (*api.EnrollResponse, error)
+	CheckIn(context.Context, *api.CheckInRequest) (*api.CheckInResponse, error)
+	Close()
+}
+
+// dialDirectory makes a client; certificate gives the device's own, once it has
+// one.
+func dialDirectory(d api.Directory, certificate func() (*tls.Certificate, error)) (directory, error) {
+	c, err := api.NewClient(d, certificate)
+	if err != nil {
+		return nil, err // not a nil *api.Client in an interface
+	}
+	return c, nil
+}
+
+// newsWait is how long a check-in waits for news. Firewalls forget connections
+// on which nothing goes to and fro for longer.
+const newsWait = 4 * time.Minute
+
+// member is this device's membership in its organisation.
+type member struct {
+	*Agent
+	enrollment *api.Enrollment
+	raw        []byte // of the enrollment
+	directory  directory
+
+	mu     sync.Mutex // connections are made whenever they are needed
+	key    *ecdsa.PrivateKey
+	record *record // nil: not enrolled
+
+	told [sha256.Size]byte // the facts that the directory knows
+}
+
+// newMember reads what there is of the membership.
+func (a *Agent) newMember(e *api.Enrollment, raw []byte) (*member, error) {
+	layout := a.System.Layout()
+	m := &member{Agent: a, enrollment: e, raw: raw}
+	var err error
+	if m.record, err = readRecord(layout.Device(), e.Directory); err != nil {
+		return nil, err
+	}
+	if m.key, err = openKey(layout.DeviceKey()); err != nil {
+		return nil, fmt.Errorf("the device's key: %w", err)
+	}
+	dial := a.dial
+	if dial == nil {
+		dial = dialDirectory
+	}
+	if m.directory, err = dial(e.Directory, m.certificate); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// certificate is what the device shows; none while it is not enrolled.
+func (m *member) certificate() (*tls.Certificate, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.record != nil {
+		return m.record.certificate(m.key), nil
+	}
+	return new(tls.Certificate), nil
+}
+
+func (m *member) current() *record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.record
+}
+
+// keep writes the membership down, then lives by it.
+func (m *member) keep(r *record) error {
+	r.Schema, r.Directory = stateSchema, m.enrollment.Directory
+	if err := writeJSON(m.System.Layout().Device(), r); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.record = r
+	return nil
+}
+
+// attempt enrols the device, or checks in and waits for news.
+func (m *member) attempt(ctx context.Context) error {
+	if m.current() == nil {
+		return m.enroll(ctx)
+	}
+	err := m.checkIn(ctx)
+	switch api.CodeOf(err) {
+	case api.CodeDeviceRemoved, api.CodeDeviceReplaced, api.CodeCertificate:
+		// A new package brings a removed device back; without one it stays out.
+		if m.enrollment.ConnectKey == "" {
+			return err
+		}
+		return m.startOver(ctx)
+	}
+	return err
+}
+
+func (m *member) enroll(ctx context.Context) error {
+	if m.enrollment.ConnectKey == "" {
+		return errNoKey
+	}
+	facts, err := m.factsOf()
+	if err != nil {
+		return fmt.Errorf("this device's facts: %w", err)
+	}
+	request, err := certificateRequest(m.key)
+	if err != nil {
+		return err
+	}
+	answer, err := m.directory.Enroll(ctx, &api.EnrollRequest{
+		ConnectKey: m.enrollment.ConnectKey, PackageID: m.enrollment.PackageID, Facts: facts, CertificateRequest: request,
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.keep(&record{DeviceID: answer.DeviceID, Certificates: answer.Certificates, Heard: answer.CheckIn}); err != nil {
+		return err
+	}
+	m.log().Log(ctx, LevelNotice, "enrolled", "device", answer.DeviceID, "state", answer.State)
+	m.directory.Close() // connections without the certificate
+	return nil
+}
+
+// errNoKey: the device lost its membership, and its package has no connect key
+// any more.
+var errNoKey = errors.New("there is no connect key to enrol with; a new package brings one")
+
+// startOver enrols the device anew, with another key of its own: the directory
+// never takes a removed one back.
+func (m *member) startOver(ctx context.Context) error {
+	layout := m.System.Layout()
+	m.log().WarnContext(ctx, "the directory does not know this device any more; it enrols anew")
+	for _, file := range []string{layout.Device(), layout.DeviceKey()} {
+		if err := m.System.RemoveAll(file); err != nil {
+			return err
+		}
+	}
+	key, err := openKey(layout.DeviceKey())
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.key, m.record = key, nil
+	m.mu.Unlock()
+	m.directory.Close()
+	return m.enroll(ctx)
+}
+
+// checkIn tells the directory what changed here, and waits until something
+// changes there.
+func (m *member) checkIn(ctx context.Context) error {
+	r := m.current()
+	request := &api.CheckInRequest{Version: r.Heard.Version, Wait: int(newsWait / time.Second)}
+	digest, err := m.addFacts(request)
+	if err != nil {
+		return fmt.Errorf("this device's facts: %w", err)
+	}
+	if request.Facts != nil {
+		request.Wait = 0 // it would be known only after the wait that they arrived
+	}
+	if err := m.addRenewal(request, r); err != nil {
+		return err
+	}
+	answer, err := m.directory.CheckIn(ctx, request)
+	if err != nil {
+		return err
+	}
+	m.told = digest
+	if err := m.forgetKey(); err != nil {
+		return err
+	}
+	if answer.Version == r.Heard.Version && len(answer.Certificates) == 0 {
+		return nil
+	}
+	next := *r
+	if len(answer.Certificates) > 0 {
+		next.Certificates, answer.Certificates = answer.Certificates, nil
+	}
+	next.Heard = *answer
+	m.log().InfoContext(ctx, "the directory has news", "version", answer.Version, "state", answer.State, "ssap", answer.Settings.SSAP)
+	return m.keep(&next)
+}
+
+// forgetKey erases the connect key: the device is in, and has no more use for it.
+func (m *member) forgetKey() error {
+	if m.enrollment.ConnectKey == "" {
+		return nil
+	}
+	if err := m.eraseKey(m.raw); err != nil {
+		return fmt.Errorf("erasing the connect key: %w", err)
+	}
+	m.enrollment.ConnectKey = ""
+	return nil
+}
+
+// addFacts adds what the directory does not know yet.
+func (m *member) addFacts(request *api.CheckInRequest) ([sha256.Size]byte, error) {
+	facts, err := m.factsOf()
+	if err != nil {
+		return m.told, err
+	}
+	b, err := json.Marshal(&facts)
+	if err != nil {
+		return m.told, err
+	}
+	digest := sha256.Sum256(b)
+	if digest != m.told {
+		request.Facts = &facts
+	}
+	return digest, nil
+}
+
+// addRenewal asks for another certificate after half of the present one's time,
+// by the directory's clock as of its last answer.
+func (m *member) addRenewal(request *api.CheckInRequest, r *record) error {
+	leaf, err := r.leaf()
+	if err != nil {
+		return err
+	}
+	half := leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) / 2)
+	now := time.Now()
+	if r.Heard.Time.After(now) {
+		now = r.Heard.Time
+	}
+	if now.Before(half) {
+		return nil
+	}
+	request.CertificateRequest, err = certificateRequest(m.key)
+	request.Wait = 0
+	return err
+}
+
+// into tells status what the membership is.
+func (m *member) into(e *Enrolment) {
+	e.DeviceID, e.DeviceState, e.Version = uuid.Nil, "", 0
+	if r := m.current(); r != nil {
+		e.DeviceID, e.DeviceState, e.Version = r.DeviceID, r.Heard.State, r.Heard.Version
+	}
+}

@@ -1,0 +1,351 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"firstday.dev/api"
+	service "firstday.dev/directory"
+)
+
+// realDirectory is a directory of its own on loopback, which can be switched
+// off and on.
+type realDirectory struct {
+	*service.Directory
+	t    *testing.T
+	at   api.Directory
+	stop func()
+}
+
+func newRealDirectory(t *testing.T) *realDirectory {
+	t.Helper()
+	dir := t.TempDir()
+	d, err := service.Open(t.Context(), service.Options{
+		Organisation: "Acme", Names: []string{"127.0.0.1"},
+		Database: filepath.Join(dir, "directory.db"), KeyFile: filepath.Join(dir, "directory.key"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &realDirectory{Directory: d, t: t, at: api.Directory{URL: "https://127.0.0.1:0", Pin: d.Pin()}}
+	r.serve()
+	t.Cleanup(func() {
+		r.stop()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// serve answers where it did before.
+func (r *realDirectory) serve() {
+	r.t.Helper()
+	l, err := net.Listen("tcp", strings.TrimPrefix(r.at.URL, "https://"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.at.URL = "https://" + l.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Serve(ctx, l) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			r.t.Error(err)
+		}
+	})
+}
+
+func (r *realDirectory) mint(n api.NewConnectKey) api.Secret {
+	r.t.Helper()
+	k, err := r.Mint(r.t.Context(), "token:ann", n)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return k.Secret
+}
+
+// device gives the only device.
+func (r *realDirectory) device() *api.Device {
+	r.t.Helper()
+	list, err := r.Devices(r.t.Context(), "", uuid.Nil)
+	if err != nil || len(list) != 1 {
+		r.t.Fatalf("%d devices, %v", len(list), err)
+	}
+	return list[0]
+}
+
+// joining is a machine with an enrollment for a directory and no payloads.
+func joining(t *testing.T, d api.Directory, key api.Secret) *machine {
+	t.Helper()
+	m := newMachine(t)
+	m.limits.dial = dialDirectory
+	m.limits.Random = func() float64 { return 0 }
+	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m.bring(d, key)
+	return m
+}
+
+// bring puts an enrollment there, as a package does.
+func (m *machine) bring(d api.Directory, key api.Secret) {
+	m.t.Helper()
+	e := sample("1.2.3")
+	e.Payloads, e.Directory, e.ConnectKey = nil, d, key
+	if err := writeFile(m.Layout().Enrollment(), deliver(m.t, e).raw); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// run runs the service until the function it gives is called.
+func (m *machine) run() (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- m.program("1.2.3", false).Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			m.t.Error(err)
+		}
+	}
+}
+
+// becomes waits until the service reports what is wanted.
+func (m *machine) becomes(what string, is func(Enrolment) bool) Enrolment {
+	m.t.Helper()
+	var last Enrolment
+	eventually(m.t, what, func() bool {
+		r, err := readReport(m.Layout().Report())
+		if err != nil {
+			return false
+		}
+		last = r.Enrolment
+		return is(last)
+	})
+	return last
+}
+
+func done(e Enrolment) bool { return e.State == EnrolmentDone }
+
+func TestDeviceEnrolsAndHearsOfChanges(t *testing.T) {
+	d := newRealDirectory(t)
+	key := d.mint(api.NewConnectKey{Batch: "PO-7"})
+	m := joining(t, d.at, key)
+	end := m.run()
+	e := m.becomes("enrolment", done)
+	device := d.device()
+	if device.ID != e.DeviceID || device.Facts.Serial != "SN-1" || device.Batch != "PO-7" || device.Facts.AgentVersion != "1.2.3" {
+		t.Errorf("the list shows %+v", device)
+	}
+	eventually(t, "the connect key to be erased", func() bool {
+		raw, err := os.ReadFile(m.Layout().Enrollment())
+		return err == nil && !bytes.Contains(raw, []byte(key.Reveal()))
+	})
+	if p := e.problem(); p != "" {
+		t.Errorf("status says %q", p)
+	}
+
+	settings, err := d.Settings(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.Windows.SSAP = false
+	changed := time.Now()
+	now, err := d.SetSettings(t.Context(), "token:ann", settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.becomes("the new settings", func(e Enrolment) bool { return e.Version == now.Revision })
+	if took := time.Since(changed); took > 5*time.Second {
+		t.Errorf("the device heard of it after %v", took)
+	}
+	r, err := readRecord(m.Layout().Device(), d.at)
+	if err != nil || r.Heard.Settings.SSAP {
+		t.Errorf("it keeps %+v, %v", r, err)
+	}
+
+	// Another start, without a key: it is still a member.
+	end()
+	end = m.run()
+	m.becomes("membership after a restart", done)
+	if again := d.device(); again.ID != device.ID {
+		t.Errorf("after a restart it is %v", again.ID)
+	}
+
+	// Removed, it is out; a new package brings it back, as another device.
+	if err := d.RemoveDevice(t.Context(), "token:ann", device.ID); err != nil {
+		t.Fatal(err)
+	}
+	out := m.becomes("removal", func(e Enrolment) bool { return e.State == EnrolmentRefused })
+	if out.Code != api.CodeDeviceRemoved || !strings.Contains(out.problem(), "removed") {
+		t.Errorf("%+v: %q", out, out.problem())
+	}
+	end()
+	m.bring(d.at, d.mint(api.NewConnectKey{}))
+	end = m.run()
+	defer end()
+	if e := m.becomes("enrolment by a new package", done); e.DeviceID == device.ID {
+		t.Error("a removed device came back as it was")
+	}
+}
+
+func TestDeviceWaitsForItsDirectory(t *testing.T) {
+	d := newRealDirectory(t)
+	key := d.mint(api.NewConnectKey{})
+	d.stop()
+	m := joining(t, d.at, key)
+	defer m.run()()
+	e := m.becomes("an attempt", func(e Enrolment) bool { return e.State == EnrolmentNoDirectory })
+	if !strings.Contains(e.problem(), "no directory answered") {
+		t.Errorf("status says %q", e.problem())
+	}
+}
+
+func TestDeviceIsRefused(t *testing.T) {
+	d := newRealDirectory(t)
+	m := joining(t, d.at, "fdk_guess")
+	defer m.run()()
+	if e := m.becomes("a refusal", func(e Enrolment) bool { return e.State == EnrolmentRefused }); e.Code != api.CodeKeyUnknown {
+		t.Errorf("%+v", e)
+	}
+}
+
+// The answer to an enrolment may be lost, or the device may die before it is
+// written down: the next attempt is the same device's.
+func TestEnrolmentThatWasCutIsTheSameDevice(t *testing.T) {
+	d := newRealDirectory(t)
+	m := joining(t, d.at, d.mint(api.NewConnectKey{Uses: 1}))
+	raw, err := os.ReadFile(m.Layout().Enrollment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := api.ReadEnrollment(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		member, err := m.program("1.2.3", false).newMember(e, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := member.attempt(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(m.Layout().Device()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.device() // one
+}
+
+func TestMembershipLostWithItsKey(t *testing.T) {
+	d := newRealDirectory(t)
+	m := joining(t, d.at, d.mint(api.NewConnectKey{}))
+	end := m.run()
+	m.becomes("enrolment", done)
+	eventually(t, "the connect key to be erased", func() bool {
+		raw, err := os.ReadFile(m.Layout().Enrollment())
+		return err == nil && !bytes.Contains(raw, []byte("fdk_"))
+	})
+	end()
+	if err := os.Remove(m.Layout().Device()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.run()()
+	e := m.becomes("a refusal", func(e Enrolment) bool { return e.State == EnrolmentRefused })
+	if !strings.Contains(e.problem(), "new package") {
+		t.Errorf("status says %q", e.problem())
+	}
+}
+
+func TestCertificateIsRenewed(t *testing.T) {
+	d := newRealDirectory(t)
+	m := joining(t, d.at, d.mint(api.NewConnectKey{}))
+	end := m.run()
+	m.becomes("enrolment", done)
+	end()
+	r, err := readRecord(m.Layout().Device(), d.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := r.Certificates[0]
+	r.Heard.Time = time.Now().AddDate(0, 4, 0) // what the directory's clock said
+	if err := writeJSON(m.Layout().Device(), r); err != nil {
+		t.Fatal(err)
+	}
+	defer m.run()()
+	eventually(t, "another certificate", func() bool {
+		r, err := readRecord(m.Layout().Device(), d.at)
+		return err == nil && !bytes.Equal(r.Certificates[0], old)
+	})
+}
+
+func TestRecordsOfOtherDirectories(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "device.json")
+	here := api.Directory{URL: "https://a.example", Pin: "sha256:1"}
+	if r, err := readRecord(path, here); r != nil || err != nil {
+		t.Errorf("%v, %v", r, err)
+	}
+	if err := writeJSON(path, &record{Schema: stateSchema, Directory: here}); err != nil {
+		t.Fatal(err)
+	}
+	for d, same := range map[api.Directory]bool{
+		here: true,
+		{URL: "https://b.example", Pin: "sha256:1"}: true, // it moved
+		{URL: "https://a.example", Pin: "sha256:2"}: false,
+		{URL: "https://a.example"}:                  false,
+	} {
+		if r, err := readRecord(path, d); (r != nil) != same || err != nil {
+			t.Errorf("%v: %v, %v", d, r, err)
+		}
+	}
+	if err := writeJSON(path, &record{Schema: stateSchema + 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readRecord(path, here); err == nil {
+		t.Error("a newer record was read")
+	}
+}
+
+func TestDeviceKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "device.key")
+	key, err := openKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := openKey(path); err != nil || !again.Equal(key) {
+		t.Errorf("%v, %v", again, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	for _, bad := range []string{"", "x", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"} {
+		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openKey(path); err == nil {
+			t.Errorf("%q is a key", bad)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openKey(path); err == nil || errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder is a key: %v", err)
+	}
+}
