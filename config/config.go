@@ -35,8 +35,8 @@ type Config struct {
 	Organisation Organisation `yaml:"organisation,required"`
 	// The service that devices enrol with.
 	Directory Directory `yaml:"directory,required"`
-	// Where the connect key is that lets a device enrol. Whoever holds the stick holds this key, so it should expire soon.
-	ConnectKey ConnectKey `yaml:"connectKey,required"`
+	// Where the connect key is that lets a device enrol; left out where each build mints its own (firstday build --mint). Whoever holds the stick holds this key, so it should expire soon.
+	ConnectKey ConnectKey `yaml:"connectKey"`
 	// Name and version of the package that is built.
 	Package Package `yaml:"package"`
 	// What Windows devices get.
@@ -222,6 +222,9 @@ func (d *Directory) check(r *report) {
 
 // Resolve reads the key. Errors wrap [ErrNoSecret] or [ErrBadSecret].
 func (k ConnectKey) Resolve(prompt func(label string) ([]byte, error)) (api.Secret, error) {
+	if k.File == "" && k.Env == "" && !k.Prompt {
+		return "", fmt.Errorf("nothing says where the connect key is: %w", ErrNoSecret)
+	}
 	secret, err := k.SecretSource.Resolve(prompt)
 	if err != nil {
 		return "", err

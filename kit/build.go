@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
+
+	"firstday.dev/api"
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/pkgbuild/notary"
@@ -49,6 +52,10 @@ type Options struct {
 	Reproducible bool
 	Level        xpress.Level
 
+	// Mint, if set, makes a connect key for each package in place of the
+	// configured one. No such build is reproducible.
+	Mint func(ctx context.Context, platform Platform, id uuid.UUID) (ConnectKey, error)
+
 	// Notary, if set, has the package for macOS notarised, and its ticket
 	// stapled to it, before the kit appears.
 	Notary *notary.Client
@@ -59,11 +66,21 @@ type Options struct {
 	Progress func(step string, done, total int64)
 }
 
+// ConnectKey is what lets the devices of one package enrol.
+type ConnectKey struct {
+	Secret  api.Secret
+	Expires time.Time
+}
+
+// ErrMint: a build cannot be reproducible and have keys of its own.
+var ErrMint = errors.New("a key that is minted for a build makes it unlike any other; unset SOURCE_DATE_EPOCH")
+
 // builder is a build at work.
 type builder struct {
 	Options
 	identities
 	secrets *secrets
+	keys    map[Platform]ConnectKey
 	parts   []part            // of the Windows package, agents first
 	sources map[string]string // where the files inside are now, by package/file
 }
@@ -73,7 +90,10 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if err := checkOutput(o.Output); err != nil {
 		return nil, err
 	}
-	b := &builder{Options: o, sources: make(map[string]string)}
+	if o.Mint != nil && o.Reproducible {
+		return nil, ErrMint
+	}
+	b := &builder{Options: o, sources: make(map[string]string), keys: make(map[Platform]ConnectKey)}
 	var err error
 	if b.secrets, err = resolveSecrets(&o); err != nil {
 		return nil, err
@@ -221,13 +241,45 @@ func (b *builder) progress(step string, done, total int64) {
 	}
 }
 
-// expires is the end of the connect key's life, where it is known.
+// expires is the end of the connect keys' life, where it is known; of several
+// minted in one build, the first one's.
 func (b *builder) expires() *time.Time {
-	if b.Config.ConnectKey.Expires.IsZero() {
+	end := b.Config.ConnectKey.Expires
+	if b.Mint != nil {
+		end = time.Time{}
+	}
+	for _, k := range b.keys {
+		if end.IsZero() || k.Expires.Before(end) {
+			end = k.Expires
+		}
+	}
+	if end.IsZero() {
 		return nil
 	}
-	t := b.Config.ConnectKey.Expires.UTC()
-	return &t
+	end = end.UTC()
+	return &end
+}
+
+// newID gives a package of a platform its id, and the key that is bound to it.
+func (b *builder) newID(ctx context.Context, platform Platform) (uuid.UUID, error) {
+	id := uuid.New()
+	if b.Mint == nil {
+		return id, nil
+	}
+	k, err := b.Mint(ctx, platform, id)
+	if err != nil {
+		return id, fmt.Errorf("minting a connect key: %w", err)
+	}
+	b.keys[platform] = k
+	return id, nil
+}
+
+// connectKey is what devices of a platform enrol by.
+func (b *builder) connectKey(platform Platform) api.Secret {
+	if k, minted := b.keys[platform]; minted {
+		return k.Secret
+	}
+	return b.secrets.connectKey
 }
 
 // watchedReader ends with its context, and tells how many bytes it gave.

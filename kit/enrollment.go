@@ -11,13 +11,13 @@ import (
 )
 
 // commonEnrollment is what devices of all kinds are told alike.
-func (b *builder) commonEnrollment(id uuid.UUID, s config.SignIn) *api.Enrollment {
+func (b *builder) commonEnrollment(id uuid.UUID, platform Platform, s config.SignIn) *api.Enrollment {
 	c := b.Config
 	return &api.Enrollment{
 		Version:      api.EnrollmentVersion,
 		Organisation: c.Organisation.Name,
 		Directory:    api.Directory{URL: c.Directory.URL, Pin: c.Directory.Pin},
-		ConnectKey:   b.secrets.connectKey,
+		ConnectKey:   b.connectKey(platform),
 		ExpiresAt:    b.expires(),
 		PackageID:    id,
 		PackageName:  c.Package.Name,

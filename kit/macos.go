@@ -25,7 +25,7 @@ func (b *builder) buildMacOS(ctx context.Context, dir, work string) (*Package, e
 	if err != nil {
 		return nil, err
 	}
-	id, enrollment, err := b.macEnrollment(agent)
+	id, enrollment, err := b.macEnrollment(ctx, agent)
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +69,12 @@ func (b *builder) buildMacOS(ctx context.Context, dir, work string) (*Package, e
 
 // macEnrollment is what the agent lives by. A reproducible build takes the
 // package's id from everything else.
-func (b *builder) macEnrollment(agent *part) (uuid.UUID, []byte, error) {
+func (b *builder) macEnrollment(ctx context.Context, agent *part) (uuid.UUID, []byte, error) {
 	if !b.Reproducible {
-		id := uuid.New()
+		id, err := b.newID(ctx, MacOS)
+		if err != nil {
+			return id, nil, err
+		}
 		e, err := b.enrollmentOf(id, agent)
 		return id, e, err
 	}
@@ -88,7 +91,7 @@ func (b *builder) macEnrollment(agent *part) (uuid.UUID, []byte, error) {
 }
 
 func (b *builder) enrollmentOf(id uuid.UUID, agent *part) ([]byte, error) {
-	e := b.commonEnrollment(id, b.Config.MacOS.SignIn)
+	e := b.commonEnrollment(id, MacOS, b.Config.MacOS.SignIn)
 	for _, arch := range []string{"amd64", "arm64"} {
 		e.Agents = append(e.Agents, api.AgentFile{File: agent.File, Arch: arch, Version: agent.Version, SHA256: agent.SHA256})
 	}

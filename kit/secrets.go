@@ -25,8 +25,10 @@ func resolveSecrets(o *Options) (*secrets, error) {
 	c, prompt := o.Config, o.Prompt
 	s := new(secrets)
 	var err error
-	if s.connectKey, err = c.ConnectKey.Resolve(prompt); err != nil {
-		return nil, c.ErrorAt("connectKey", "", "%w", err)
+	if o.Mint == nil {
+		if s.connectKey, err = c.ConnectKey.Resolve(prompt); err != nil {
+			return nil, c.ErrorAt("connectKey", "", "%w", err)
+		}
 	}
 	if !slices.Contains(o.Platforms, Windows) {
 		return s, nil

@@ -55,7 +55,11 @@ func (b *builder) buildWindows(ctx context.Context, dir, work string) (*Package,
 // from everything else in it.
 func (b *builder) windowsPackage(ctx context.Context) (*ppkg.Package, error) {
 	if !b.Reproducible {
-		return b.identified(uuid.New())
+		id, err := b.newID(ctx, Windows)
+		if err != nil {
+			return nil, err
+		}
+		return b.identified(id)
 	}
 	placeholder := uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://firstday.dev/package"))
 	p, err := b.identified(placeholder)
@@ -188,7 +192,7 @@ func (b *builder) command(id uuid.UUID) (ppkg.Setting, error) {
 // enrollment is what the agent finds beside itself.
 func (b *builder) enrollment(id uuid.UUID) ([]byte, error) {
 	w := b.Config.Windows
-	e := b.commonEnrollment(id, w.SignIn)
+	e := b.commonEnrollment(id, Windows, w.SignIn)
 	if w.BreakGlass.Enabled {
 		e.BreakGlass = w.BreakGlass.Name
 	}

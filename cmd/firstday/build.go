@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"firstday.dev/api"
 	"firstday.dev/config"
 	"firstday.dev/kit"
 	"firstday.dev/ppkg/xpress"
@@ -25,6 +27,7 @@ Every build is a package of its own to Windows. With SOURCE_DATE_EPOCH set, the
 same inputs give the same packages instead.`,
 		Example: `  firstday build
   firstday build windows -c acme.yaml -o kits/acme
+  firstday build --mint --mint-uses 50 --batch PO-4711
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) firstday build --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, kit.Windows, kit.MacOS) },
@@ -38,6 +41,10 @@ same inputs give the same packages instead.`,
 	_ = c.MarkPersistentFlagDirname("output")
 	_ = c.MarkPersistentFlagDirname("agents")
 	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
+	f.BoolVar(&b.mint, "mint", false, "mint a connect key for each package, at the directory you are logged in to")
+	f.IntVar(&b.key.Uses, "mint-uses", api.DefaultKeyUses, "how many devices a minted key brings")
+	f.DurationVar(&b.life, "mint-life", time.Duration(api.DefaultKeyLife), "how long a minted key holds")
+	f.StringVar(&b.key.Batch, "batch", "", "delivery or order that the devices of minted keys are of")
 	f.BoolVar(&b.notarize, "notarize", false, "have the macOS package notarised by Apple, with the key under macos.notary")
 	c.AddCommand(newBuildWindows(b), newBuildMacOS(b))
 	return c
@@ -73,7 +80,9 @@ under macos.signing in firstday.yaml.`,
 // build is what the flags say.
 type build struct {
 	config, output, agents, level string
-	notarize                      bool
+	notarize, mint                bool
+	key                           api.NewConnectKey
+	life                          time.Duration
 }
 
 func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
@@ -98,12 +107,20 @@ func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
 			return err
 		}
 	}
+	keys := new(mint)
+	if b.mint {
+		if err := keys.open(o.Config, b); err != nil {
+			return err
+		}
+		defer keys.Close()
+		o.Mint = keys.mint
+	}
 	bars := newProgress(c)
 	defer bars.close()
 	o.Progress = bars.step
 	m, err := kit.Build(c.Context(), o)
 	if err != nil {
-		return err
+		return errors.Join(err, keys.revoke(c.Context()))
 	}
 	bars.close()
 	return show(c, m, func(w *text) { describeKit(w, m, b.output) })

@@ -158,19 +158,28 @@ func (l *login) client() (*api.Client, error) {
 // errNoLogin: nobody said which directory is meant.
 var errNoLogin = errors.New("you are not logged in to a directory")
 
-// admin gives a client of the directory that is meant. Close it.
-func admin() (*api.Client, error) {
-	l := login{Directory: api.Directory{URL: os.Getenv(directoryVariable), Pin: os.Getenv(pinVariable)}, Token: api.Secret(os.Getenv(tokenVariable))}
+// whichDirectory gives the login that is meant: the environment's, else the one
+// remembered.
+func whichDirectory() (*login, error) {
+	l := &login{Directory: api.Directory{URL: os.Getenv(directoryVariable), Pin: os.Getenv(pinVariable)}, Token: api.Secret(os.Getenv(tokenVariable))}
 	if l.URL != "" && l.Token != "" {
-		return l.client()
+		return l, nil
 	}
 	file, err := loginFile()
 	if err != nil {
 		return nil, err
 	}
-	if err := l.load(file); errors.Is(err, fs.ErrNotExist) {
+	err = l.load(file)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoLogin
-	} else if err != nil {
+	}
+	return l, err
+}
+
+// admin gives a client of the directory that is meant. Close it.
+func admin() (*api.Client, error) {
+	l, err := whichDirectory()
+	if err != nil {
 		return nil, err
 	}
 	return l.client()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,7 +66,8 @@ func TestScripts(t *testing.T) {
 			"large":   large,
 			"waitfor": waitfor,
 
-			"fromjson": fromJSON,
+			"fromjson":  fromJSON,
+			"configure": configure,
 		},
 	})
 }
@@ -119,6 +121,15 @@ func fromJSON(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no text %s", args[1], args[2])
 	}
 	ts.Setenv(args[0], text)
+}
+
+// configure FILE URL PIN writes a configuration for a directory, without a key.
+func configure(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: configure file url pin")
+	}
+	text := fmt.Sprintf("version: 1\norganisation: {name: Acme}\ndirectory: {url: %q, pin: %q}\n", args[1], args[2])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 // waitfor PATTERN waits for a file that matches.
