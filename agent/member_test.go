@@ -4,87 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
-
 	"firstday.dev/api"
-	service "firstday.dev/directory"
+	"firstday.dev/internal/testdirectory"
 )
-
-// realDirectory is a directory of its own on loopback, which can be switched
-// off and on.
-type realDirectory struct {
-	*service.Directory
-	t    *testing.T
-	at   api.Directory
-	stop func()
-}
-
-func newRealDirectory(t *testing.T) *realDirectory {
-	t.Helper()
-	dir := t.TempDir()
-	d, err := service.Open(t.Context(), service.Options{
-		Organisation: "Acme", Names: []string{"127.0.0.1"},
-		Database: filepath.Join(dir, "directory.db"), KeyFile: filepath.Join(dir, "directory.key"),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &realDirectory{Directory: d, t: t, at: api.Directory{URL: "https://127.0.0.1:0", Pin: d.Pin()}}
-	r.serve()
-	t.Cleanup(func() {
-		r.stop()
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-// serve answers where it did before.
-func (r *realDirectory) serve() {
-	r.t.Helper()
-	l, err := net.Listen("tcp", strings.TrimPrefix(r.at.URL, "https://"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.at.URL = "https://" + l.Addr().String()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- r.Serve(ctx, l) }()
-	r.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			r.t.Error(err)
-		}
-	})
-}
-
-func (r *realDirectory) mint(n api.NewConnectKey) api.Secret {
-	r.t.Helper()
-	k, err := r.Mint(r.t.Context(), "token:ann", n)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return k.Secret
-}
-
-// device gives the only device.
-func (r *realDirectory) device() *api.Device {
-	r.t.Helper()
-	list, err := r.Devices(r.t.Context(), "", uuid.Nil)
-	if err != nil || len(list) != 1 {
-		r.t.Fatalf("%d devices, %v", len(list), err)
-	}
-	return list[0]
-}
 
 // joining is a machine with an enrollment for a directory and no payloads.
 func joining(t *testing.T, d api.Directory, key api.Secret) *machine {
@@ -140,12 +68,12 @@ func (m *machine) becomes(what string, is func(Enrolment) bool) Enrolment {
 func done(e Enrolment) bool { return e.State == EnrolmentDone }
 
 func TestDeviceEnrolsAndHearsOfChanges(t *testing.T) {
-	d := newRealDirectory(t)
-	key := d.mint(api.NewConnectKey{Batch: "PO-7"})
-	m := joining(t, d.at, key)
+	d := testdirectory.New(t)
+	key := d.MustMint(api.NewConnectKey{Batch: "PO-7"})
+	m := joining(t, d.At, key)
 	end := m.run()
 	e := m.becomes("enrolment", done)
-	device := d.device()
+	device := d.OnlyDevice()
 	if device.ID != e.DeviceID || device.Facts.Serial != "SN-1" || device.Batch != "PO-7" || device.Facts.AgentVersion != "1.2.3" {
 		t.Errorf("the list shows %+v", device)
 	}
@@ -171,7 +99,7 @@ func TestDeviceEnrolsAndHearsOfChanges(t *testing.T) {
 	if took := time.Since(changed); took > 5*time.Second {
 		t.Errorf("the device heard of it after %v", took)
 	}
-	r, err := readRecord(m.Layout().Device(), d.at)
+	r, err := readRecord(m.Layout().Device(), d.At)
 	if err != nil || r.Heard.Settings.SSAP {
 		t.Errorf("it keeps %+v, %v", r, err)
 	}
@@ -180,7 +108,7 @@ func TestDeviceEnrolsAndHearsOfChanges(t *testing.T) {
 	end()
 	end = m.run()
 	m.becomes("membership after a restart", done)
-	if again := d.device(); again.ID != device.ID {
+	if again := d.OnlyDevice(); again.ID != device.ID {
 		t.Errorf("after a restart it is %v", again.ID)
 	}
 
@@ -193,7 +121,7 @@ func TestDeviceEnrolsAndHearsOfChanges(t *testing.T) {
 		t.Errorf("%+v: %q", out, out.problem())
 	}
 	end()
-	m.bring(d.at, d.mint(api.NewConnectKey{}))
+	m.bring(d.At, d.MustMint(api.NewConnectKey{}))
 	end = m.run()
 	defer end()
 	if e := m.becomes("enrolment by a new package", done); e.DeviceID == device.ID {
@@ -202,10 +130,10 @@ func TestDeviceEnrolsAndHearsOfChanges(t *testing.T) {
 }
 
 func TestDeviceWaitsForItsDirectory(t *testing.T) {
-	d := newRealDirectory(t)
-	key := d.mint(api.NewConnectKey{})
-	d.stop()
-	m := joining(t, d.at, key)
+	d := testdirectory.New(t)
+	key := d.MustMint(api.NewConnectKey{})
+	d.Stop()
+	m := joining(t, d.At, key)
 	defer m.run()()
 	e := m.becomes("an attempt", func(e Enrolment) bool { return e.State == EnrolmentNoDirectory })
 	if !strings.Contains(e.problem(), "no directory answered") {
@@ -214,8 +142,8 @@ func TestDeviceWaitsForItsDirectory(t *testing.T) {
 }
 
 func TestDeviceIsRefused(t *testing.T) {
-	d := newRealDirectory(t)
-	m := joining(t, d.at, "fdk_guess")
+	d := testdirectory.New(t)
+	m := joining(t, d.At, "fdk_guess")
 	defer m.run()()
 	if e := m.becomes("a refusal", func(e Enrolment) bool { return e.State == EnrolmentRefused }); e.Code != api.CodeKeyUnknown {
 		t.Errorf("%+v", e)
@@ -225,8 +153,8 @@ func TestDeviceIsRefused(t *testing.T) {
 // The answer to an enrolment may be lost, or the device may die before it is
 // written down: the next attempt is the same device's.
 func TestEnrolmentThatWasCutIsTheSameDevice(t *testing.T) {
-	d := newRealDirectory(t)
-	m := joining(t, d.at, d.mint(api.NewConnectKey{Uses: 1}))
+	d := testdirectory.New(t)
+	m := joining(t, d.At, d.MustMint(api.NewConnectKey{Uses: 1}))
 	raw, err := os.ReadFile(m.Layout().Enrollment())
 	if err != nil {
 		t.Fatal(err)
@@ -247,12 +175,12 @@ func TestEnrolmentThatWasCutIsTheSameDevice(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d.device() // one
+	d.OnlyDevice() // one
 }
 
 func TestMembershipLostWithItsKey(t *testing.T) {
-	d := newRealDirectory(t)
-	m := joining(t, d.at, d.mint(api.NewConnectKey{}))
+	d := testdirectory.New(t)
+	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
 	end := m.run()
 	m.becomes("enrolment", done)
 	eventually(t, "the connect key to be erased", func() bool {
@@ -271,12 +199,12 @@ func TestMembershipLostWithItsKey(t *testing.T) {
 }
 
 func TestCertificateIsRenewed(t *testing.T) {
-	d := newRealDirectory(t)
-	m := joining(t, d.at, d.mint(api.NewConnectKey{}))
+	d := testdirectory.New(t)
+	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
 	end := m.run()
 	m.becomes("enrolment", done)
 	end()
-	r, err := readRecord(m.Layout().Device(), d.at)
+	r, err := readRecord(m.Layout().Device(), d.At)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +215,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 	}
 	defer m.run()()
 	eventually(t, "another certificate", func() bool {
-		r, err := readRecord(m.Layout().Device(), d.at)
+		r, err := readRecord(m.Layout().Device(), d.At)
 		return err == nil && !bytes.Equal(r.Certificates[0], old)
 	})
 }

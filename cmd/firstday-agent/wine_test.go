@@ -18,6 +18,7 @@ import (
 
 	"firstday.dev/agent"
 	"firstday.dev/api"
+	"firstday.dev/internal/testdirectory"
 	"firstday.dev/internal/winetest"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -282,6 +283,49 @@ func waitUntil(t *testing.T, what string, cond func() bool) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatalf("not within 30 seconds: %s", what)
+}
+
+// The Windows agent, under Wine, and a real directory: what the laptop does by
+// itself once the package has run.
+func TestWindowsEnrols(t *testing.T) {
+	t.Parallel()
+	service := testdirectory.New(t)
+	p := winetest.New(t)
+	d := deliver(t, "1.2.3")
+	d.Directory = service.At
+	d.ConnectKey = service.MustMint(api.NewConnectKey{PackageID: d.PackageID, Platforms: []api.Platform{api.Windows}, Batch: "PO-7"})
+	d.write()
+	mustRun(t, p, d.dir, installCommand, exitOK)
+	var s *agent.Status
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(500 * time.Millisecond) {
+		res := p.Run(d.dir, `firstday-agent-amd64.exe status --json`)
+		s = new(agent.Status)
+		if err := json.Unmarshal([]byte(res.Stdout), s); err != nil {
+			t.Fatalf("%v in %s", err, res.Stdout)
+		}
+		kept, err := os.ReadFile(p.Path(`ProgramData/Firstday/enrollment.json`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		erased := !strings.Contains(string(kept), d.ConnectKey.Reveal())
+		if res.Code == exitOK && erased {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v, the connect key is erased: %v", s.Enrolment, erased)
+		}
+	}
+	device := service.OnlyDevice()
+	if s.Enrolment.DeviceID != device.ID || !s.Healthy || device.Batch != "PO-7" || device.PackageID != d.PackageID ||
+		device.Facts.Platform != api.Windows || device.Facts.AgentVersion != "1.2.3" || device.Facts.Name == "" {
+		t.Errorf("status says %+v, the directory %+v", s.Enrolment, device)
+	}
+	// The package runs again, with the key: nothing is new.
+	mustRun(t, p, d.dir, installCommand, exitOK)
+	mustRun(t, p, d.dir, `firstday-agent-amd64.exe uninstall`, exitOK)
+	if _, err := os.Stat(p.Path(`ProgramData/Firstday`)); !os.IsNotExist(err) {
+		t.Errorf("after uninstall: %v", err)
+	}
 }
 
 func TestWindowsInstallsMSIs(t *testing.T) {

@@ -1,0 +1,87 @@
+// Package testdirectory runs a directory for tests of those who call it.
+package testdirectory
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"firstday.dev/api"
+	"firstday.dev/directory"
+)
+
+// Service is a directory on loopback, which can be switched off and on.
+type Service struct {
+	*directory.Directory
+	// At is where it answers, and how to know it.
+	At api.Directory
+	// Stop ends it; Serve lets it answer again.
+	Stop func()
+	tb   testing.TB
+}
+
+// New makes a directory of its own, in SQLite, that answers until the test ends.
+func New(tb testing.TB) *Service {
+	tb.Helper()
+	dir := tb.TempDir()
+	d, err := directory.Open(context.Background(), directory.Options{
+		Organisation: "Acme", Names: []string{"127.0.0.1"},
+		Database: filepath.Join(dir, "directory.db"), KeyFile: filepath.Join(dir, "directory.key"),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &Service{Directory: d, At: api.Directory{URL: "https://127.0.0.1:0", Pin: d.Pin()}, tb: tb}
+	s.Serve()
+	tb.Cleanup(func() {
+		s.Stop()
+		if err := d.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// Serve answers where it did before.
+func (s *Service) Serve() {
+	s.tb.Helper()
+	l, err := net.Listen("tcp", strings.TrimPrefix(s.At.URL, "https://"))
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.At.URL = "https://" + l.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Directory.Serve(ctx, l) }()
+	s.Stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			s.tb.Error(err)
+		}
+	})
+}
+
+// MustMint makes a connect key.
+func (s *Service) MustMint(n api.NewConnectKey) api.Secret {
+	s.tb.Helper()
+	k, err := s.Mint(context.Background(), "token:ann", n)
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return k.Secret
+}
+
+// OnlyDevice gives the one device there is.
+func (s *Service) OnlyDevice() *api.Device {
+	s.tb.Helper()
+	list, err := s.Devices(context.Background(), "", uuid.Nil)
+	if err != nil || len(list) != 1 {
+		s.tb.Fatalf("%d devices, %v", len(list), err)
+	}
+	return list[0]
+}
