@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net"
@@ -184,7 +185,7 @@ func passing(err error) bool {
 		return pg.Code == "40001" || pg.Code == "53300" || pg.Code == "40P01" || strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P")
 	case errors.As(err, &lite):
 		return lite.Code()&0xff == sqlite3.SQLITE_BUSY || lite.Code()&0xff == sqlite3.SQLITE_LOCKED
-	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, errAgain):
+	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, io.ErrUnexpectedEOF), pgconn.SafeToRetry(err), errors.Is(err, errAgain):
 		return true
 	}
 	var connect *pgconn.ConnectError

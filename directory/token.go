@@ -36,9 +36,12 @@ func (d *Directory) CreateToken(ctx context.Context, actor string, n api.NewToke
 	secret, hash := newSecret(tokenPrefix)
 	token := api.Token{ID: id, Name: n.Name, Role: n.Role, CreatedAt: d.now(), ExpiresAt: d.now().Add(time.Duration(n.Life)).Truncate(time.Millisecond)}
 	err = d.change(ctx, func(t *transaction) error {
-		t.audit(actor, "token.create", "token:"+token.Name, map[string]any{"id": id, "role": token.Role, "expires": token.ExpiresAt})
-		_, err := t.exec(`INSERT INTO tokens (id, hash, name, role, created_at, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		n, err := t.exec(`INSERT INTO tokens (id, hash, name, role, created_at, created_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
 			id.String(), hash, token.Name, token.Role, millis(token.CreatedAt), actor, millis(token.ExpiresAt))
+		if n == 0 {
+			return err // or the attempt before this one was committed, and its answer lost
+		}
+		t.audit(actor, "token.create", "token:"+token.Name, map[string]any{"id": id, "role": token.Role, "expires": token.ExpiresAt})
 		return err
 	})
 	if err != nil {
