@@ -31,6 +31,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimVariable); dir != "" {
+		beVictim(dir)
+	}
 	code := m.Run()
 	if postgres != nil {
 		postgres.Stop()
