@@ -10,8 +10,8 @@ import (
 func TestUnixUsers(t *testing.T) {
 	const passwd = `root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1::/:/usr/sbin/nologin
-ann:x:1000:1000:Ann Example,room 5,,:/home/ann:/bin/bash
-bob:x:1001:1001::/home/bob:/bin/sh
+ann:x:1000:1000:Ann Example,room 5,,:/srv/ann:/bin/bash
+bob:x:1001:1001::/srv/bob:/bin/sh
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 broken:x:abc
 `

@@ -25,10 +25,8 @@ import (
 	"firstday.dev/internal/testpostgres"
 )
 
-var (
-	postgresOnce sync.Once
-	postgres     *testpostgres.Server
-)
+// postgres is started by the first test that needs it; no two run at once.
+var postgres *testpostgres.Server
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimVariable); dir != "" {
@@ -45,9 +43,8 @@ func TestMain(m *testing.M) {
 func onEachStore(t *testing.T, f func(t *testing.T, replicas []*Directory)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, []*Directory{open(t, t.TempDir(), "")}) })
 	t.Run("postgres", func(t *testing.T) {
-		postgresOnce.Do(func() { postgres = testpostgres.Start(t) })
 		if postgres == nil {
-			t.Skip("PostgreSQL did not start")
+			postgres = testpostgres.Start(t)
 		}
 		dir, database := t.TempDir(), postgres.Database(t)
 		f(t, []*Directory{open(t, dir, database), open(t, dir, database), open(t, dir, database)})

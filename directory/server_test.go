@@ -166,9 +166,15 @@ func TestRoles(t *testing.T) {
 
 func TestTokensEnd(t *testing.T) {
 	d := open(t, t.TempDir(), "")
-	if has, err := d.HasTokens(t.Context()); has || err != nil {
-		t.Errorf("%v, %v", has, err)
+	hasOwner := func(want bool) {
+		t.Helper()
+		if has, err := d.HasOwner(t.Context()); has != want || err != nil {
+			t.Errorf("has an owner: %v, %v", has, err)
+		}
 	}
+	hasOwner(false)
+	token(t, d, api.Auditor)
+	hasOwner(false)
 	for name, n := range map[string]api.NewToken{
 		"nameless":  {Role: api.Owner, Life: 1},
 		"two words": {Name: "a b", Role: api.Owner, Life: 1},
@@ -187,7 +193,9 @@ func TestTokensEnd(t *testing.T) {
 	if who, err := d.who(t.Context(), created.Secret); err != nil || who.Name != "ann" {
 		t.Errorf("%+v, %v", who, err)
 	}
+	hasOwner(true)
 	d.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	hasOwner(false)
 	if _, err := d.who(t.Context(), created.Secret); !errors.Is(err, api.CodeUnauthorized) {
 		t.Errorf("an expired token: %v", err)
 	}
@@ -198,7 +206,8 @@ func TestTokensEnd(t *testing.T) {
 	if _, err := d.who(t.Context(), created.Secret); !errors.Is(err, api.CodeUnauthorized) {
 		t.Errorf("a revoked token: %v", err)
 	}
-	if tokens, err := d.Tokens(t.Context()); err != nil || len(tokens) != 1 || tokens[0].RevokedAt.IsZero() {
+	hasOwner(false)
+	if tokens, err := d.Tokens(t.Context()); err != nil || len(tokens) != 2 || tokens[0].RevokedAt.IsZero() {
 		t.Errorf("%+v, %v", tokens, err)
 	}
 }

@@ -50,10 +50,10 @@ func (d *Directory) CreateToken(ctx context.Context, actor string, n api.NewToke
 	return &api.CreatedToken{Token: token, Secret: secret}, nil
 }
 
-// HasTokens tells whether anybody was ever given a token.
-func (d *Directory) HasTokens(ctx context.Context) (bool, error) {
+// HasOwner tells whether anybody can administer everything now.
+func (d *Directory) HasOwner(ctx context.Context) (bool, error) {
 	var n int
-	err := d.store.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM tokens`).Scan(&n)
+	err := d.store.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM tokens WHERE role = $1 AND revoked_at = 0 AND expires_at > $2`, api.Owner, millis(d.now())).Scan(&n)
 	return n > 0, err
 }
 

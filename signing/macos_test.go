@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/sassoftware/relic/v7/lib/fruit/machos"
 	relicxar "github.com/sassoftware/relic/v7/lib/fruit/xar"
 
+	"firstday.dev/internal/testmacho"
 	"firstday.dev/internal/testpki"
 	"firstday.dev/internal/testtool"
 	"firstday.dev/pkgbuild"
@@ -35,26 +35,12 @@ func developer(t *testing.T, e *testpki.Entity) *signing.Identity {
 	return id
 }
 
-// machoProgram builds a real program for macOS, for both architectures.
+// machoProgram is a real program for macOS, for both architectures.
 func machoProgram(t *testing.T) []byte {
 	t.Helper()
-	dir := t.TempDir()
-	source := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() { println(1) }\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var programs []macho.Program
 	for _, arch := range []string{"amd64", "arm64"} {
-		path := filepath.Join(dir, arch)
-		build := exec.Command(testtool.Need(t, "go"), "build", "-ldflags=-s -w", "-o", path, source)
-		build.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building a program: %v\n%s", err, out)
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := testmacho.Thin(t, arch)
 		programs = append(programs, macho.Program{ReaderAt: bytes.NewReader(b), Size: int64(len(b))})
 	}
 	var fat bytes.Buffer

@@ -34,18 +34,25 @@ func openInstaller(name string) (*pkgbuild.Package, *os.File, error) {
 	return nil, nil, errors.Join(err, f.Close())
 }
 
+// withInstaller runs a command with the package that its first argument names.
+func withInstaller(f func(c *cobra.Command, p *pkgbuild.Package, args []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		p, file, err := openInstaller(args[0])
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return f(c, p, args)
+	}
+}
+
 func newPkgList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list FILE",
 		Short:   "List what a package installs, with modes and owners",
 		Example: `  firstday pkg list Acme.pkg`,
 		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, f, err := openInstaller(args[0])
-			if err != nil {
-				return err
-			}
-			defer f.Close()
+		RunE: withInstaller(func(c *cobra.Command, p *pkgbuild.Package, args []string) error {
 			files, err := p.List(c.Context())
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
@@ -76,7 +83,7 @@ func newPkgList() *cobra.Command {
 					w.line("%s %4d:%-4d %12d  %s  %s", e.Mode, e.UID, e.GID, e.Size, e.Modified.Format(time.DateTime), name)
 				}
 			})
-		},
+		}),
 	}
 }
 
@@ -89,14 +96,9 @@ Distribution, or one that the package installs, by its path on the volume.`,
 		Example: `  firstday pkg cat Acme.pkg Distribution
   firstday pkg cat Acme.pkg /Library/LaunchDaemons/dev.firstday.agent.plist`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, f, err := openInstaller(args[0])
-			if err != nil {
-				return err
-			}
-			defer f.Close()
+		RunE: withInstaller(func(c *cobra.Command, p *pkgbuild.Package, args []string) error {
 			return catInstaller(c.Context(), p, args[1], c.OutOrStdout())
-		},
+		}),
 	}
 }
 
@@ -162,12 +164,7 @@ scripts that cannot run, and more.`,
 		Example: `  firstday lint Acme.pkg
   firstday lint --json Acme.pkg`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			p, f, err := openInstaller(args[0])
-			if err != nil {
-				return err
-			}
-			defer f.Close()
+		RunE: withInstaller(func(c *cobra.Command, p *pkgbuild.Package, args []string) error {
 			findings := pkgbuild.Lint(c.Context(), p)
 			if err := c.Context().Err(); err != nil {
 				return err
@@ -192,6 +189,6 @@ scripts that cannot run, and more.`,
 				return lintError{args[0], errs}
 			}
 			return nil
-		},
+		}),
 	}
 }

@@ -26,7 +26,7 @@ const (
 	ownerFile    = "owner.json"
 )
 
-// ownerTokenLife is how long the token holds that the first start makes.
+// ownerTokenLife is how long the token in owner.json holds.
 const ownerTokenLife = 30 * 24 * time.Hour
 
 func newServe() *cobra.Command {
@@ -42,7 +42,8 @@ variable FIRSTDAY_DATABASE holds the URL of a PostgreSQL database, that is used,
 and several replicas may share it, and a copy of the key.
 
 The first start makes a CA, whose pin packages carry, and lets its owner in: the
-file owner.json of the folder is for firstday login.`,
+file owner.json of the folder is for firstday login. So does each start when no
+owner's token holds any more: who has the folder is never locked out.`,
 		Example: `  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example
   FIRSTDAY_DATABASE=postgres://firstday@db/firstday firstday serve --organisation Acme --data /etc/firstday --name directory.acme.example`,
 		Args: cobra.NoArgs,
@@ -106,9 +107,9 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 	return d.Serve(ctx, l)
 }
 
-// letOwnerIn makes the first token where nobody ever had one.
+// letOwnerIn makes a token where no owner has one that holds.
 func letOwnerIn(ctx context.Context, d *directory.Directory, at api.Directory, file string) error {
-	if has, err := d.HasTokens(ctx); has || err != nil {
+	if has, err := d.HasOwner(ctx); has || err != nil {
 		return err
 	}
 	token, err := d.CreateToken(ctx, "system", api.NewToken{Name: "owner", Role: api.Owner, Life: api.Duration(ownerTokenLife)})
@@ -117,7 +118,8 @@ func letOwnerIn(ctx context.Context, d *directory.Directory, at api.Directory, f
 	}
 	l := login{Directory: at, Token: token.Secret}
 	if err := l.save(file); err != nil {
-		return fmt.Errorf("keeping the owner's token: %w", err)
+		err = fmt.Errorf("keeping the owner's token: %w", err)
+		return errors.Join(err, d.RevokeToken(ctx, "system", token.ID)) // the next start makes another
 	}
 	d.Log.InfoContext(ctx, "the owner may log in", "file", file, "until", token.ExpiresAt)
 	return nil

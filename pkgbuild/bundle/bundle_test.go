@@ -10,49 +10,17 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 
-	"firstday.dev/internal/testtool"
+	"firstday.dev/internal/testmacho"
 	"firstday.dev/pkgbuild/macho"
 )
 
 var update = flag.Bool("update", false, "write golden files")
-
-// program is a universal program, built once.
-var program = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "bundle-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	source := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
-		return nil, err
-	}
-	var parts []macho.Program
-	for _, arch := range []string{"amd64", "arm64"} {
-		built := filepath.Join(dir, arch)
-		c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-o", built, source)
-		c.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
-		if out, err := c.CombinedOutput(); err != nil {
-			return out, err
-		}
-		b, err := os.ReadFile(built)
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, macho.Program{ReaderAt: bytes.NewReader(b), Size: int64(len(b))})
-	}
-	var fat bytes.Buffer
-	err = macho.MakeFat(&fat, parts...)
-	return fat.Bytes(), err
-})
 
 func info(identifier, executable string) *fstest.MapFile {
 	return &fstest.MapFile{Data: []byte(`<?xml version="1.0" encoding="UTF-8"?>
@@ -61,14 +29,19 @@ func info(identifier, executable string) *fstest.MapFile {
 `)}
 }
 
+// unsigned is a universal program.
 func unsigned(t *testing.T) *fstest.MapFile {
 	t.Helper()
-	testtool.Need(t, "go")
-	b, err := program()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, b)
+	var parts []macho.Program
+	for _, arch := range []string{"amd64", "arm64"} {
+		b := testmacho.Thin(t, arch)
+		parts = append(parts, macho.Program{ReaderAt: bytes.NewReader(b), Size: int64(len(b))})
 	}
-	return &fstest.MapFile{Data: b, Mode: 0o755}
+	var fat bytes.Buffer
+	if err := macho.MakeFat(&fat, parts...); err != nil {
+		t.Fatal(err)
+	}
+	return &fstest.MapFile{Data: fat.Bytes(), Mode: 0o755}
 }
 
 // sign seals and signs a bundle ad hoc, as package signing does with a name.

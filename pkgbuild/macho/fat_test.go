@@ -12,22 +12,16 @@ import (
 	"slices"
 	"testing"
 
+	"firstday.dev/internal/testmacho"
 	"firstday.dev/internal/testtool"
 )
 
 // build makes a real program for macOS.
 func build(t testing.TB, arch string) string {
 	t.Helper()
-	dir := t.TempDir()
-	source := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() { println(1) }\n"), 0o600); err != nil {
+	program := filepath.Join(t.TempDir(), "program-"+arch)
+	if err := os.WriteFile(program, testmacho.Thin(t, arch), 0o600); err != nil {
 		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "program-"+arch)
-	build := exec.Command(testtool.Need(t, "go"), "build", "-ldflags=-s -w", "-o", program, source)
-	build.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
 }
