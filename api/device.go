@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -87,7 +84,7 @@ func (f *Facts) Check() error {
 		texts = append(texts, u.Name, u.FullName)
 	}
 	for _, t := range texts {
-		if len(t) > maxFact || !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl) {
+		if !plainText(t) {
 			return fmt.Errorf("%.20q… is longer than %d bytes, or no plain text", t, maxFact)
 		}
 	}
@@ -175,6 +172,10 @@ type CheckInResponse struct {
 	// Organisation is the name on the button.
 	Organisation string           `json:"organisation"`
 	Settings     PlatformSettings `json:"settings"`
+	// Free tells whether the device may have another managed user.
+	Free bool `json:"free"`
+	// Users are the device's, those who are no more among them.
+	Users []Binding `json:"users,omitempty"`
 	// Certificates are new ones, if they were asked for.
 	Certificates [][]byte `json:"certificates,omitempty"`
 }

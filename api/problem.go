@@ -34,6 +34,25 @@ const (
 	CodeForbidden      Code = "forbidden"
 )
 
+// The codes of a sign-in. The first four are RFC 8628's.
+const (
+	CodeAuthorizationPending Code = "authorization_pending"
+	CodeSlowDown             Code = "slow_down"
+	CodeAccessDenied         Code = "access_denied"
+	CodeExpiredToken         Code = "expired_token"
+	CodeNumberRequired       Code = "number_required"
+	CodeNumberWrong          Code = "number_wrong"
+	CodeSwitchedOff          Code = "switched_off"
+	CodeSlotTaken            Code = "slot_taken"
+	CodeAlreadyBound         Code = "already_bound"
+	CodeDomain               Code = "domain_not_allowed"
+	CodeUserDisabled         Code = "user_disabled"
+	CodeCredentials          Code = "wrong_credentials"
+	CodeUserLocked           Code = "user_locked"
+	CodePasswordRequired     Code = "password_required"
+	CodeTicket               Code = "ticket_ended"
+)
+
 // The codes of requests that anything may come to.
 const (
 	CodeBadRequest  Code = "bad_request"
@@ -80,6 +99,31 @@ var Problems = []Problem{
 	{CodeCertificate, http.StatusUnauthorized, callIT, "The request came without a device's certificate, or with one that does not hold.",
 		"The agent enrols again by itself while its connect key holds; else install a new package."},
 	{CodeWrongDevice, http.StatusForbidden, callIT, "A device spoke for another one.", "Look into the audit log: this does not happen by chance."},
+	{CodeAuthorizationPending, http.StatusBadRequest, "Waiting for you to sign in.", "Nobody has signed in yet.", "Wait."},
+	{CodeSlowDown, http.StatusBadRequest, "Waiting for you to sign in.", "The device asks too often.", "The agent waits longer by itself."},
+	{CodeAccessDenied, http.StatusBadRequest, "The sign-in was declined. You can start again.",
+		"Whoever signed in said that it was not them, or typed a wrong number too often.",
+		"If the employee did not decline it themselves, somebody tried to sign in with their help: look into the audit log."},
+	{CodeExpiredToken, http.StatusBadRequest, "The code has expired. Please start again.", "Nobody signed in within ten minutes.", "Start again."},
+	{CodeNumberRequired, http.StatusBadRequest, "Please type the number that your other device shows.",
+		"The sign-in was on another device; the number proves that both are in the same hands.", "Type it. After three wrong ones, start again."},
+	{CodeNumberWrong, http.StatusBadRequest, "That is not the number that your other device shows.", "A wrong number was typed.", "Type the right one. After three wrong ones, start again."},
+	{CodeSwitchedOff, http.StatusForbidden, "Signing in here is switched off at the moment; please contact your IT department.",
+		"Self-service account provisioning is off for this platform.", "firstday settings set"},
+	{CodeSlotTaken, http.StatusForbidden, "This device belongs to somebody else already; please contact your IT department.",
+		"The device has as many managed users as the settings allow.", "Unbind the user it has, or allow more: firstday device unbind, firstday settings set."},
+	{CodeAlreadyBound, http.StatusForbidden, "You have an account on this device already; please sign in with it.",
+		"The user is bound to the device.", "If the account is of no use any more, unbind the user first: firstday device unbind."},
+	{CodeDomain, http.StatusForbidden, "Your account cannot be used on this device; please contact your IT department.",
+		"The e-mail address is of no domain that the settings allow.", "firstday settings set"},
+	{CodeUserDisabled, http.StatusForbidden, "Your account is disabled; please contact your IT department.", "The user is disabled.", "firstday user enable"},
+	{CodeCredentials, http.StatusForbidden, "The name or the password is wrong.", "The name, the password or the second factor is wrong.",
+		"If it is forgotten: firstday user reset."},
+	{CodeUserLocked, http.StatusForbidden, "There were too many attempts; please wait a little, then try again.",
+		"After wrong passwords the user must wait, longer each time.", "Wait, or: firstday user reset."},
+	{CodePasswordRequired, http.StatusForbidden, "Please confirm your password.", "The settings want the password confirmed before the account is made.",
+		"The agent asks for it by itself."},
+	{CodeTicket, http.StatusForbidden, "The sign-in took too long. Please start again.", "The ticket has ended, was used, or belongs to another device.", "Start again."},
 	{CodeUnauthorized, http.StatusUnauthorized, "Please sign in.", "No token, or one that does not hold.", "firstday login"},
 	{CodeForbidden, http.StatusForbidden, "You may not do this.", "The token's role does not allow it.", "Ask an owner."},
 	{CodeBadRequest, http.StatusBadRequest, "Something went wrong; please try again.", "The request was malformed.",

@@ -46,6 +46,11 @@ type Settings struct {
 	Windows PlatformSettings `json:"windows"`
 	MacOS   PlatformSettings `json:"macos"`
 	Linux   PlatformSettings `json:"linux"`
+	// SecondFactor: users whose password the directory has need one.
+	SecondFactor bool `json:"secondFactor"`
+	// RecoveryKey is the age recipient (age1…) to which devices seal the
+	// passwords of their break-glass accounts; empty: they keep them.
+	RecoveryKey string `json:"recoveryKey,omitempty"`
 }
 
 // PlatformSettings are those of the devices of one platform.
@@ -59,14 +64,17 @@ type PlatformSettings struct {
 	Password PasswordMode `json:"password"`
 	PIN      bool         `json:"pin"`               // whether one must be set, where the system has them
 	Domains  []string     `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
-	Text     string       `json:"text,omitempty"`    // under the button
-	HelpURL  string       `json:"helpUrl,omitempty"` // shown with every error
+	// AccountName is the template of accounts' names, such as {local} for the
+	// part of the e-mail address before the @; empty: {local}.
+	AccountName string `json:"accountName,omitempty"`
+	Text        string `json:"text,omitempty"`    // under the button
+	HelpURL     string `json:"helpUrl,omitempty"` // shown with every error
 }
 
 // DefaultSettings are those of a new directory.
 func DefaultSettings() Settings {
 	p := PlatformSettings{SSAP: true, Permission: Standard, Users: 1, Password: ChoosePassword, PIN: true}
-	return Settings{p, p, p}
+	return Settings{Windows: p, MacOS: p, Linux: p, SecondFactor: true}
 }
 
 // For gives the settings of a platform.
@@ -88,6 +96,7 @@ const (
 	maxDomains    = 100
 	maxSignInText = 200 // characters
 	maxURL        = 2048
+	maxTemplate   = 100 // bytes
 )
 
 // Check refuses settings that make no sense. Errors name the field.
@@ -101,8 +110,14 @@ func (s *Settings) Check() error {
 			return fmt.Errorf("%s.%w", p, err)
 		}
 	}
+	if s.RecoveryKey != "" && !recoveryKey.MatchString(s.RecoveryKey) {
+		return fmt.Errorf("recoveryKey: %.70q is no age recipient (age1…)", s.RecoveryKey)
+	}
 	return nil
 }
+
+// recoveryKey is an X25519 recipient of age: 58 characters of Bech32.
+var recoveryKey = regexp.MustCompile(`^age1[02-9ac-hj-np-z]{58}$`)
 
 func (p *PlatformSettings) check() error {
 	switch {
@@ -114,6 +129,8 @@ func (p *PlatformSettings) check() error {
 		return fmt.Errorf("users: %d is not from 0 to %d", p.Users, maxUsers)
 	case len(p.Domains) > maxDomains:
 		return fmt.Errorf("domains: %d, at most %d are allowed", len(p.Domains), maxDomains)
+	case len(p.AccountName) > maxTemplate || strings.ContainsFunc(p.AccountName, unicode.IsControl):
+		return fmt.Errorf("accountName: more than %d bytes, or control characters", maxTemplate)
 	case utf8.RuneCountInString(p.Text) > maxSignInText || strings.ContainsFunc(p.Text, unicode.IsControl):
 		return fmt.Errorf("text: more than %d characters, or control characters", maxSignInText)
 	}

@@ -12,12 +12,13 @@ func TestSettings(t *testing.T) {
 	}{
 		"defaults": {func(*PlatformSettings) {}, ""},
 		"everything": {func(p *PlatformSettings) {
-			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, false, []string{"acme.example", "a-b.c1"}, "Ask Ann", "https://help.acme.example/x?y"}
+			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, false, []string{"acme.example", "a-b.c1"}, "{first}.{last}", "Ask Ann", "https://help.acme.example/x?y"}
 		}, ""},
 		"no permission":        {func(p *PlatformSettings) { p.Permission = "" }, "macos.permission"},
 		"no password mode":     {func(p *PlatformSettings) { p.Password = "none" }, "macos.password"},
 		"fewer than no users":  {func(p *PlatformSettings) { p.Users = -1 }, "macos.users"},
 		"too many users":       {func(p *PlatformSettings) { p.Users = maxUsers + 1 }, "macos.users"},
+		"long template":        {func(p *PlatformSettings) { p.AccountName = strings.Repeat("{local}", 15) }, "macos.accountName"},
 		"upper-case domain":    {func(p *PlatformSettings) { p.Domains = []string{"Acme.example"} }, "macos.domains"},
 		"address for a domain": {func(p *PlatformSettings) { p.Domains = []string{"ann@acme.example"} }, "macos.domains"},
 		"many domains":         {func(p *PlatformSettings) { p.Domains = make([]string, maxDomains+1) }, "macos.domains"},

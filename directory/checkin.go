@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -77,7 +78,18 @@ func (d *Directory) answer(ctx context.Context, id uuid.UUID) (*api.CheckInRespo
 	return &api.CheckInResponse{
 		Time: d.now(), Version: max(device.revision, settings.revision), State: device.state,
 		Organisation: d.Organisation, Settings: *platform,
+		Free: device.state == api.DeviceActive && (platform.Users == 0 || holders(device.users) < platform.Users), Users: device.users,
 	}, nil
+}
+
+// holders tells how many of a device's users have a slot.
+func holders(users []api.Binding) (n int) {
+	for _, b := range users {
+		if b.State != api.Unbound {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *Directory) readDeviceView(ctx context.Context, id uuid.UUID) (deviceView, error) {
@@ -86,6 +98,11 @@ func (d *Directory) readDeviceView(ctx context.Context, id uuid.UUID) (deviceVie
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, api.Refuse(api.CodeDeviceRemoved, "there is no device %s", id)
 	}
+	if err != nil {
+		return v, err
+	}
+	v.users, err = readBindings(ctx, d.store.read, id)
+	v.users = slices.DeleteFunc(v.users, func(b api.Binding) bool { return b.State == api.Claimed })
 	return v, err
 }
 

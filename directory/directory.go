@@ -25,7 +25,10 @@ type Options struct {
 	KeyFile string
 	// Names are the host names and addresses by which devices reach it.
 	Names []string
-	Log   *slog.Logger
+	// PagesURL is where people find the sign-in pages, without a slash at the
+	// end: https://directory.acme.example:8443.
+	PagesURL string
+	Log      *slog.Logger
 	// Now is the clock; nil: the system's.
 	Now func() time.Time
 }

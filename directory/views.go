@@ -34,6 +34,7 @@ type deviceView struct {
 	state    api.DeviceState
 	platform api.Platform
 	revision int64
+	users    []api.Binding // without claims, which go by
 }
 
 type settingsView struct {

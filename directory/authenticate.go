@@ -1,0 +1,236 @@
+package directory
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"firstday.dev/api"
+)
+
+// Who guesses waits: not at all for the first few mistakes, then longer each
+// time. Never for long, or anybody could keep an employee out.
+const (
+	freeFailures = 5
+	firstLock    = 30 * time.Second
+	longestLock  = 15 * time.Minute
+)
+
+// credentials are what the directory knows of a user whose password it has.
+type credentials struct {
+	id       uuid.UUID
+	state    api.UserState
+	password string
+	totp     []byte // sealed
+	step     int64
+	recovery string
+	failures int
+	locked   int64
+}
+
+// attempt counts an attempt to prove who a user is before it is looked at: of
+// any number made at once none is free. empty credentials: there is no such user.
+func (d *Directory) attempt(ctx context.Context, where string, who any) (*credentials, error) {
+	var c credentials
+	err := d.change(ctx, func(t *transaction) error {
+		c = credentials{}
+		err := t.QueryRowContext(ctx, `SELECT id, state, password, totp, totp_step, recovery, failures, locked_until FROM users WHERE issuer = '' AND (`+where+`)`, who).
+			Scan(&c.id, &c.state, &c.password, &c.totp, &c.step, &c.recovery, &c.failures, &c.locked)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if wait := fromMillis(c.locked).Sub(d.now()); wait > 0 {
+			refused := api.Refuse(api.CodeUserLocked, "after %d failures", c.failures)
+			refused.RetryAfter = int(wait/time.Second) + 1
+			return refused
+		}
+		c.failures++
+		until := int64(0)
+		if wait := lockAfter(c.failures); wait > 0 {
+			until = millis(d.now().Add(wait))
+		}
+		// Of those who read the same number one writes the next.
+		n, err := t.exec(`UPDATE users SET failures = $1, locked_until = $2 WHERE id = $3 AND failures = $1 - 1`, c.failures, until, c.id.String())
+		if err == nil && n == 0 {
+			return errAgain
+		}
+		return err
+	})
+	return &c, err
+}
+
+// lockAfter gives how long to wait after that many failures in a row.
+func lockAfter(failures int) time.Duration {
+	if failures < freeFailures {
+		return 0
+	}
+	wait := firstLock
+	for range failures - freeFailures {
+		if wait *= 2; wait >= longestLock {
+			return longestLock
+		}
+	}
+	return wait
+}
+
+// failed leaves counted what attempt counted.
+func (d *Directory) failed(ctx context.Context, c *credentials) error {
+	if lockAfter(c.failures) == 0 {
+		return errCredentials
+	}
+	err := d.change(ctx, func(t *transaction) error {
+		t.audit("user:"+c.id.String(), "user.lock", "user:"+c.id.String(), map[string]any{"failures": c.failures})
+		return nil
+	})
+	return cmp.Or(err, error(errCredentials))
+}
+
+// succeeded takes back what attempt counted.
+func (t *transaction) succeeded(id uuid.UUID) error {
+	_, err := t.exec(`UPDATE users SET failures = 0, locked_until = 0 WHERE id = $1`, id.String())
+	return err
+}
+
+var errCredentials = api.Refuse(api.CodeCredentials, "no such user, or another password")
+
+// checkLogin tells whose name (or address) and password these are.
+func (d *Directory) checkLogin(ctx context.Context, name string, password api.Secret) (*api.User, error) {
+	c, err := d.attempt(ctx, `name = $1 OR email = $1 AND email <> ''`, strings.ToLower(strings.TrimSpace(name)))
+	if err != nil {
+		return nil, err
+	}
+	if err := d.judge(ctx, c, password); err != nil {
+		return nil, err
+	}
+	var user *api.User
+	err = d.change(ctx, func(t *transaction) error {
+		if user, err = d.findUser(ctx, t, c.id.String()); err != nil || user.TOTP {
+			return err // the second factor ends the attempt
+		}
+		return t.succeeded(c.id)
+	})
+	return user, err
+}
+
+// confirmLogin tells whether the password is that of a user who has signed in
+// a moment ago.
+func (d *Directory) confirmLogin(ctx context.Context, id uuid.UUID, password api.Secret) error {
+	c, err := d.attempt(ctx, `id = $1`, id.String())
+	if err != nil {
+		return err
+	}
+	if err := d.judge(ctx, c, password); err != nil {
+		return err
+	}
+	return d.change(ctx, func(t *transaction) error { return t.succeeded(id) })
+}
+
+func (d *Directory) judge(ctx context.Context, c *credentials, password api.Secret) error {
+	ok, err := checkPassword(ctx, password, c.password)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return d.failed(ctx, c)
+	case c.state != api.UserActive:
+		return api.Refuse(api.CodeUserDisabled, "user %s", c.id)
+	}
+	return nil
+}
+
+// checkSecondFactor takes a code of the user's app, or a recovery code.
+func (d *Directory) checkSecondFactor(ctx context.Context, id uuid.UUID, typed string) error {
+	c, err := d.attempt(ctx, `id = $1`, id.String())
+	if err != nil {
+		return err
+	}
+	if c.id == uuid.Nil || len(c.totp) == 0 {
+		return errCredentials
+	}
+	secret, err := d.seal.open(totpSeal(id), c.totp)
+	if err != nil {
+		return err
+	}
+	defer clear(secret)
+	if step, ok := checkTOTP(string(secret), typed, c.step, d.now()); ok {
+		return d.change(ctx, func(t *transaction) error {
+			n, err := t.exec(`UPDATE users SET totp_step = $1 WHERE id = $2 AND totp_step < $1`, step, id.String())
+			if err == nil && n == 0 {
+				return errCredentials // somebody else used it a moment ago
+			}
+			return errors.Join(err, t.succeeded(id))
+		})
+	}
+	return d.useRecoveryCode(ctx, c, typed)
+}
+
+func (d *Directory) useRecoveryCode(ctx context.Context, c *credentials, typed string) error {
+	hash := recoveryHash(typed)
+	var hashes []string
+	if err := json.Unmarshal([]byte(c.recovery), &hashes); err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(slices.Clone(hashes), func(h string) bool { return h == hash })
+	if len(left) == len(hashes) {
+		return d.failed(ctx, c)
+	}
+	rest, err := json.Marshal(left)
+	if err != nil {
+		return err
+	}
+	return d.change(ctx, func(t *transaction) error {
+		n, err := t.exec(`UPDATE users SET recovery = $1 WHERE id = $2 AND recovery = $3`, string(rest), c.id.String(), c.recovery)
+		if err == nil && n == 0 {
+			return errCredentials // somebody else used one a moment ago
+		}
+		t.audit("user:"+c.id.String(), "user.recovery-code", "user:"+c.id.String(), map[string]any{"left": len(left)})
+		return errors.Join(err, t.succeeded(c.id))
+	})
+}
+
+func totpSeal(id uuid.UUID) string { return "totp " + id.String() }
+
+// setSecondFactor keeps a second factor that its user has proved to have, and
+// gives the recovery codes.
+func (d *Directory) setSecondFactor(ctx context.Context, id uuid.UUID, secret, typed string) ([]string, error) {
+	step, ok := checkTOTP(secret, typed, 0, d.now())
+	if !ok {
+		return nil, errCredentials
+	}
+	codes, hashes := newRecoveryCodes()
+	recovery, err := json.Marshal(hashes)
+	if err != nil {
+		return nil, err
+	}
+	return codes, d.change(ctx, func(t *transaction) error {
+		t.audit("user:"+id.String(), "user.second-factor", "user:"+id.String(), nil)
+		_, err := t.exec(`UPDATE users SET totp = $1, totp_step = $2, recovery = $3 WHERE id = $4`, d.seal.close(totpSeal(id), []byte(secret)), step, string(recovery), id.String())
+		return err
+	})
+}
+
+// setPassword changes a password that its user has proved to know.
+func (d *Directory) setPassword(ctx context.Context, id uuid.UUID, password api.Secret) error {
+	if err := api.CheckPassword(password); err != nil {
+		return api.Refuse(api.CodeBadRequest, "%v", err)
+	}
+	hash, err := hashPassword(ctx, password, chosen)
+	if err != nil {
+		return err
+	}
+	return d.change(ctx, func(t *transaction) error {
+		t.audit("user:"+id.String(), "user.password", "user:"+id.String(), nil)
+		_, err := t.exec(`UPDATE users SET password = $1, temporary = 0 WHERE id = $2`, hash, id.String())
+		return err
+	})
+}
