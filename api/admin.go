@@ -93,6 +93,7 @@ type Device struct {
 	PackageID  uuid.UUID   `json:"packageId"`
 	Batch      string      `json:"batch,omitempty"`
 	Tags       []string    `json:"tags,omitempty"`
+	Users      []Binding   `json:"users,omitempty"` // only where one device is asked for
 	// Replaces is the device that the same hardware was before.
 	Replaces uuid.UUID `json:"replaces,omitzero"`
 }

@@ -91,6 +91,59 @@ func (c *Client) RemoveDevice(ctx context.Context, id uuid.UUID) error {
 	return c.Do(ctx, http.MethodPost, PathAdmin+"/devices/"+id.String()+"/remove", struct{}{}, nil)
 }
 
+// Bind gives a user (id, name or e-mail address) a device.
+func (c *Client) Bind(ctx context.Context, device uuid.UUID, user string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/devices/"+device.String()+"/bind", &BindRequest{user}, nil)
+}
+
+// Unbind takes a device from a user.
+func (c *Client) Unbind(ctx context.Context, device uuid.UUID, user string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/devices/"+device.String()+"/unbind", &BindRequest{user}, nil)
+}
+
+// CreateUsers makes users, all of them or none.
+func (c *Client) CreateUsers(ctx context.Context, users []NewUser) ([]CreatedUser, error) {
+	out, err := ask[items[CreatedUser]](ctx, c, http.MethodPost, "/users", &NewUsers{users})
+	if err != nil {
+		return nil, err
+	}
+	return out.Items, nil
+}
+
+// Users lists all users by name.
+func (c *Client) Users(ctx context.Context) ([]User, error) {
+	var all []User
+	after := ""
+	for {
+		page, err := list[User](ctx, c, "/users?"+url.Values{"after": {after}}.Encode())
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].Name
+	}
+}
+
+// User gives the user of that id, name or e-mail address.
+func (c *Client) User(ctx context.Context, name string) (*User, error) {
+	return ask[User](ctx, c, http.MethodGet, "/users/"+url.PathEscape(name), nil)
+}
+
+// DisableUser lets a user sign in no more.
+func (c *Client) DisableUser(ctx context.Context, name string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/users/"+url.PathEscape(name)+"/disable", struct{}{}, nil)
+}
+
+// EnableUser lets a disabled user sign in again.
+func (c *Client) EnableUser(ctx context.Context, name string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/users/"+url.PathEscape(name)+"/enable", struct{}{}, nil)
+}
+
+// ResetUser gives a user a temporary password.
+func (c *Client) ResetUser(ctx context.Context, name string) (*CreatedUser, error) {
+	return ask[CreatedUser](ctx, c, http.MethodPost, "/users/"+url.PathEscape(name)+"/reset", struct{}{})
+}
+
 // Settings gives the settings in force.
 func (c *Client) Settings(ctx context.Context) (*VersionedSettings, error) {
 	return ask[VersionedSettings](ctx, c, http.MethodGet, "/settings", nil)

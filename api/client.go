@@ -78,6 +78,33 @@ func (c *Client) CheckIn(ctx context.Context, r *CheckInRequest) (*CheckInRespon
 	return out, c.Do(ctx, http.MethodPost, PathCheckIn, r, out)
 }
 
+// SignIn starts a sign-in.
+func (c *Client) SignIn(ctx context.Context, r *SignInRequest) (*SignInResponse, error) {
+	out := new(SignInResponse)
+	return out, c.Do(ctx, http.MethodPost, PathSignIn, r, out)
+}
+
+// WhoSignedIn asks who has signed in.
+func (c *Client) WhoSignedIn(ctx context.Context, r *TokenRequest) (*TokenResponse, error) {
+	out := new(TokenResponse)
+	return out, c.Do(ctx, http.MethodPost, PathToken, r, out)
+}
+
+// ConfirmPassword confirms the password of the one who has signed in.
+func (c *Client) ConfirmPassword(ctx context.Context, r *PasswordRequest) error {
+	return c.Do(ctx, http.MethodPost, PathPassword, r, nil)
+}
+
+// CompleteSignIn tells that the account is made.
+func (c *Client) CompleteSignIn(ctx context.Context, r *CompleteRequest) error {
+	return c.Do(ctx, http.MethodPost, PathComplete, r, nil)
+}
+
+// CancelSignIn ends a sign-in.
+func (c *Client) CancelSignIn(ctx context.Context, r *CancelRequest) error {
+	return c.Do(ctx, http.MethodPost, PathCancel, r, nil)
+}
+
 // Do sends in, unless it is nil, and reads the answer into out, unless that is
 // nil. Refusals of the directory are of type *[Error].
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {

@@ -50,6 +50,8 @@ const (
 	CodeCredentials          Code = "wrong_credentials"
 	CodeUserLocked           Code = "user_locked"
 	CodePasswordRequired     Code = "password_required"
+	CodePasswordWeak         Code = "password_weak"
+	CodePasswordsDiffer      Code = "passwords_differ"
 	CodeTicket               Code = "ticket_ended"
 )
 
@@ -123,6 +125,9 @@ var Problems = []Problem{
 		"After wrong passwords the user must wait, longer each time.", "Wait, or: firstday user reset."},
 	{CodePasswordRequired, http.StatusForbidden, "Please confirm your password.", "The settings want the password confirmed before the account is made.",
 		"The agent asks for it by itself."},
+	{CodePasswordWeak, http.StatusBadRequest, "Please choose another password, of at least 12 characters.", "The new password is too short, or is the temporary one.",
+		"Choose another one."},
+	{CodePasswordsDiffer, http.StatusBadRequest, "The two passwords are not the same.", "The new password was typed differently the second time.", "Type it again."},
 	{CodeTicket, http.StatusForbidden, "The sign-in took too long. Please start again.", "The ticket has ended, was used, or belongs to another device.", "Start again."},
 	{CodeUnauthorized, http.StatusUnauthorized, "Please sign in.", "No token, or one that does not hold.", "firstday login"},
 	{CodeForbidden, http.StatusForbidden, "You may not do this.", "The token's role does not allow it.", "Ask an owner."},

@@ -9,8 +9,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 )
 
 // UserState is whether a user may sign in.
@@ -105,9 +103,14 @@ func CheckPassword(password Secret) error {
 	return nil
 }
 
+// NewUsers asks for several users, all of them or none.
+type NewUsers struct {
+	Users []NewUser `json:"users"`
+}
+
 // BindRequest binds a user to a device, or ends that.
 type BindRequest struct {
-	User uuid.UUID `json:"user"`
+	User string `json:"user"` // id, name or e-mail address
 }
 
 // plainText tells whether a text can stand in a list of ours.

@@ -63,6 +63,44 @@ func (d *Directory) adminCalls(mux *http.ServeMux) {
 		return done, d.RemoveDevice(r.Context(), actor, id)
 	}))
 
+	admin("POST /devices/{id}/bind", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
+		in, err := read[api.BindRequest](r)
+		if err != nil {
+			return nil, err
+		}
+		return done, d.Bind(r.Context(), actor, id, in.User)
+	}))
+	admin("POST /devices/{id}/unbind", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
+		in, err := read[api.BindRequest](r)
+		if err != nil {
+			return nil, err
+		}
+		return done, d.Unbind(r.Context(), actor, id, in.User)
+	}))
+
+	admin("POST /users", keepers, func(r *http.Request, actor string) (any, error) {
+		in, err := read[api.NewUsers](r)
+		if err != nil {
+			return nil, err
+		}
+		return list(d.CreateUsers(r.Context(), actor, in.Users))
+	})
+	admin("GET /users", readers, func(r *http.Request, _ string) (any, error) {
+		return list(d.Users(r.Context(), r.URL.Query().Get("after")))
+	})
+	admin("GET /users/{user}", readers, func(r *http.Request, _ string) (any, error) {
+		return d.FindUser(r.Context(), r.PathValue("user"))
+	})
+	admin("POST /users/{user}/disable", keepers, func(r *http.Request, actor string) (any, error) {
+		return done, d.SetUserState(r.Context(), actor, r.PathValue("user"), api.UserDisabled)
+	})
+	admin("POST /users/{user}/enable", keepers, func(r *http.Request, actor string) (any, error) {
+		return done, d.SetUserState(r.Context(), actor, r.PathValue("user"), api.UserActive)
+	})
+	admin("POST /users/{user}/reset", keepers, func(r *http.Request, actor string) (any, error) {
+		return d.ResetUser(r.Context(), actor, r.PathValue("user"))
+	})
+
 	admin("GET /settings", readers, func(r *http.Request, _ string) (any, error) { return d.Settings(r.Context()) })
 	admin("PUT /settings", owners, func(r *http.Request, actor string) (any, error) {
 		s, err := read[api.VersionedSettings](r)

@@ -61,10 +61,10 @@ func (d *Directory) call(most int64, f func(*http.Request) (any, error)) http.Ha
 var errPanic = errors.New("panic")
 
 // guarded lets a mistake of ours end one request, not the service.
-func guarded(f func(*http.Request) (any, error), r *http.Request) (out any, err error) {
+func guarded[T any](f func(*http.Request) (T, error), r *http.Request) (out T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			out, err = nil, errors.Join(errPanic, asError(p))
+			err = errors.Join(errPanic, asError(p))
 		}
 	}()
 	return f(r)

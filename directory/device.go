@@ -58,6 +58,10 @@ func (d *Directory) Device(ctx context.Context, id uuid.UUID) (*api.Device, erro
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, api.Refuse(api.CodeNotFound, "there is no device %s", id)
 	}
+	if err != nil {
+		return nil, err
+	}
+	v.Users, err = readBindings(ctx, d.store.read, id)
 	return v, err
 }
 

@@ -28,7 +28,9 @@ type Options struct {
 	// PagesURL is where people find the sign-in pages, without a slash at the
 	// end: https://directory.acme.example:8443.
 	PagesURL string
-	Log      *slog.Logger
+	// Logo is the organisation's, a PNG; nil: there is none.
+	Logo []byte
+	Log  *slog.Logger
 	// Now is the clock; nil: the system's.
 	Now func() time.Time
 }
@@ -39,8 +41,11 @@ type Directory struct {
 	store *store
 	seal  *seal
 	ca    *authority
+	known *certificates
 	views views
 	seen  seen
+
+	limits limits
 
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes
@@ -58,7 +63,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Directory{Options: o}
+	d := &Directory{Options: o, limits: newLimits()}
 	d.views.init()
 	d.seen.init()
 	var err error
@@ -71,6 +76,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if err := d.openAuthority(ctx); err != nil {
 		return nil, errors.Join(err, d.store.close())
 	}
+	d.known = newCertificates(d.ca)
 	d.closing, d.stop = context.WithCancel(context.WithoutCancel(ctx))
 	d.background.Go(func() { d.keepSeen(d.closing) })
 	if d.store.postgres {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -167,20 +166,14 @@ func (e *enrolment) former(t *transaction) (uuid.UUID, bool, error) {
 	if e.Facts.Serial == "" {
 		return uuid.Nil, false, nil
 	}
-	var id, text string
-	err := t.QueryRowContext(t.ctx, `SELECT id, facts FROM devices WHERE platform = $1 AND serial = $2 AND state = $3 ORDER BY enrolled_at DESC, id DESC LIMIT 1`,
-		e.Facts.Platform, e.Facts.Serial, api.DeviceActive).Scan(&id, &text)
+	var id string
+	var users int
+	err := t.QueryRowContext(t.ctx, `SELECT id, (SELECT COUNT(*) FROM bindings b WHERE b.device = d.id AND b.slot IS NOT NULL) FROM devices d
+		WHERE platform = $1 AND serial = $2 AND state = $3 ORDER BY enrolled_at DESC, id DESC LIMIT 1`, e.Facts.Platform, e.Facts.Serial, api.DeviceActive).Scan(&id, &users)
 	if errors.Is(err, sql.ErrNoRows) {
 		return uuid.Nil, false, nil
 	}
-	if err != nil {
-		return uuid.Nil, false, err
-	}
-	var facts api.Facts
-	if err := json.Unmarshal([]byte(text), &facts); err != nil {
-		return uuid.Nil, false, fmt.Errorf("facts of device %s: %w", id, err)
-	}
-	return parseUUID(id), slices.ContainsFunc(facts.Users, func(u api.LocalUser) bool { return u.Managed }), nil
+	return parseUUID(id), users > 0, err
 }
 
 // setState changes a device's state, and tells it.

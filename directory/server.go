@@ -66,6 +66,7 @@ func (d *Directory) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", d.ready)
 	d.deviceCalls(mux)
 	d.adminCalls(mux)
+	d.pageCalls(mux)
 	mux.HandleFunc("/", d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
 		return nil, api.Refuse(api.CodeNotFound, "there is no %s %.100q", r.Method, r.URL.Path)
 	}))
@@ -88,17 +89,50 @@ func (d *Directory) deviceCalls(mux *http.ServeMux) {
 		}
 		return d.Enroll(r.Context(), in, remote(r))
 	}))
-	known := newCertificates(d.ca)
-	mux.HandleFunc("POST "+api.PathCheckIn, d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
-		id, err := known.device(r)
-		if err != nil {
-			return nil, err
-		}
-		in, err := read[api.CheckInRequest](r)
-		if err != nil {
-			return nil, err
-		}
+	device(d, mux, api.PathCheckIn, func(r *http.Request, id uuid.UUID, in *api.CheckInRequest) (any, error) {
 		return d.CheckIn(r.Context(), id, in)
+	})
+	device(d, mux, api.PathSignIn, func(r *http.Request, id uuid.UUID, in *api.SignInRequest) (any, error) {
+		if wait, ok := d.limits.starts.take(id.String()); !ok {
+			return nil, tooMany(wait)
+		}
+		return d.StartSignIn(r.Context(), id, in, remote(r))
+	})
+	device(d, mux, api.PathToken, func(r *http.Request, id uuid.UUID, in *api.TokenRequest) (any, error) {
+		if wait, ok := d.limits.polls.take(id.String()); !ok {
+			slow := api.Refuse(api.CodeSlowDown, "")
+			slow.RetryAfter = wait
+			return nil, slow
+		}
+		return d.Token(r.Context(), id, in)
+	})
+	device(d, mux, api.PathPassword, func(r *http.Request, id uuid.UUID, in *api.PasswordRequest) (any, error) {
+		if wait, ok := d.limits.logins.take(id.String()); !ok {
+			return nil, tooMany(wait)
+		}
+		return done, d.ConfirmPassword(r.Context(), id, in)
+	})
+	device(d, mux, api.PathComplete, func(r *http.Request, id uuid.UUID, in *api.CompleteRequest) (any, error) {
+		return done, d.CompleteSignIn(r.Context(), id, in)
+	})
+	device(d, mux, api.PathCancel, func(r *http.Request, id uuid.UUID, in *api.CancelRequest) (any, error) {
+		return done, d.CancelSignIn(r.Context(), id, in)
+	})
+}
+
+// device serves a call that only enrolled devices may make. Whether the device
+// is one still, each call finds out itself.
+func device[T any](d *Directory, mux *http.ServeMux, path string, f func(r *http.Request, id uuid.UUID, in *T) (any, error)) {
+	mux.HandleFunc("POST "+path, d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
+		id, err := d.known.device(r)
+		if err != nil {
+			return nil, err
+		}
+		in, err := read[T](r)
+		if err != nil {
+			return nil, err
+		}
+		return f(r, id, in)
 	}))
 }
 
