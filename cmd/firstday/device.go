@@ -13,15 +13,18 @@ import (
 func newDevice() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "device",
-		Short: "List, approve and remove devices",
+		Short: "List devices, approve and remove them, give them to users",
 		Example: `  firstday device list
-  firstday device approve 019f…`,
+  firstday device approve 019f…
+  firstday device unbind 019f… ann`,
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
 	c.AddCommand(newDeviceList(), newDeviceShow(),
-		newDeviceChange("approve", "Let a device in that waits for approval", "approved", (*api.Client).ApproveDevice),
-		newDeviceChange("remove", "End a device's enrolment at once; it may come back with a new package", "removed", (*api.Client).RemoveDevice))
+		newChange("device approve", "ID", "Let a device in that waits for approval", "approved", parseID, (*api.Client).ApproveDevice),
+		newChange("device remove", "ID", "End a device's enrolment at once; it may come back with a new package", "removed", parseID, (*api.Client).RemoveDevice),
+		newDeviceUser("bind", "Give a user a device; the account waits there until they sign in", "bound", (*api.Client).Bind),
+		newDeviceUser("unbind", "Take a device from a user; the account there is disabled, never deleted", "unbound", (*api.Client).Unbind))
 	return c
 }
 
@@ -75,29 +78,33 @@ func describeDevice(w *text, d *api.Device) {
 	if d.Replaces != uuid.Nil {
 		w.line("before    it was device %s", d.Replaces)
 	}
+	for _, b := range d.Users {
+		w.line("belongs   to %s (%s), %s, account %q, since %s by %s", b.User.Name, b.User.FullName, b.State, b.Account, b.ChangedAt.Format(time.RFC3339), b.ChangedBy)
+	}
 	for _, u := range f.Users {
-		w.line("user      %s (%s), administrator %v, managed %v", u.Name, u.FullName, u.Administrator, u.Managed)
+		w.line("account   %s (%s), administrator %v, managed %v", u.Name, u.FullName, u.Administrator, u.Managed)
 	}
 	for _, p := range f.Problems {
 		w.line("problem   %s", p)
 	}
 }
 
-func newDeviceChange(verb, short, done string, change func(*api.Client, context.Context, uuid.UUID) error) *cobra.Command {
+// newDeviceUser makes a command that is about a user and a device.
+func newDeviceUser(verb, short, done string, change func(*api.Client, context.Context, uuid.UUID, string) error) *cobra.Command {
 	return &cobra.Command{
-		Use:     verb + " ID",
+		Use:     verb + " ID USER",
 		Short:   short,
-		Example: "  firstday device " + verb + " 019f…",
-		Args:    cobra.ExactArgs(1),
+		Example: "  firstday device " + verb + " 019f… ann@acme.example",
+		Args:    cobra.ExactArgs(2),
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
 			id, err := parseID(args[0])
 			if err != nil {
 				return err
 			}
-			if err := change(client, c.Context(), id); err != nil {
+			if err := change(client, c.Context(), id, args[1]); err != nil {
 				return err
 			}
-			return show(c, map[string]uuid.UUID{done: id}, func(w *text) { w.line("%s is %s", id, done) })
+			return show(c, map[string]any{done: args[1], "device": id}, func(w *text) { w.line("%s is %s, device %s", args[1], done, id) })
 		}),
 	}
 }

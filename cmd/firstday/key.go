@@ -23,7 +23,7 @@ func newKey() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
-	c.AddCommand(newKeyCreate(), newKeyList(), newKeyUses(), newKeyRevoke())
+	c.AddCommand(newKeyCreate(), newKeyList(), newKeyUses(), newChange("key revoke", "ID", "End a connect key; devices that it brought stay", "revoked", parseID, (*api.Client).RevokeKey))
 	return c
 }
 
@@ -153,25 +153,6 @@ func newKeyUses() *cobra.Command {
 					w.line("%s  %s  serial %q  from %s", u.Time.Format(time.RFC3339), outcome, u.Serial, u.Remote)
 				}
 			})
-		}),
-	}
-}
-
-func newKeyRevoke() *cobra.Command {
-	return &cobra.Command{
-		Use:     "revoke ID",
-		Short:   "End a connect key; devices that it brought stay",
-		Example: `  firstday key revoke 019f…`,
-		Args:    cobra.ExactArgs(1),
-		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
-			id, err := parseID(args[0])
-			if err != nil {
-				return err
-			}
-			if err := client.RevokeKey(c.Context(), id); err != nil {
-				return err
-			}
-			return show(c, map[string]uuid.UUID{"revoked": id}, func(w *text) { w.line("%s is revoked", id) })
 		}),
 	}
 }

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image/png"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,7 +35,7 @@ const ownerTokenLife = 30 * 24 * time.Hour
 
 func newServe() *cobra.Command {
 	var o directory.Options
-	var data, listen string
+	var data, listen, logo string
 	var debug bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -60,6 +64,12 @@ owner's token holds any more: who has the folder is never locked out.`,
 			if o.Database = os.Getenv(databaseVariable); o.Database == "" {
 				o.Database = filepath.Join(data, databaseFile)
 			}
+			if logo != "" {
+				var err error
+				if o.Logo, err = readLogo(logo); err != nil {
+					return err
+				}
+			}
 			d, err := directory.Open(c.Context(), o)
 			if err != nil {
 				return err
@@ -73,12 +83,38 @@ owner's token holds any more: who has the folder is never locked out.`,
 	f.StringVar(&data, "data", "", "folder of the directory; made if there is none")
 	f.StringVar(&listen, "listen", ":8443", "address to listen on")
 	f.StringArrayVar(&o.Names, "name", nil, "host name or address by which devices reach it; repeat for others")
+	f.StringVar(&o.PagesURL, "pages-url", "", "https:// address at which employees find the sign-in pages (default: that of the devices)")
+	f.StringVar(&logo, "logo", "", "PNG of the organisation's logo, for the sign-in pages")
 	f.BoolVar(&debug, "debug", false, "log each call")
 	for _, name := range []string{"organisation", "data", "name"} {
 		_ = c.MarkFlagRequired(name)
 	}
 	_ = c.MarkFlagDirname("data")
+	_ = c.MarkFlagFilename("logo", "png")
 	return c
+}
+
+// maxLogo bounds the picture, in bytes and in pixels each way.
+const (
+	maxLogo       = 1 << 20
+	maxLogoPixels = 4096
+)
+
+func readLogo(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxLogo+1))
+	if err != nil {
+		return nil, err
+	}
+	picture, err := png.DecodeConfig(bytes.NewReader(data))
+	if err != nil || len(data) > maxLogo || picture.Width > maxLogoPixels || picture.Height > maxLogoPixels {
+		return nil, usageError{fmt.Errorf("%s is no PNG of at most %d bytes and %d pixels each way", file, maxLogo, maxLogoPixels)}
+	}
+	return data, nil
 }
 
 // serveDirectory answers until somebody ends the program.
@@ -94,6 +130,12 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 		return err
 	}
 	at := api.Directory{URL: "https://" + net.JoinHostPort(d.Names[0], port), Pin: d.Pin()}
+	if d.PagesURL = strings.TrimSuffix(d.PagesURL, "/"); d.PagesURL == "" {
+		d.PagesURL = at.URL
+	}
+	if err := (api.Directory{URL: d.PagesURL}).Check(); err != nil {
+		return usageError{fmt.Errorf("--pages-url: %w", err)}
+	}
 	if err := letOwnerIn(ctx, d, at, owner); err != nil {
 		return err
 	}

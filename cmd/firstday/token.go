@@ -3,7 +3,6 @@ package main
 import (
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"firstday.dev/api"
@@ -18,7 +17,7 @@ func newToken() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
-	c.AddCommand(newTokenCreate(), newTokenList(), newTokenRevoke())
+	c.AddCommand(newTokenCreate(), newTokenList(), newChange("token revoke", "ID", "Take a token back at once", "revoked", parseID, (*api.Client).RevokeToken))
 	return c
 }
 
@@ -67,25 +66,6 @@ func newTokenList() *cobra.Command {
 					w.line("%s  %-10s  %s  %s", t.ID, t.Role, t.Name, state)
 				}
 			})
-		}),
-	}
-}
-
-func newTokenRevoke() *cobra.Command {
-	return &cobra.Command{
-		Use:     "revoke ID",
-		Short:   "Take a token back at once",
-		Example: `  firstday token revoke 019f…`,
-		Args:    cobra.ExactArgs(1),
-		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
-			id, err := parseID(args[0])
-			if err != nil {
-				return err
-			}
-			if err := client.RevokeToken(c.Context(), id); err != nil {
-				return err
-			}
-			return show(c, map[string]uuid.UUID{"revoked": id}, func(w *text) { w.line("%s is revoked", id) })
 		}),
 	}
 }

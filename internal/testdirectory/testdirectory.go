@@ -55,6 +55,7 @@ func (s *Service) Serve() {
 		s.tb.Fatal(err)
 	}
 	s.At.URL = "https://" + l.Addr().String()
+	s.PagesURL = s.At.URL
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Directory.Serve(ctx, l) }()

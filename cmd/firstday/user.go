@@ -1,0 +1,248 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"firstday.dev/api"
+)
+
+func newUser() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "user",
+		Short: "Add, import, list and disable users whose passwords the directory has",
+		Example: `  firstday user add ann --email ann@acme.example --full-name "Ann Example"
+  firstday user import people.csv >passwords.csv
+  firstday user reset ann`,
+		Args: cobra.NoArgs,
+		RunE: help,
+	}
+	c.AddCommand(newUserAdd(), newUserImport(), newUserList(), newUserShow(),
+		newChange("user disable", "USER", "Let a user sign in no more; accounts on devices stay, unless you unbind them", "disabled", asIs, (*api.Client).DisableUser),
+		newChange("user enable", "USER", "Let a disabled user sign in again", "active", asIs, (*api.Client).EnableUser),
+		newUserReset())
+	return c
+}
+
+func newUserAdd() *cobra.Command {
+	var n api.NewUser
+	var passwordFile string
+	c := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Add a user, with a temporary password",
+		Long: `Add makes a user and shows a temporary password to hand over. At the first
+sign-in the user chooses another, and sets up a second factor where the settings
+want one.`,
+		Example: `  firstday user add ann --email ann@acme.example --full-name "Ann Example"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
+			n.Name = args[0]
+			if passwordFile != "" {
+				password, err := readPassword(passwordFile)
+				if err != nil {
+					return err
+				}
+				n.Password = password
+			}
+			n.Normalise()
+			if err := n.Check(); err != nil {
+				return usageError{err}
+			}
+			created, err := client.CreateUsers(c.Context(), []api.NewUser{n})
+			if err != nil {
+				return err
+			}
+			return show(c, created[0], func(w *text) { describeCreated(w, &created[0]) })
+		}),
+	}
+	f := c.Flags()
+	f.StringVar(&n.Email, "email", "", "e-mail address; accounts' names are made from it")
+	f.StringVar(&n.FullName, "full-name", "", "as the sign-in screen shows it")
+	f.StringVar(&passwordFile, "password-file", "", "file with the temporary password (default: one is made)")
+	_ = c.MarkFlagFilename("password-file")
+	return c
+}
+
+func readPassword(file string) (api.Secret, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	defer clear(data)
+	return api.Secret(strings.TrimRight(string(data), "\r\n")), nil
+}
+
+func describeCreated(w *text, u *api.CreatedUser) {
+	if u.Password == "" {
+		w.line("%s may sign in with the temporary password", u.Name)
+		return
+	}
+	w.line("%s  %s", u.Name, u.Password.Reveal())
+}
+
+func newUserImport() *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE",
+		Short: "Add the users of a CSV file, all of them or none",
+		Long: `Import adds the users of a CSV file (- for standard input). Its first line names
+the columns: name, and any of email, fullName and password. Who gets no password
+there gets one that is shown: name and temporary password, as CSV.`,
+		Example: `  firstday user import people.csv >passwords.csv`,
+		Args:    cobra.ExactArgs(1),
+		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
+			in := c.InOrStdin()
+			if args[0] != "-" {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				in = f
+			}
+			users, err := readUsers(io.LimitReader(in, api.MaxMessage))
+			if err != nil {
+				return usageError{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			created, err := client.CreateUsers(c.Context(), users)
+			if err != nil {
+				return err
+			}
+			return show(c, created, func(w *text) {
+				w.line("name,password")
+				for _, u := range created {
+					w.line("%s,%s", u.Name, u.Password.Reveal())
+				}
+			})
+		}),
+	}
+}
+
+// readUsers reads users from CSV. Errors name the line.
+func readUsers(r io.Reader) ([]api.NewUser, error) {
+	in := csv.NewReader(r)
+	in.TrimLeadingSpace = true
+	columns, err := in.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("the file is empty")
+	}
+	if err != nil {
+		return nil, err
+	}
+	columns[0] = strings.TrimPrefix(columns[0], "\ufeff") // spreadsheets begin with it
+	var users []api.NewUser
+	for {
+		record, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return users, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		line, _ := in.FieldPos(0)
+		u, err := userOf(columns, record)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", line, err)
+		}
+		users = append(users, u)
+	}
+}
+
+func userOf(columns, record []string) (u api.NewUser, err error) {
+	for i, column := range columns {
+		switch strings.TrimSpace(column) {
+		case "name":
+			u.Name = record[i]
+		case "email":
+			u.Email = record[i]
+		case "fullName":
+			u.FullName = record[i]
+		case "password":
+			u.Password = api.Secret(record[i])
+		default:
+			return u, fmt.Errorf("column %.40q is none of name, email, fullName and password", column)
+		}
+	}
+	u.Normalise()
+	return u, u.Check()
+}
+
+func newUserList() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "List users by name",
+		Example: `  firstday user list --json`,
+		Args:    cobra.NoArgs,
+		RunE: asAdmin(func(c *cobra.Command, client *api.Client, _ []string) error {
+			users, err := client.Users(c.Context())
+			if err != nil {
+				return err
+			}
+			return show(c, users, func(w *text) {
+				for _, u := range users {
+					w.line("%-20s  %-8s  %-30s  %s", u.Name, u.State, u.Email, u.FullName)
+				}
+			})
+		}),
+	}
+}
+
+func newUserShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show USER",
+		Short:   "Show what is known of a user, named by id, name or e-mail address",
+		Example: `  firstday user show ann`,
+		Args:    cobra.ExactArgs(1),
+		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
+			u, err := client.User(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return show(c, u, func(w *text) { describeUser(w, u) })
+		}),
+	}
+}
+
+func describeUser(w *text, u *api.User) {
+	w.line("user      %s, %s, %s", u.Name, u.ID, u.State)
+	w.line("person    %s <%s>", u.FullName, u.Email)
+	w.line("created   %s by %s", u.CreatedAt.Format(time.RFC3339), u.CreatedBy)
+	switch {
+	case u.Provider != "":
+		w.line("signs in  with %s", u.Provider)
+	case u.Temporary:
+		w.line("signs in  with a temporary password; second factor %v", u.TOTP)
+	default:
+		w.line("signs in  with a password; second factor %v", u.TOTP)
+	}
+	if !u.SignedInAt.IsZero() {
+		w.line("last      %s", u.SignedInAt.Format(time.RFC3339))
+	}
+	if !u.LockedUntil.IsZero() {
+		w.line("locked    until %s, after wrong passwords", u.LockedUntil.Format(time.RFC3339))
+	}
+}
+
+func newUserReset() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset USER",
+		Short: "Give a user another temporary password",
+		Long: `Reset gives a user a temporary password to hand over, takes the second factor
+away, and lets them try again at once after wrong passwords.`,
+		Example: `  firstday user reset ann`,
+		Args:    cobra.ExactArgs(1),
+		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
+			u, err := client.ResetUser(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return show(c, u, func(w *text) { describeCreated(w, u) })
+		}),
+	}
+}
