@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/statefile"
 )
 
 func TestBackOffDoublesUpToItsLimit(t *testing.T) {
@@ -97,7 +98,7 @@ func TestRunReportsWhileNobodyAnswers(t *testing.T) {
 		if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeFile(m.Layout().Enrollment(), b.raw); err != nil {
+		if err := statefile.WriteBytes(m.Layout().Enrollment(), b.raw); err != nil {
 			t.Fatal(err)
 		}
 		a := m.program("1.2.3", false)

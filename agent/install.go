@@ -15,6 +15,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/internal/atomicfile"
+	"firstday.dev/internal/statefile"
 )
 
 // Outcome is what an installation came to.
@@ -318,7 +319,7 @@ func (in *installation) configure(ctx context.Context) error {
 	case !in.sameEnrollment(current):
 		// What the running service lives by is kept until its successor runs.
 		if _, err := os.Lstat(in.layout.PreviousEnrollment()); errors.Is(err, fs.ErrNotExist) {
-			if err := writeFile(in.layout.PreviousEnrollment(), current); err != nil {
+			if err := statefile.WriteBytes(in.layout.PreviousEnrollment(), current); err != nil {
 				return err
 			}
 		}
@@ -334,7 +335,7 @@ func (in *installation) configure(ctx context.Context) error {
 			in.log().WarnContext(ctx, "payload failed", "payload", p.File, "error", err)
 		}
 	}
-	return writeFile(in.layout.Enrollment(), in.bundle.raw)
+	return statefile.WriteBytes(in.layout.Enrollment(), in.bundle.raw)
 }
 
 func (in *installation) stage(p api.Payload) error {
@@ -446,7 +447,7 @@ func (in *installation) otherVersions() []string {
 func (in *installation) rollBack(ctx context.Context, old string) error {
 	previous, err := os.ReadFile(in.layout.PreviousEnrollment())
 	if err == nil {
-		err = writeFile(in.layout.Enrollment(), previous)
+		err = statefile.WriteBytes(in.layout.Enrollment(), previous)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

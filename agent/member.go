@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/statefile"
 )
 
 // directory is the organisation's directory, as far as a device calls it.
@@ -91,7 +92,7 @@ func (m *member) current() *record {
 // keep writes the membership down, then lives by it.
 func (m *member) keep(r *record) error {
 	r.Schema, r.Directory = stateSchema, m.enrollment.Directory
-	if err := writeJSON(m.System.Layout().Device(), r); err != nil {
+	if err := statefile.Write(m.System.Layout().Device(), r); err != nil {
 		return err
 	}
 	m.mu.Lock()

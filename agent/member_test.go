@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/statefile"
 	"firstday.dev/internal/testdirectory"
 )
 
@@ -32,7 +33,7 @@ func (m *machine) bring(d api.Directory, key api.Secret) {
 	m.t.Helper()
 	e := sample("1.2.3")
 	e.Payloads, e.Directory, e.ConnectKey = nil, d, key
-	if err := writeFile(m.Layout().Enrollment(), deliver(m.t, e).raw); err != nil {
+	if err := statefile.WriteBytes(m.Layout().Enrollment(), deliver(m.t, e).raw); err != nil {
 		m.t.Fatal(err)
 	}
 }
@@ -210,7 +211,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 	}
 	old := r.Certificates[0]
 	r.Heard.Time = time.Now().AddDate(0, 4, 0) // what the directory's clock said
-	if err := writeJSON(m.Layout().Device(), r); err != nil {
+	if err := statefile.Write(m.Layout().Device(), r); err != nil {
 		t.Fatal(err)
 	}
 	defer m.run()()
@@ -226,7 +227,7 @@ func TestRecordsOfOtherDirectories(t *testing.T) {
 	if r, err := readRecord(path, here); r != nil || err != nil {
 		t.Errorf("%v, %v", r, err)
 	}
-	if err := writeJSON(path, &record{Schema: stateSchema, Directory: here}); err != nil {
+	if err := statefile.Write(path, &record{Schema: stateSchema, Directory: here}); err != nil {
 		t.Fatal(err)
 	}
 	for d, same := range map[api.Directory]bool{
@@ -239,7 +240,7 @@ func TestRecordsOfOtherDirectories(t *testing.T) {
 			t.Errorf("%v: %v, %v", d, r, err)
 		}
 	}
-	if err := writeJSON(path, &record{Schema: stateSchema + 1}); err != nil {
+	if err := statefile.Write(path, &record{Schema: stateSchema + 1}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := readRecord(path, here); err == nil {

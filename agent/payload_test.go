@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/statefile"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -207,7 +208,7 @@ func TestChangedPayloadIsNotRun(t *testing.T) {
 	a := m.agent("9.9.9")
 	a.entered = func(p Phase, when moment) {
 		if p == PhasePayloads && when == before {
-			if err := writeFile(m.Layout().Payloads()+"/two.exe", []byte("evil")); err != nil {
+			if err := statefile.WriteBytes(m.Layout().Payloads()+"/two.exe", []byte("evil")); err != nil {
 				t.Error(err)
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/statefile"
 )
 
 // record is what the directory made of this device. The device lives by it
@@ -34,7 +35,7 @@ type record struct {
 // than that of its package.
 func readRecord(path string, d api.Directory) (*record, error) {
 	r := new(record)
-	err := readJSON(path, r)
+	err := statefile.Read(path, r)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -109,7 +110,7 @@ func makeKey(path string) (*ecdsa.PrivateKey, error) {
 	defer clear(der)
 	encoded := pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der})
 	defer clear(encoded)
-	return key, writeFile(path, encoded)
+	return key, statefile.WriteBytes(path, encoded)
 }
 
 // certificateRequest proves that the device has its key.
@@ -145,5 +146,5 @@ func (a *Agent) eraseKey(raw []byte) error {
 	if err != nil || bytes.Equal(plain, raw) {
 		return err
 	}
-	return writeFile(a.System.Layout().Enrollment(), plain)
+	return statefile.WriteBytes(a.System.Layout().Enrollment(), plain)
 }

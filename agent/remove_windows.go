@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"firstday.dev/internal/statefile"
 )
 
 // removePatience is how long RemoveAll waits for others to let go: a service
@@ -34,7 +36,7 @@ func (windowsSystem) RemoveAll(path string) error {
 	deadline := time.Now().Add(removePatience)
 	for {
 		err := removeTree(path)
-		if err == nil || !inUse(err) || time.Now().After(deadline) {
+		if err == nil || !statefile.InUse(err) || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/statefile"
 	"github.com/google/uuid"
 )
 
@@ -31,7 +32,7 @@ type report struct {
 
 func readReport(path string) (*report, error) {
 	r := new(report)
-	if err := readJSON(path, r); err != nil {
+	if err := statefile.Read(path, r); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -74,7 +75,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 // be started again, and again.
 func (a *Agent) tell(ctx context.Context, r *report) {
 	r.UpdatedAt = stamp()
-	if err := writeJSON(a.System.Layout().Report(), r); err != nil {
+	if err := statefile.Write(a.System.Layout().Report(), r); err != nil {
 		a.log().WarnContext(ctx, "the report was not written", "error", err)
 	}
 }

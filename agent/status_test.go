@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+
+	"firstday.dev/internal/statefile"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -62,10 +64,10 @@ func TestStatusNamesEveryProblem(t *testing.T) {
 		"nothing but the directory": {func(*machine) error { return nil }, "no directory answered: no route to host", false},
 		"stopped":                   {func(m *machine) error { m.halt(); return nil }, "the service is stopped", true},
 		"no enrollment":             {func(m *machine) error { return os.Remove(m.Layout().Enrollment()) }, "there is no enrollment", true},
-		"damaged enrollment":        {func(m *machine) error { return writeFile(m.Layout().Enrollment(), []byte("{")) }, "the enrollment is damaged", true},
+		"damaged enrollment":        {func(m *machine) error { return statefile.WriteBytes(m.Layout().Enrollment(), []byte("{")) }, "the enrollment is damaged", true},
 		"no state":                  {func(m *machine) error { return os.Remove(m.Layout().State()) }, "has not begun", true},
-		"damaged state":             {func(m *machine) error { return writeFile(m.Layout().State(), []byte("{")) }, "record of the installation is damaged", true},
-		"later state":               {func(m *machine) error { return writeFile(m.Layout().State(), []byte(`{"schema":2}`)) }, "schema 2", true},
+		"damaged state":             {func(m *machine) error { return statefile.WriteBytes(m.Layout().State(), []byte("{")) }, "record of the installation is damaged", true},
+		"later state":               {func(m *machine) error { return statefile.WriteBytes(m.Layout().State(), []byte(`{"schema":2}`)) }, "schema 2", true},
 		"no report": {func(m *machine) error {
 			m.halt()
 			return os.Remove(m.Layout().Report())
@@ -91,7 +93,7 @@ func TestInstallReplacesADamagedState(t *testing.T) {
 	m := newMachine(t)
 	b := deliver(t, sample("1.2.3"))
 	m.mustInstall(b)
-	if err := writeFile(m.Layout().State(), []byte("{")); err != nil {
+	if err := statefile.WriteBytes(m.Layout().State(), []byte("{")); err != nil {
 		t.Fatal(err)
 	}
 	m.mustInstall(b)

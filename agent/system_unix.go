@@ -177,9 +177,6 @@ func (s unixSystem) StartPayload(kind, path, arguments string) (Process, error) 
 
 func (s unixSystem) FindProcess(ProcessID) (Process, error) { return nil, ErrNoProcess }
 
-// inUse is for systems that do not let go of open files.
-func inUse(error) bool { return false }
-
 // tool runs one of the system's own programs and gives its output. What it
 // says about an error goes into the error.
 func tool(cmd *exec.Cmd) (string, error) {

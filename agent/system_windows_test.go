@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"firstday.dev/internal/statefile"
 )
 
 // These run under Wine too, see TestUnderWine.
@@ -249,7 +251,7 @@ func TestWindowsRemoveAllWaitsForAnOpenFile(t *testing.T) {
 
 func TestWindowsWriteFileWaitsForAReader(t *testing.T) {
 	path := filepath.Join(tempDir(t), "report.json")
-	if err := writeFile(path, []byte("old")); err != nil {
+	if err := statefile.WriteBytes(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(path)
@@ -257,7 +259,7 @@ func TestWindowsWriteFileWaitsForAReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.AfterFunc(200*time.Millisecond, func() { _ = f.Close() })
-	if err := writeFile(path, []byte("new")); err != nil {
+	if err := statefile.WriteBytes(path, []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {

@@ -55,6 +55,16 @@ const (
 	CodeTicket               Code = "ticket_ended"
 )
 
+// The codes of making an account, which the device finds out by itself.
+const (
+	CodeOffline         Code = "offline"
+	CodeAccountExists   Code = "account_exists"
+	CodeAccountName     Code = "account_name"
+	CodeAccountPassword Code = "account_password"
+	CodeAccount         Code = "account_failed"
+	CodePIN             Code = "pin_refused"
+)
+
 // The codes of requests that anything may come to.
 const (
 	CodeBadRequest  Code = "bad_request"
@@ -129,6 +139,18 @@ var Problems = []Problem{
 		"Choose another one."},
 	{CodePasswordsDiffer, http.StatusBadRequest, "The two passwords are not the same.", "The new password was typed differently the second time.", "Type it again."},
 	{CodeTicket, http.StatusForbidden, "The sign-in took too long. Please start again.", "The ticket has ended, was used, or belongs to another device.", "Start again."},
+	{CodeOffline, http.StatusServiceUnavailable, "There is no connection. Please connect to a network and try again.", "The device does not reach its directory.",
+		"Look at the network, and at firstday-agent status."},
+	{CodeAccountExists, http.StatusConflict, "This account already exists on this device; please contact your admin.",
+		"There is a local account, or a group, of the name that the user's would have. It is never taken over.",
+		"Rename or remove it, or give the user another name by the settings' accountName."},
+	{CodeAccountName, http.StatusUnprocessableEntity, "No account name can be made from your address; please contact your IT department.",
+		"The template gives no name that this system takes.", "Change accountName in the settings, or the user's e-mail address."},
+	{CodeAccountPassword, http.StatusUnprocessableEntity, "This device wants another password: a longer one, or one with other kinds of characters.",
+		"The system's password policy refuses the password.", "The employee chooses another. In the password mode verify, change the policy or the mode."},
+	{CodeAccount, http.StatusInternalServerError, "The account could not be made; please contact your IT department.", "The system refused to make the account.",
+		"Look at the agent's log; firstday-agent diagnose collects it."},
+	{CodePIN, http.StatusUnprocessableEntity, "Please choose another PIN: six digits, not all the same and not in a row.", "The PIN is no six digits, or easily guessed.", "Choose another one."},
 	{CodeUnauthorized, http.StatusUnauthorized, "Please sign in.", "No token, or one that does not hold.", "firstday login"},
 	{CodeForbidden, http.StatusForbidden, "You may not do this.", "The token's role does not allow it.", "Ask an owner."},
 	{CodeBadRequest, http.StatusBadRequest, "Something went wrong; please try again.", "The request was malformed.",

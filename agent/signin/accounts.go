@@ -1,0 +1,362 @@
+package signin
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"firstday.dev/agent/accounts"
+	"firstday.dev/api"
+)
+
+// Accounts gives managed users their accounts. Whatever interrupts it, at any
+// moment: no account is left half made, and nobody gets two.
+//
+// An account is made, but closed; then the directory binds it; then it is
+// opened. Before each step the journal says what comes, see [Accounts.Resume].
+type Accounts struct {
+	Store    accounts.Store
+	Platform api.Platform
+	// Folder holds the journal and the ledger. Only the system may look into it.
+	Folder string
+	Log    *slog.Logger
+	// SetPIN gives an account a PIN; nil: this system has none.
+	SetPIN func(ctx context.Context, account, password, pin string) error
+
+	mu sync.Mutex // one thing at a time
+}
+
+// order is what account to make, and for whom.
+type order struct {
+	user          api.Person
+	template      string
+	administrator bool
+	password, pin string
+	ticket        api.Secret
+	deviceCode    api.Secret
+}
+
+// nameOf gives the name that a user's account has on this device.
+func (a *Accounts) nameOf(user api.Person, template string) (string, error) {
+	email := user.Email
+	if email == "" {
+		email = user.Name + "@"
+	}
+	name, err := accounts.NameFor(a.Platform, cmp.Or(template, "{local}"), accounts.User{Email: email, FullName: user.FullName})
+	if err != nil {
+		return "", api.Refuse(api.CodeAccountName, "%v", err)
+	}
+	return name, nil
+}
+
+// Check tells early what Make would find: that the name is somebody else's.
+func (a *Accounts) Check(ctx context.Context, user api.Person, template string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l, err := a.readLedger()
+	if err != nil {
+		return refusal(err)
+	}
+	if l.of(user.ID) != nil {
+		return nil
+	}
+	name, err := a.nameOf(user, template)
+	if err != nil {
+		return err
+	}
+	_, err = a.Store.Find(ctx, name)
+	switch {
+	case errors.Is(err, accounts.ErrNotFound):
+		return nil
+	case err != nil:
+		return refusal(err)
+	}
+	return api.Refuse(api.CodeAccountExists, "%s", name)
+}
+
+// Make makes the account, binds it at the directory and opens it. It gives the
+// account's name. Refusals are of type *[api.Error].
+func (a *Accounts) Make(ctx context.Context, d Directory, o order) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.resume(ctx, d); a.hasJournal() {
+		return "", api.Refuse(api.CodeAccount, "what was interrupted before is not at its end")
+	}
+	j, err := a.prepare(ctx, o)
+	if err != nil {
+		return "", refusal(err)
+	}
+	if err := a.make(ctx, j, o); err != nil {
+		return "", refusal(err)
+	}
+	if err := a.finish(ctx, d, j); err != nil {
+		return "", refusal(err)
+	}
+	if o.pin != "" && a.SetPIN != nil {
+		if err := a.SetPIN(ctx, j.Name, o.password, o.pin); err != nil {
+			a.Log.WarnContext(ctx, "the account has no PIN; its password works", "account", j.Name, "error", err)
+		}
+	}
+	return j.Name, nil
+}
+
+// refusal gives an error its code.
+func refusal(err error) error {
+	var refused *api.Error
+	switch {
+	case errors.As(err, &refused), errors.Is(err, context.Canceled), errors.Is(err, api.ErrUnreachable):
+		return err
+	case errors.Is(err, accounts.ErrExists):
+		return api.Refuse(api.CodeAccountExists, "%v", err)
+	case errors.Is(err, accounts.ErrName):
+		return api.Refuse(api.CodeAccountName, "%v", err)
+	case errors.Is(err, accounts.ErrPassword):
+		return api.Refuse(api.CodeAccountPassword, "%v", err)
+	default:
+		return api.Refuse(api.CodeAccount, "%v", err)
+	}
+}
+
+// prepare writes down what will be made. A user who has an account here, which
+// an admin's binding made or an earlier one left, gets that one.
+func (a *Accounts) prepare(ctx context.Context, o order) (*journal, error) {
+	l, err := a.readLedger()
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{Stage: making, User: o.user, Ticket: o.ticket, DeviceCode: o.deviceCode, Tag: newTag()}
+	if known := l.of(o.user.ID); known != nil {
+		found, err := a.Store.Find(ctx, known.Name)
+		if err == nil && found.Tag == known.Tag {
+			j.Name, j.Tag, j.ID, j.Existing = known.Name, known.Tag, found.ID, true
+			return j, a.writeJournal(j)
+		}
+		if err != nil && !errors.Is(err, accounts.ErrNotFound) {
+			return nil, err
+		}
+	}
+	if j.Name, err = a.nameOf(o.user, o.template); err != nil {
+		return nil, err
+	}
+	return j, a.writeJournal(j)
+}
+
+func newTag() string { return strings.ToLower(rand.Text()) }
+
+// make makes the account, closed. When it fails, nothing is left of it.
+func (a *Accounts) make(ctx context.Context, j *journal, o order) error {
+	password := []byte(o.password)
+	defer clear(password)
+	var err error
+	if j.Existing {
+		err = errors.Join(a.Store.SetAdministrator(ctx, j.Name, o.administrator), a.Store.SetFullName(ctx, j.Name, o.user.FullName))
+		if err == nil {
+			err = a.Store.SetPassword(ctx, j.Name, password)
+		}
+	} else {
+		var made *accounts.Account
+		made, err = a.Store.Create(ctx, accounts.New{Name: j.Name, FullName: o.user.FullName, Password: password, Administrator: o.administrator, Tag: j.Tag})
+		if err == nil {
+			j.ID = made.ID
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // the journal knows
+	}
+	if err != nil {
+		return errors.Join(err, a.removeJournal())
+	}
+	j.Stage = made
+	return a.writeJournal(j)
+}
+
+// finish binds what is made, and opens it.
+func (a *Accounts) finish(ctx context.Context, d Directory, j *journal) error {
+	if j.Stage == made {
+		if err := a.bind(ctx, d, j); err != nil {
+			return err
+		}
+	}
+	if err := a.Store.Enable(ctx, j.Name); err != nil {
+		return fmt.Errorf("opening the account %s: %w", j.Name, err) // the next start tries again
+	}
+	if err := a.changeLedger(func(l *ledger) { l.put(entry{User: j.User.ID, Name: j.Name, ID: j.ID, Tag: j.Tag, Open: true}) }); err != nil {
+		return err
+	}
+	a.Log.InfoContext(ctx, "account made", "account", j.Name, "id", j.ID, "user", j.User.ID)
+	return a.removeJournal()
+}
+
+// bind tells the directory until it answers. Where it refuses, the account goes.
+func (a *Accounts) bind(ctx context.Context, d Directory, j *journal) error {
+	pause := firstPause
+	for {
+		err := d.CompleteSignIn(ctx, &api.CompleteRequest{Ticket: j.Ticket, Account: j.Name, AccountID: j.ID})
+		switch code := codeOf(err); {
+		case err == nil:
+			j.Stage = bound
+			return a.writeJournal(j)
+		case code != api.CodeOffline && code != api.CodeUnavailable && code != api.CodeInternal && code != api.CodeTooMany && code != api.CodeConflict:
+			return errors.Join(err, a.undo(ctx, j))
+		}
+		a.Log.WarnContext(ctx, "the directory has not heard of the account yet", "account", j.Name, "error", err)
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, longPause)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// undo takes back what was made and never opened.
+func (a *Accounts) undo(ctx context.Context, j *journal) error {
+	if !j.Existing {
+		found, err := a.Store.Find(ctx, j.Name)
+		switch {
+		case errors.Is(err, accounts.ErrNotFound):
+		case err != nil:
+			return err
+		case found.Tag == j.Tag:
+			if err := a.Store.Remove(ctx, j.Name); err != nil {
+				return fmt.Errorf("taking the account %s back: %w", j.Name, err)
+			}
+			a.Log.InfoContext(ctx, "account taken back", "account", j.Name)
+		}
+	}
+	return a.removeJournal()
+}
+
+// Interrupted tells whether something is to be brought to its end.
+func (a *Accounts) Interrupted() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.hasJournal()
+}
+
+func (a *Accounts) hasJournal() bool {
+	j, err := a.readJournal()
+	return j != nil || err != nil
+}
+
+// Resume brings to its end what a kill interrupted: an account that was made is
+// bound and opened, or taken back; one that was being made is taken back. It
+// gives the name of the account that is ready now, empty if there is none.
+func (a *Accounts) Resume(ctx context.Context, d Directory) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.resume(ctx, d)
+}
+
+func (a *Accounts) resume(ctx context.Context, d Directory) string {
+	j, err := a.readJournal()
+	if err != nil {
+		a.Log.ErrorContext(ctx, "what was interrupted is not known any more", "error", err)
+		if err := a.setJournalAside(); err != nil {
+			a.Log.ErrorContext(ctx, "the journal stays", "error", err)
+		}
+		return ""
+	}
+	if j == nil {
+		return ""
+	}
+	a.Log.InfoContext(ctx, "an account was interrupted", "account", j.Name, "stage", j.Stage)
+	if j.Stage == making {
+		if err := a.undo(ctx, j); err != nil {
+			a.Log.ErrorContext(ctx, "what was begun is not taken back", "account", j.Name, "error", err)
+			return ""
+		}
+		if err := d.CancelSignIn(ctx, &api.CancelRequest{DeviceCode: j.DeviceCode}); err != nil {
+			a.Log.WarnContext(ctx, "the directory was not told that the sign-in ended", "error", err)
+		}
+		return ""
+	}
+	if err := a.finish(ctx, d, j); err != nil {
+		a.Log.ErrorContext(ctx, "the account is not ready", "account", j.Name, "error", err)
+		return ""
+	}
+	return j.Name
+}
+
+// Follow does as the directory says of its users: who is bound by an admin finds
+// an account that waits; of who is unbound the account is closed, never deleted.
+// It gives what cannot be done, in plain sentences. While an account is being
+// made it does nothing; the directory says it all again.
+func (a *Accounts) Follow(ctx context.Context, users []api.Binding, settings *api.PlatformSettings) (problems []string) {
+	if !a.mu.TryLock() {
+		return nil
+	}
+	defer a.mu.Unlock()
+	for _, b := range users {
+		var err error
+		switch b.State {
+		case api.Awaiting:
+			err = a.await(ctx, b.User, settings)
+		case api.Unbound:
+			err = a.close(ctx, b.User.ID)
+		}
+		if err != nil {
+			a.Log.WarnContext(ctx, "a user's account is not as the directory says", "user", b.User.ID, "state", b.State, "error", err)
+			problems = append(problems, fmt.Sprintf("user %s is %s, but: %v", b.User.Name, b.State, err))
+		}
+	}
+	return problems
+}
+
+// await makes an account that nobody can sign in to until its user has signed
+// in.
+func (a *Accounts) await(ctx context.Context, user api.Person, settings *api.PlatformSettings) error {
+	l, err := a.readLedger()
+	if err != nil {
+		return err
+	}
+	e := entry{User: user.ID, Tag: newTag()}
+	if known := l.of(user.ID); known != nil {
+		e = *known
+		found, err := a.Store.Find(ctx, e.Name)
+		if err == nil && found.Tag == e.Tag || err != nil && !errors.Is(err, accounts.ErrNotFound) {
+			return err
+		}
+	}
+	if e.Name, err = a.nameOf(user, settings.AccountName); err != nil {
+		return err
+	}
+	// Written before: what is made is known to be ours.
+	if err := a.changeLedger(func(l *ledger) { l.put(e) }); err != nil {
+		return err
+	}
+	password := []byte(rand.Text() + "-a1") // nobody knows it; every policy takes it
+	defer clear(password)
+	made, err := a.Store.Create(ctx, accounts.New{Name: e.Name, FullName: user.FullName, Password: password, Administrator: settings.Permission == api.Administrator, Tag: e.Tag})
+	if err != nil {
+		return errors.Join(err, a.changeLedger(func(l *ledger) { l.drop(user.ID) }))
+	}
+	e.ID = made.ID
+	a.Log.InfoContext(ctx, "account waits for its user", "account", e.Name, "user", user.ID)
+	return a.changeLedger(func(l *ledger) { l.put(e) })
+}
+
+func (a *Accounts) close(ctx context.Context, user uuid.UUID) error {
+	l, err := a.readLedger()
+	if err != nil {
+		return err
+	}
+	known := l.of(user)
+	if known == nil || !known.Open {
+		return nil
+	}
+	err = a.Store.Disable(ctx, known.Name)
+	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
+		return err
+	}
+	a.Log.InfoContext(ctx, "account closed", "account", known.Name, "user", user)
+	return a.changeLedger(func(l *ledger) { l.of(user).Open = false })
+}

@@ -1,0 +1,342 @@
+package signin
+
+import (
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"firstday.dev/api"
+)
+
+// flow is the state machine. It has no clock, no socket and no goroutine: step
+// takes what happened, and gives what is to be done.
+type flow struct {
+	state  State
+	code   api.Code // why it failed, or why the fields are asked for again
+	offer  offer
+	pins   bool // whether this system has PINs
+	online bool
+
+	started  *api.SignInResponse
+	token    *api.TokenResponse
+	password string
+	account  string
+}
+
+// offer is what the directory says about signing in here.
+type offer struct {
+	organisation string
+	settings     api.PlatformSettings
+	open         bool // somebody may sign in
+}
+
+// What can happen.
+type (
+	event interface{ event() }
+
+	heard      struct{ offer } // from the directory
+	connection struct{ online bool }
+	pressed    struct{ Action }
+	startedAs  struct { // the directory's answers, and what became of the account
+		answer *api.SignInResponse
+		err    error
+	}
+	signedIn struct {
+		answer *api.TokenResponse
+		err    error
+	}
+	confirmed struct{ err error }
+	created   struct {
+		account string
+		err     error
+	}
+	resumed struct { // after a restart
+		account string // empty: nothing was made
+	}
+	timeUp struct{}
+)
+
+func (heard) event()      {}
+func (connection) event() {}
+func (pressed) event()    {}
+func (startedAs) event()  {}
+func (signedIn) event()   {}
+func (confirmed) event()  {}
+func (created) event()    {}
+func (resumed) event()    {}
+func (timeUp) event()     {}
+
+// What is to be done. Whatever was being done for the state before ends.
+type (
+	effect interface{ effect() }
+
+	askStart   struct{ sameDevice bool }
+	askToken   struct{ number string }
+	askConfirm struct{ password string }
+	askCancel  struct{ deviceCode api.Secret }
+	makeIt     struct{ order }
+	setAlarm   struct{ after time.Duration }
+)
+
+func (askStart) effect()   {}
+func (askToken) effect()   {}
+func (askConfirm) effect() {}
+func (askCancel) effect()  {}
+func (makeIt) effect()     {}
+func (setAlarm) effect()   {}
+
+// doneLife is how long a finished sign-in is shown when nobody closes it.
+const doneLife = 2 * time.Minute
+
+// step takes an event that fits the state, and ignores any other.
+func (f *flow) step(e event) []effect {
+	switch e := e.(type) {
+	case heard:
+		f.offer = e.offer
+		return f.follow()
+	case connection:
+		f.online = e.online
+	case timeUp:
+		return f.late()
+	case pressed:
+		return f.press(e.Action)
+	case startedAs:
+		if f.state == Starting {
+			return f.begin(e)
+		}
+	case signedIn:
+		if f.state == Waiting || f.state == Number {
+			return f.signedIn(e)
+		}
+	case confirmed:
+		if f.state == Password {
+			return f.confirmed(e.err)
+		}
+	case created:
+		if f.state == Creating {
+			return f.created(e)
+		}
+	case resumed:
+		if e.account != "" {
+			return f.created(created{account: e.account})
+		}
+		f.state = Hidden
+		return f.follow()
+	}
+	return nil
+}
+
+// follow does as the directory says: the switch works at any moment, but for an
+// account that is just being made.
+func (f *flow) follow() []effect {
+	switch f.state {
+	case Creating, Done:
+		return nil
+	case Hidden, Failed:
+		if f.state == Hidden && f.offer.open {
+			f.state = Ready
+		}
+		if f.state == Failed && !f.offer.open && !f.offer.settings.SSAP {
+			f.state = Hidden
+		}
+		return nil
+	}
+	if f.offer.open {
+		return nil
+	}
+	return f.leave(Hidden)
+}
+
+// leave ends what is under way, here and at the directory.
+func (f *flow) leave(to State) []effect {
+	var todo []effect
+	if f.started != nil && f.state != Done {
+		todo = append(todo, askCancel{f.started.DeviceCode})
+	}
+	f.state, f.started, f.token, f.password, f.code = to, nil, nil, "", ""
+	if to == Ready && !f.offer.open {
+		f.state = Hidden
+	}
+	return todo
+}
+
+// fail ends the sign-in with a reason.
+func (f *flow) fail(code api.Code) []effect {
+	todo := f.leave(Failed)
+	f.code = code
+	return todo
+}
+
+// late is when nobody did anything for too long.
+func (f *flow) late() []effect {
+	switch f.state {
+	case Done:
+		return f.leave(Ready)
+	case Waiting, Number:
+		return f.fail(api.CodeExpiredToken)
+	case Password, PIN:
+		return f.fail(api.CodeTicket)
+	}
+	return nil
+}
+
+func (f *flow) press(a Action) []effect {
+	screen := f.screen()
+	if !screen.offers(a.Name) {
+		return nil
+	}
+	switch a.Name {
+	case Start, Retry:
+		f.leave(Ready)
+		if f.state == Hidden {
+			return nil
+		}
+		f.state = Starting
+		return []effect{askStart{a.SameDevice}}
+	case Cancel, Close:
+		return f.leave(Ready)
+	case Submit:
+		return f.submit(a.Fields)
+	}
+	return nil
+}
+
+func (f *flow) begin(e startedAs) []effect {
+	if e.err != nil {
+		return f.fail(codeOf(e.err))
+	}
+	f.state, f.started = Waiting, e.answer
+	return []effect{askToken{}, setAlarm{seconds(e.answer.ExpiresIn)}}
+}
+
+func seconds(n int) time.Duration { return time.Duration(n) * time.Second }
+
+// codeOf gives the code of an error, as employees may read of it.
+func codeOf(err error) api.Code {
+	if errors.Is(err, api.ErrUnreachable) {
+		return api.CodeOffline
+	}
+	if code := api.CodeOf(err); code != "" {
+		return code
+	}
+	return api.CodeInternal
+}
+
+func (f *flow) signedIn(e signedIn) []effect {
+	switch code := codeOf(e.err); {
+	case e.err == nil:
+		f.token, f.state, f.code = e.answer, Password, ""
+		return []effect{setAlarm{seconds(e.answer.ExpiresIn)}}
+	case code == api.CodeNumberRequired:
+		f.state, f.code = Number, ""
+	case code == api.CodeNumberWrong:
+		f.state, f.code = Number, code
+	default:
+		return f.fail(code)
+	}
+	return nil
+}
+
+func (f *flow) submit(fields map[string]string) []effect {
+	f.code = ""
+	switch f.state {
+	case Number:
+		if number := strings.TrimSpace(fields[FieldNumber]); number != "" {
+			return []effect{askToken{number}}
+		}
+	case Password:
+		return f.takePassword(fields[FieldPassword], fields[FieldAgain])
+	case PIN:
+		pin := fields[FieldPIN]
+		switch {
+		case !goodPIN(pin):
+			f.code = api.CodePIN
+		case pin != fields[FieldPINAgain]:
+			f.code = api.CodePasswordsDiffer
+		default:
+			return f.create(pin)
+		}
+	}
+	return nil
+}
+
+func (f *flow) takePassword(password, again string) []effect {
+	if password == "" {
+		return nil
+	}
+	f.password = password
+	if f.token.Password == api.VerifyPassword {
+		return []effect{askConfirm{password}}
+	}
+	switch {
+	case utf8.RuneCountInString(password) < minLocalPassword || len(password) > api.MaxPassword:
+		f.code = api.CodeAccountPassword
+	case password != again:
+		f.code = api.CodePasswordsDiffer
+	default:
+		return f.afterPassword()
+	}
+	return nil
+}
+
+// minLocalPassword is how long the password of an account is that works on one
+// device only, in characters. The system's own policy may want more.
+const minLocalPassword = 8
+
+func (f *flow) confirmed(err error) []effect {
+	switch code := codeOf(err); {
+	case err == nil:
+		return f.afterPassword()
+	case code == api.CodeCredentials, code == api.CodeUserLocked, code == api.CodeTooMany, code == api.CodeOffline:
+		f.code = code
+		return nil
+	default:
+		return f.fail(code)
+	}
+}
+
+func (f *flow) afterPassword() []effect {
+	if f.token.PIN && f.pins {
+		f.state = PIN
+		return nil
+	}
+	return f.create("")
+}
+
+func (f *flow) create(pin string) []effect {
+	f.state = Creating
+	return []effect{makeIt{order{
+		user: f.token.User, administrator: f.token.Permission == api.Administrator, template: f.offer.settings.AccountName,
+		password: f.password, pin: pin, ticket: f.token.Ticket, deviceCode: f.started.DeviceCode,
+	}}}
+}
+
+func (f *flow) created(e created) []effect {
+	switch code := codeOf(e.err); {
+	case e.err == nil:
+		f.state, f.account = Done, e.account
+		return []effect{setAlarm{doneLife}}
+	case code == api.CodeAccountPassword && f.token.Password == api.ChoosePassword:
+		f.state, f.code = Password, code // another one may do
+		return nil
+	default:
+		return f.fail(code)
+	}
+}
+
+// pinDigits is how long PINs are.
+const pinDigits = 6
+
+// goodPIN refuses PINs that are tried first: all digits the same, or in a row.
+func goodPIN(pin string) bool {
+	if len(pin) != pinDigits || strings.Trim(pin, "0123456789") != "" {
+		return false
+	}
+	same, up, down := true, true, true
+	for i := 1; i < len(pin); i++ {
+		d := int(pin[i]) - int(pin[i-1])
+		same, up, down = same && d == 0, up && (d == 1 || d == -9), down && (d == -1 || d == 9)
+	}
+	return !same && !up && !down
+}

@@ -1,0 +1,308 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"firstday.dev/api"
+)
+
+// Directory is what a sign-in asks of the organisation's directory.
+// [api.Client] is one.
+type Directory interface {
+	SignIn(context.Context, *api.SignInRequest) (*api.SignInResponse, error)
+	WhoSignedIn(context.Context, *api.TokenRequest) (*api.TokenResponse, error)
+	ConfirmPassword(context.Context, *api.PasswordRequest) error
+	CompleteSignIn(context.Context, *api.CompleteRequest) error
+	CancelSignIn(context.Context, *api.CancelRequest) error
+}
+
+// Machine is the sign-in of one device. It lives as long as Run does.
+type Machine struct {
+	Directory Directory
+	Accounts  *Accounts
+	Device    func() Device // for the surfaces; may be called at any time
+	Log       *slog.Logger
+	// PINs tells whether this system has them.
+	PINs bool
+
+	once   sync.Once
+	events chan event
+
+	mu      sync.Mutex
+	shown   Screen
+	changed chan struct{} // closed when there is another screen
+}
+
+func (m *Machine) init() {
+	m.once.Do(func() {
+		m.events, m.changed = make(chan event), make(chan struct{})
+		m.shown = Screen{Serial: 1, State: Hidden}
+	})
+}
+
+// Screen gives what surfaces show now.
+func (m *Machine) Screen() Screen {
+	m.init()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.described()
+}
+
+// described adds what the machine does not decide by.
+func (m *Machine) described() Screen {
+	s := m.shown
+	if m.Device != nil {
+		s.Device = m.Device()
+	}
+	return s
+}
+
+// Next waits for another screen than that of the serial number.
+func (m *Machine) Next(ctx context.Context, serial int64) (Screen, error) {
+	m.init()
+	for {
+		m.mu.Lock()
+		s, changed := m.described(), m.changed
+		m.mu.Unlock()
+		if s.Serial != serial {
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return s, ctx.Err()
+		}
+	}
+}
+
+// Act takes what a person did on a surface, and returns when the screen shows
+// what came of it at once.
+func (m *Machine) Act(ctx context.Context, a Action) error { return m.tell(ctx, pressed{a}) }
+
+// Heard takes what the directory says of this device.
+func (m *Machine) Heard(ctx context.Context, r *api.CheckInResponse) error {
+	awaited := slices.ContainsFunc(r.Users, func(b api.Binding) bool { return b.State == api.Awaiting })
+	return m.tell(ctx, heard{offer{
+		organisation: r.Organisation, settings: r.Settings,
+		open: r.State == api.DeviceActive && r.Settings.SSAP && (r.Free || awaited),
+	}})
+}
+
+// Reached takes whether the directory answers.
+func (m *Machine) Reached(ctx context.Context, online bool) error {
+	return m.tell(ctx, connection{online})
+}
+
+func (m *Machine) tell(ctx context.Context, e event) error {
+	m.init()
+	select {
+	case m.events <- e:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run drives the sign-in until the context ends. What a kill interrupted it
+// brings to its end first.
+func (m *Machine) Run(ctx context.Context) {
+	m.init()
+	l := &loop{Machine: m, ctx: ctx, flow: flow{state: Hidden, pins: m.PINs}, alarm: time.NewTimer(0), results: make(chan result)}
+	l.alarm.Stop()
+	defer l.group.Wait()
+	defer l.end()
+	if m.Accounts.Interrupted() {
+		l.flow.state = Creating
+		l.begin(func(ctx context.Context) event { return resumed{m.Accounts.Resume(ctx, m.Directory)} })
+	}
+	for {
+		select {
+		case e := <-m.events:
+			l.take(e)
+		case r := <-l.results:
+			if r.job == l.job {
+				l.take(r.event)
+			}
+		case <-l.alarm.C:
+			l.take(timeUp{})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// loop owns the flow, and does what it says.
+type loop struct {
+	*Machine
+	ctx   context.Context
+	flow  flow
+	alarm *time.Timer
+
+	group   sync.WaitGroup
+	results chan result
+	job     int // the present one's number
+	cancel  context.CancelFunc
+}
+
+// result is what came of a job.
+type result struct {
+	job int
+	event
+}
+
+func (l *loop) take(e event) {
+	before := l.flow.state
+	todo := l.flow.step(e)
+	if l.flow.state != before {
+		l.Log.InfoContext(l.ctx, "sign-in", "state", l.flow.state, "code", l.flow.code)
+		l.alarm.Stop()
+		if !working(l.flow.state) {
+			l.end()
+		}
+	}
+	for _, effect := range todo {
+		l.do(effect)
+	}
+	l.show()
+}
+
+// working tells states in which a job may go on.
+func working(s State) bool {
+	return s == Starting || s == Waiting || s == Number || s == Password || s == Creating
+}
+
+// show lets the surfaces see the screen, if it is another one.
+func (l *loop) show() {
+	screen := l.flow.screen()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	screen.Serial = l.shown.Serial
+	if equal(screen, &l.shown) {
+		return
+	}
+	screen.Serial++
+	l.shown = *screen
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+func equal(a, b *Screen) bool {
+	return slices.Equal(a.Fields, b.Fields) && slices.Equal(a.Actions, b.Actions) && a.State == b.State && a.Title == b.Title && a.Message == b.Message &&
+		a.UserCode == b.UserCode && a.QR == b.QR && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account
+}
+
+func (l *loop) do(e effect) {
+	switch e := e.(type) {
+	case askStart:
+		l.begin(func(ctx context.Context) event {
+			answer, err := l.Directory.SignIn(ctx, &api.SignInRequest{SameDevice: e.sameDevice})
+			return startedAs{answer, err}
+		})
+	case askToken:
+		request := &api.TokenRequest{DeviceCode: l.flow.started.DeviceCode, Number: e.number, Wait: int(tokenWait / time.Second)}
+		template := l.flow.offer.settings.AccountName
+		l.begin(func(ctx context.Context) event {
+			answer, err := l.await(ctx, request)
+			if err == nil {
+				err = l.Accounts.Check(ctx, answer.User, template)
+			}
+			return signedIn{answer, err}
+		})
+	case askConfirm:
+		request := &api.PasswordRequest{Ticket: l.flow.token.Ticket, Password: api.Secret(e.password)}
+		l.begin(func(ctx context.Context) event { return confirmed{l.Directory.ConfirmPassword(ctx, request)} })
+	case makeIt:
+		l.begin(func(ctx context.Context) event {
+			account, err := l.Accounts.Make(ctx, l.Directory, e.order)
+			return created{account, err}
+		})
+	case askCancel:
+		l.end()
+		l.group.Go(func() { l.cancelSignIn(e.deviceCode) })
+	case setAlarm:
+		l.alarm.Reset(e.after)
+	}
+}
+
+// begin starts a job, and ends the one before.
+func (l *loop) begin(work func(context.Context) event) {
+	l.end()
+	ctx, cancel := context.WithCancel(l.ctx)
+	l.cancel = cancel
+	job := l.job
+	l.group.Go(func() {
+		defer cancel()
+		e := work(ctx)
+		select {
+		case l.results <- result{job, e}:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// end ends the present job: whatever comes of it is not heard any more.
+func (l *loop) end() {
+	l.job++
+	if l.cancel != nil {
+		l.cancel()
+		l.cancel = nil
+	}
+}
+
+// How long one question who has signed in may wait for its answer, and how long
+// to pause when the directory does not answer.
+const (
+	tokenWait  = time.Minute
+	firstPause = time.Second
+	longPause  = 15 * time.Second
+)
+
+// await asks until somebody has signed in, or nobody can any more. A connection
+// that breaks does not end it.
+func (l *loop) await(ctx context.Context, r *api.TokenRequest) (*api.TokenResponse, error) {
+	pause := firstPause
+	for {
+		answer, err := l.Directory.WhoSignedIn(ctx, r)
+		code := codeOf(err)
+		var wait time.Duration
+		var refused *api.Error
+		switch {
+		case err == nil:
+			return answer, nil
+		case code == api.CodeAuthorizationPending:
+			pause = firstPause
+			continue
+		case code == api.CodeOffline, code == api.CodeUnavailable, code == api.CodeInternal, code == api.CodeTooMany, code == api.CodeSlowDown:
+			wait = pause/2 + rand.N(pause)
+			pause = min(2*pause, longPause)
+		default:
+			return nil, err
+		}
+		if errors.As(err, &refused) {
+			wait = max(wait, seconds(refused.RetryAfter))
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// cancelTimeout bounds the telling of the directory. What it does not hear ends
+// by itself.
+const cancelTimeout = 10 * time.Second
+
+func (l *loop) cancelSignIn(code api.Secret) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), cancelTimeout)
+	defer cancel()
+	if err := l.Directory.CancelSignIn(ctx, &api.CancelRequest{DeviceCode: code}); err != nil {
+		l.Log.WarnContext(ctx, "the directory was not told that the sign-in ended", "error", err)
+	}
+}

@@ -1,0 +1,116 @@
+// Package signin is the sign-in on a device: one state machine for every
+// surface that shows it, and the making of the account, which survives being
+// killed at any moment.
+//
+// A surface draws a [Screen] and sends back an [Action]; it decides nothing.
+package signin
+
+import (
+	"time"
+
+	"firstday.dev/api"
+)
+
+// State is where the sign-in stands.
+type State string
+
+// The states, in their order. From each there is a way to [Failed], and from
+// there back.
+const (
+	Hidden   State = "hidden"   // nothing is offered: a surface shows nothing at all
+	Ready    State = "ready"    // the button is there
+	Starting State = "starting" // the directory is asked for a code
+	Waiting  State = "waiting"  // for somebody to sign in with the code
+	Number   State = "number"   // the number on their other device is asked for
+	Password State = "password"
+	PIN      State = "pin"
+	Creating State = "creating"
+	Done     State = "done"
+	Failed   State = "failed"
+)
+
+// Screen is all that a surface shows. Texts are plain, of one line each.
+type Screen struct {
+	// Serial grows with each change.
+	Serial  int64
+	State   State
+	Title   string
+	Message string
+	Fields  []Field
+	Actions []ActionButton
+	// UserCode, URI and QR are for who signs in on another device: a code to
+	// type at an address, or a picture that holds both. QR is what it says.
+	UserCode, URI, QR string
+	// Code is why the sign-in failed, or why a field was refused.
+	Code   api.Code
+	Help   string // address of a page; empty: there is none
+	Text   string // of the organisation, under the button
+	Device Device
+	// Online tells whether the directory answers.
+	Online bool
+	// Account is the name of the one that was made, in the state Done.
+	Account string
+}
+
+// Field is something to type.
+type Field struct {
+	Name   string
+	Label  string
+	Secret bool // shown as dots
+	Digits bool // nothing but digits
+}
+
+// The names of fields.
+const (
+	FieldNumber   = "number"
+	FieldPassword = "password"
+	FieldAgain    = "again"
+	FieldPIN      = "pin"
+	FieldPINAgain = "pinAgain"
+)
+
+// ActionButton is something to press.
+type ActionButton struct {
+	Name    ActionName
+	Label   string
+	Primary bool
+}
+
+// ActionName is what is pressed.
+type ActionName string
+
+// The actions.
+const (
+	Start  ActionName = "start"
+	Submit ActionName = "submit"
+	Cancel ActionName = "cancel"
+	Retry  ActionName = "retry"
+	Close  ActionName = "close" // the screen of a finished sign-in
+)
+
+// Action is what a person did. It is ignored where the screen does not offer it.
+type Action struct {
+	Name   ActionName
+	Fields map[string]string
+	// SameDevice: the surface shows the pages itself, see [api.SignInRequest].
+	SameDevice bool
+}
+
+// Device is what the surface tells of the device, for the telephone.
+type Device struct {
+	Name, Serial, Model, OS string
+	Organisation            string
+	Managed                 bool // enrolled with the organisation's directory
+	// Heard is when the directory answered last; zero: never.
+	Heard time.Time
+}
+
+// offers tells whether the screen has such a button.
+func (s *Screen) offers(name ActionName) bool {
+	for _, b := range s.Actions {
+		if b.Name == name {
+			return true
+		}
+	}
+	return false
+}
