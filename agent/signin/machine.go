@@ -120,6 +120,7 @@ func (m *Machine) Run(ctx context.Context) {
 	if m.Accounts.Interrupted() {
 		l.flow.state = Creating
 		l.begin(func(ctx context.Context) event { return resumed{m.Accounts.Resume(ctx, m.Directory)} })
+		l.show()
 	}
 	for {
 		select {

@@ -42,7 +42,7 @@ func (f *flow) screen() *Screen {
 		s.Fields = []Field{{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true}, {Name: FieldPINAgain, Label: "The same once more", Secret: true, Digits: true}}
 		s.Actions = []ActionButton{submitButton, cancelButton}
 	case Creating:
-		s.Title, s.Message = "Welcome, "+f.name(), "Your account is being made. This takes a moment."
+		s.Title, s.Message = f.welcome(), "Your account is being made. This takes a moment."
 	case Done:
 		s.Title, s.Message, s.Account = "Welcome", fmt.Sprintf("Your account %s is ready. Sign in with your password.", f.account), f.account
 		s.Actions = []ActionButton{{Close, "Close", true}}
@@ -59,7 +59,7 @@ func (f *flow) screen() *Screen {
 }
 
 func (f *flow) passwordScreen(s *Screen, org string) {
-	s.Title = "Welcome, " + f.name()
+	s.Title = f.welcome()
 	s.Fields = []Field{{Name: FieldPassword, Label: "Password", Secret: true}}
 	if f.token.Password == api.VerifyPassword {
 		s.Message = "Type your " + org + " password once more. It will be that of your account here."
@@ -70,9 +70,9 @@ func (f *flow) passwordScreen(s *Screen, org string) {
 	s.Actions = []ActionButton{submitButton, cancelButton}
 }
 
-func (f *flow) name() string {
+func (f *flow) welcome() string {
 	if f.token == nil {
-		return ""
+		return "Welcome"
 	}
-	return cmp.Or(f.token.User.FullName, f.token.User.Name)
+	return "Welcome, " + cmp.Or(f.token.User.FullName, f.token.User.Name)
 }

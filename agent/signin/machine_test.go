@@ -1,0 +1,342 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"firstday.dev/agent/accounts"
+	"firstday.dev/api"
+)
+
+// story drives a machine as a surface does.
+type story struct {
+	*Machine
+	t     *testing.T
+	d     *fakeDirectory
+	store *accounts.InMemory
+	end   func()
+}
+
+// begin runs a machine that the directory offers the sign-in to.
+func begin(t *testing.T, d *fakeDirectory) *story {
+	t.Helper()
+	store := accounts.Memory(api.Windows)
+	a := newAccounts(t, store, t.TempDir())
+	s := &story{t: t, d: d, store: store, Machine: &Machine{Directory: d, Accounts: a, Log: slog.New(slog.DiscardHandler), PINs: true}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Run(ctx) }()
+	s.end = func() { cancel(); <-ended }
+	s.hears(func(*api.CheckInResponse) {})
+	s.must(s.Reached(t.Context(), true))
+	return s
+}
+
+func (s *story) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *story) hears(change func(*api.CheckInResponse)) {
+	s.t.Helper()
+	settings := api.DefaultSettings()
+	r := &api.CheckInResponse{State: api.DeviceActive, Organisation: "Acme", Settings: settings.Windows, Free: true}
+	change(r)
+	s.must(s.Heard(s.t.Context(), r))
+}
+
+func (s *story) press(name ActionName, fields ...string) {
+	s.t.Helper()
+	typed := make(map[string]string)
+	for i := 0; i < len(fields); i += 2 {
+		typed[fields[i]] = fields[i+1]
+	}
+	s.must(s.Act(s.t.Context(), Action{Name: name, Fields: typed}))
+}
+
+// shows waits until the machine has nothing to do, and looks.
+func (s *story) shows(state State, code api.Code) Screen {
+	s.t.Helper()
+	synctest.Wait()
+	screen := s.Screen()
+	if screen.State != state || screen.Code != code {
+		s.t.Fatalf("it shows %+v, want %s %q", screen, state, code)
+	}
+	return screen
+}
+
+func TestFirstDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFakeDirectory()
+		d.number, d.pin = "47", true
+		s := begin(t, d)
+		defer s.end()
+		ready := s.shows(Ready, "")
+		if ready.Title != "Sign in with Acme" || !ready.Online {
+			t.Errorf("%+v", ready)
+		}
+		s.press(Start)
+		if waiting := s.shows(Waiting, ""); waiting.UserCode != "BCDF-GHJK" || waiting.QR == "" || waiting.Serial <= ready.Serial {
+			t.Errorf("%+v", waiting)
+		}
+		s.press(Submit) // not offered here
+		close(d.approved)
+		s.shows(Number, "")
+		s.press(Submit, FieldNumber, "11")
+		s.shows(Number, api.CodeNumberWrong)
+		s.press(Submit, FieldNumber, " 47 ")
+		if password := s.shows(Password, ""); password.Title != "Welcome, Ann Example" || len(password.Fields) != 2 {
+			t.Errorf("%+v", password)
+		}
+		s.press(Submit, FieldPassword, "short", FieldAgain, "short")
+		s.shows(Password, api.CodeAccountPassword)
+		s.press(Submit, FieldPassword, annsPassword, FieldAgain, "other")
+		s.shows(Password, api.CodePasswordsDiffer)
+		s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
+		s.shows(PIN, "")
+		s.press(Submit, FieldPIN, "123456", FieldPINAgain, "123456")
+		s.shows(PIN, api.CodePIN)
+		s.press(Submit, FieldPIN, "482915", FieldPINAgain, "482916")
+		s.shows(PIN, api.CodePasswordsDiffer)
+		s.press(Submit, FieldPIN, "482915", FieldPINAgain, "482915")
+		if done := s.shows(Done, ""); done.Account != "ann" {
+			t.Errorf("%+v", done)
+		}
+		if len(d.bound) != 1 || !s.store.CheckPassword("ann", annsPassword) {
+			t.Error("nothing was made")
+		}
+		s.hears(func(r *api.CheckInResponse) { r.Free = false })
+		s.shows(Done, "") // it stays until somebody has read it
+		time.Sleep(doneLife)
+		s.shows(Hidden, "")
+	})
+}
+
+// Whatever is shown, the switch hides it, and on again brings the button back.
+func TestSwitchOffAtAnyMoment(t *testing.T) {
+	steps := []func(*story){
+		func(s *story) { s.shows(Ready, "") },
+		func(s *story) { s.press(Start); s.shows(Waiting, "") },
+		func(s *story) { s.press(Start); s.shows(Waiting, ""); close(s.d.approved); s.shows(Number, "") },
+		func(s *story) {
+			s.press(Start)
+			close(s.d.approved)
+			s.shows(Number, "")
+			s.press(Submit, FieldNumber, "47")
+			s.shows(Password, "")
+		},
+		func(s *story) {
+			s.press(Start)
+			close(s.d.approved)
+			s.shows(Number, "")
+			s.press(Submit, FieldNumber, "47")
+			s.shows(Password, "")
+			s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
+			s.shows(PIN, "")
+		},
+	}
+	for i, step := range steps {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newFakeDirectory()
+				d.number, d.pin = "47", true
+				s := begin(t, d)
+				defer s.end()
+				step(s)
+				s.hears(func(r *api.CheckInResponse) { r.Settings.SSAP = false })
+				s.shows(Hidden, "")
+				if d.ticket != "" {
+					t.Error("the slot is still claimed")
+				}
+				s.hears(func(*api.CheckInResponse) {})
+				s.shows(Ready, "")
+				list, err := s.store.List(t.Context())
+				if err != nil || len(list) > 0 {
+					t.Errorf("it leaves %+v, %v", list, err)
+				}
+			})
+		})
+	}
+}
+
+func TestCancelAndFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFakeDirectory()
+		s := begin(t, d)
+		defer s.end()
+		s.press(Start)
+		s.shows(Waiting, "")
+		s.press(Cancel)
+		s.shows(Ready, "")
+		d.fail(fmt.Errorf("%w: no route", api.ErrUnreachable))
+		s.press(Start)
+		if failed := s.shows(Failed, api.CodeOffline); failed.Message == "" {
+			t.Error("the employee is told nothing")
+		}
+		d.fail(nil)
+		s.press(Retry)
+		s.shows(Waiting, "")
+		// A connection that breaks while it waits does not end it.
+		d.fail(fmt.Errorf("%w: no route", api.ErrUnreachable))
+		close(d.approved)
+		s.shows(Waiting, "")
+		d.fail(nil)
+		time.Sleep(time.Minute)
+		s.shows(Password, "")
+		time.Sleep(10 * time.Minute) // nobody is there any more
+		s.shows(Failed, api.CodeTicket)
+		s.press(Close)
+		s.shows(Ready, "")
+		d.approved = make(chan struct{})
+		s.press(Start)
+		s.shows(Waiting, "")
+		time.Sleep(10 * time.Minute)
+		s.shows(Failed, api.CodeExpiredToken)
+		s.hears(func(r *api.CheckInResponse) { r.Free = false })
+		s.shows(Failed, api.CodeExpiredToken)
+		s.press(Retry)
+		s.shows(Hidden, "")
+	})
+}
+
+func TestTheDirectorysPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFakeDirectory()
+		d.password = api.VerifyPassword
+		s := begin(t, d)
+		defer s.end()
+		s.press(Start)
+		close(d.approved)
+		if screen := s.shows(Password, ""); len(screen.Fields) != 1 {
+			t.Errorf("%+v", screen)
+		}
+		s.press(Submit, FieldPassword, "wrong")
+		s.shows(Password, api.CodeCredentials)
+		s.store.Refuse = func([]byte) string { return "no digits" }
+		s.press(Submit, FieldPassword, annsPassword)
+		s.shows(Failed, api.CodeAccountPassword) // it is the only one that will do
+	})
+}
+
+func TestThePolicyWantsAnotherPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFakeDirectory()
+		s := begin(t, d)
+		defer s.end()
+		s.store.Refuse = func(p []byte) string {
+			if string(p) != annsPassword+"1" {
+				return "no digits"
+			}
+			return ""
+		}
+		s.press(Start)
+		close(d.approved)
+		s.shows(Password, "")
+		s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
+		s.shows(Password, api.CodeAccountPassword)
+		s.press(Submit, FieldPassword, annsPassword+"1", FieldAgain, annsPassword+"1")
+		s.shows(Done, "")
+	})
+}
+
+func TestTheNameIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFakeDirectory()
+		s := begin(t, d)
+		defer s.end()
+		if _, err := s.store.Create(t.Context(), accounts.New{Name: "Ann", Password: []byte("x"), Tag: "other"}); err != nil {
+			t.Fatal(err)
+		}
+		s.press(Start)
+		close(d.approved)
+		failed := s.shows(Failed, api.CodeAccountExists)
+		if failed.Message != "This account already exists on this device; please contact your admin." || d.ticket != "" {
+			t.Errorf("%+v, ticket %q", failed, d.ticket.Reveal())
+		}
+	})
+}
+
+// A restart in the middle ends well without anybody pressing anything.
+func TestMachineResumes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFakeDirectory()
+		s := begin(t, d)
+		s.press(Start)
+		close(d.approved)
+		s.shows(Password, "")
+		d.fail(fmt.Errorf("%w: no route", api.ErrUnreachable))
+		s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
+		s.shows(Creating, "")
+		s.end()
+		if !s.Accounts.Interrupted() {
+			t.Fatal("nothing was interrupted")
+		}
+		next := &Machine{Directory: d, Accounts: s.Accounts, Log: s.Log}
+		ctx, cancel := context.WithCancel(t.Context())
+		go next.Run(ctx)
+		defer synctest.Wait()
+		defer cancel()
+		synctest.Wait()
+		if shown := next.Screen(); shown.State != Creating {
+			t.Errorf("%+v", shown)
+		}
+		d.fail(nil)
+		time.Sleep(time.Minute)
+		if shown := next.Screen(); shown.State != Done || shown.Account != "ann" {
+			t.Errorf("%+v", shown)
+		}
+		consistent(t, "resumed", s.store, d)
+	})
+}
+
+// Whatever a surface sends, in whatever state: nothing but what the screen
+// offers has an effect, and no secret is shown.
+func FuzzFlow(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+	f.Add([]byte{0, 6, 7, 1, 8, 2, 9, 2, 10, 3, 11})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		fl := flow{state: Hidden, pins: true}
+		settings := api.DefaultSettings()
+		open := offer{"Acme", settings.Windows, true}
+		refused := api.Refuse(api.CodeNumberRequired, "")
+		token := &api.TokenResponse{Ticket: "secret ticket", Password: api.ChoosePassword, PIN: true}
+		events := []event{
+			heard{open}, heard{offer{settings: settings.Windows}}, heard{}, connection{true}, timeUp{},
+			pressed{Action{Name: Start}},
+			startedAs{&api.SignInResponse{DeviceCode: "secret code"}, nil}, signedIn{nil, refused}, signedIn{token, nil},
+			pressed{Action{Name: Submit, Fields: map[string]string{FieldNumber: "1", FieldPassword: "secret word", FieldAgain: "secret word", FieldPIN: "482915", FieldPINAgain: "482915"}}},
+			confirmed{nil}, created{"ann", nil}, created{"", errors.New("secret")}, pressed{Action{Name: Cancel}}, pressed{Action{Name: Retry}}, pressed{Action{Name: Close}}, resumed{""}, resumed{"ann"},
+		}
+		for _, b := range script {
+			e := events[int(b)%len(events)]
+			if _, ok := e.(resumed); ok && fl.state != Hidden {
+				continue // only at the start
+			}
+			before := fl.state
+			offered := true
+			if p, ok := e.(pressed); ok {
+				offered = fl.screen().offers(p.Name)
+			}
+			effects := fl.step(e)
+			if !offered && (fl.state != before || effects != nil) {
+				t.Fatalf("%v was not offered in %s, and led to %s", e, before, fl.state)
+			}
+			for _, effect := range effects {
+				if _, ok := effect.(makeIt); ok && fl.state != Creating {
+					t.Fatalf("an account is made in %s", fl.state)
+				}
+			}
+			if text := fmt.Sprintf("%+v", fl.screen()); strings.Contains(text, "secret") {
+				t.Fatal("a secret is shown: " + text)
+			}
+		}
+	})
+}
