@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"strings"
 
 	"firstday.dev/api"
@@ -8,18 +9,24 @@ import (
 
 // factsOf is what this device says about itself: what the system tells, and
 // what only the agent knows.
-func (a *Agent) factsOf() (api.Facts, error) {
-	f, err := a.System.Facts()
+func (m *member) factsOf(ctx context.Context) (api.Facts, error) {
+	f, err := m.System.Facts()
 	if err != nil {
 		return f, err
 	}
-	f.AgentVersion, f.KeyStorage = a.Version, api.KeyInFile
+	if f.Users, err = m.localUsers(ctx); err != nil {
+		return f, err
+	}
+	f.AgentVersion, f.KeyStorage = m.Version, api.KeyInFile
 	for _, text := range []*string{&f.Serial, &f.Manufacturer, &f.Model, &f.Name, &f.OS, &f.OSVersion} {
 		*text = fact(*text)
 	}
-	for i := range f.Users {
-		f.Users[i].Name, f.Users[i].FullName = fact(f.Users[i].Name), fact(f.Users[i].FullName)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.problems {
+		f.Problems = append(f.Problems, fact(p))
 	}
+	m.facts = f
 	return f, f.Check()
 }
 

@@ -21,6 +21,7 @@ import (
 type directory interface {
 	Enroll(context.Context, *api.EnrollRequest) (*api.EnrollResponse, error)
 	CheckIn(context.Context, *api.CheckInRequest) (*api.CheckInResponse, error)
+	signin.Directory
 	Close()
 }
 
@@ -48,6 +49,12 @@ type member struct {
 	mu     sync.Mutex // connections are made whenever they are needed
 	key    *ecdsa.PrivateKey
 	record *record // nil: not enrolled
+	facts  api.Facts
+	// problems are those of users' accounts, in plain sentences.
+	problems []string
+
+	accounts *signin.Accounts
+	signIn   *signin.Machine
 
 	told [sha256.Size]byte // the facts that the directory knows
 }
@@ -70,6 +77,11 @@ func (a *Agent) newMember(e *api.Enrollment, raw []byte) (*member, error) {
 	if m.directory, err = dial(e.Directory, m.certificate); err != nil {
 		return nil, err
 	}
+	store, err := a.System.Accounts()
+	if err != nil {
+		return nil, fmt.Errorf("this device's accounts: %w", err)
+	}
+	m.offerSignIn(store)
 	return m, nil
 }
 
@@ -122,7 +134,7 @@ func (m *member) enroll(ctx context.Context) error {
 	if m.enrollment.ConnectKey == "" {
 		return errNoKey
 	}
-	facts, err := m.factsOf()
+	facts, err := m.factsOf(ctx)
 	if err != nil {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
@@ -174,7 +186,7 @@ func (m *member) startOver(ctx context.Context) error {
 func (m *member) checkIn(ctx context.Context) error {
 	r := m.current()
 	request := &api.CheckInRequest{Version: r.Heard.Version, Wait: int(newsWait / time.Second)}
-	digest, err := m.addFacts(request)
+	digest, err := m.addFacts(ctx, request)
 	if err != nil {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
@@ -217,8 +229,8 @@ func (m *member) forgetKey() error {
 }
 
 // addFacts adds what the directory does not know yet.
-func (m *member) addFacts(request *api.CheckInRequest) ([sha256.Size]byte, error) {
-	facts, err := m.factsOf()
+func (m *member) addFacts(ctx context.Context, request *api.CheckInRequest) ([sha256.Size]byte, error) {
+	facts, err := m.factsOf(ctx)
 	if err != nil {
 		return m.told, err
 	}

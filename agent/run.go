@@ -87,10 +87,18 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		random = rand.Float64
 	}
 	c := &contact{random: random, Enrolment: Enrolment{Directory: e.Directory.URL, KeyExpiresAt: e.ExpiresAt}}
-	m, broken := a.newMember(e, raw)
-	if broken == nil {
-		m.into(&c.Enrolment)
+	var group sync.WaitGroup
+	defer group.Wait()
+	join := func() (*member, error) {
+		m, err := a.newMember(e, raw)
+		if err == nil {
+			m.into(&c.Enrolment)
+			group.Go(func() { m.signIn.Run(ctx) })
+			m.passOn(ctx, errNotTried)
+		}
+		return m, err
 	}
+	m, broken := join()
 	c.begin(time.Now())
 	r.Enrolment = c.Enrolment
 	a.tell(ctx, &r)
@@ -107,8 +115,9 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		if broken == nil {
 			result = m.attempt(ctx)
 			m.into(&c.Enrolment)
+			m.passOn(ctx, result)
 		} else {
-			m, broken = a.newMember(e, raw)
+			m, broken = join()
 		}
 		if ctx.Err() != nil {
 			return
@@ -122,6 +131,9 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		a.tell(ctx, &r)
 	}
 }
+
+// errNotTried: the directory was not asked yet.
+var errNotTried = errors.New("not tried yet")
 
 // notTooOften holds back an agent whose directory answers at once without any
 // news: one that is shutting down, above all.

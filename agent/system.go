@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
 )
 
@@ -28,9 +29,11 @@ type System interface {
 	// BootID is another one each time the system starts, empty if it does not
 	// say. No clock can tell: that of a new laptop may be years off.
 	BootID() string
-	// Facts is what the system knows of itself, as far as it can tell; the
-	// agent's own version and key are not in it.
+	// Facts is what the system knows of itself, as far as it can tell; its users
+	// and the agent's own version and key are not in it.
 	Facts() (api.Facts, error)
+	// Accounts are this system's own.
+	Accounts() (accounts.Store, error)
 	// Journal takes what the system's own log should hold.
 	Journal() (slog.Handler, func() error, error)
 

@@ -101,6 +101,16 @@ func (c *Client) Unbind(ctx context.Context, device uuid.UUID, user string) erro
 	return c.Do(ctx, http.MethodPost, PathAdmin+"/devices/"+device.String()+"/unbind", &BindRequest{user}, nil)
 }
 
+// Reveal gives a device's break-glass password, sealed to the recovery key. The
+// device changes it then.
+func (c *Client) Reveal(ctx context.Context, device uuid.UUID, reason string) ([]Escrow, error) {
+	out, err := ask[items[Escrow]](ctx, c, http.MethodPost, "/devices/"+device.String()+"/reveal", &RevealRequest{reason})
+	if err != nil {
+		return nil, err
+	}
+	return out.Items, nil
+}
+
 // CreateUsers makes users, all of them or none.
 func (c *Client) CreateUsers(ctx context.Context, users []NewUser) ([]CreatedUser, error) {
 	out, err := ask[items[CreatedUser]](ctx, c, http.MethodPost, "/users", &NewUsers{users})

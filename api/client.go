@@ -105,6 +105,12 @@ func (c *Client) CancelSignIn(ctx context.Context, r *CancelRequest) error {
 	return c.Do(ctx, http.MethodPost, PathCancel, r, nil)
 }
 
+// Escrow brings the next password of the break-glass account, or confirms it.
+func (c *Client) Escrow(ctx context.Context, r *EscrowRequest) (*EscrowResponse, error) {
+	out := new(EscrowResponse)
+	return out, c.Do(ctx, http.MethodPost, PathEscrow, r, out)
+}
+
 // Do sends in, unless it is nil, and reads the answer into out, unless that is
 // nil. Refusals of the directory are of type *[Error].
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {

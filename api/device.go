@@ -176,6 +176,10 @@ type CheckInResponse struct {
 	Free bool `json:"free"`
 	// Users are the device's, those who are no more among them.
 	Users []Binding `json:"users,omitempty"`
+	// RecoveryKey is the age recipient to which the device seals the password of
+	// its break-glass account; Rotate asks for another password.
+	RecoveryKey string `json:"recoveryKey,omitempty"`
+	Rotate      bool   `json:"rotate,omitempty"`
 	// Certificates are new ones, if they were asked for.
 	Certificates [][]byte `json:"certificates,omitempty"`
 }

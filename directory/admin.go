@@ -77,6 +77,13 @@ func (d *Directory) adminCalls(mux *http.ServeMux) {
 		}
 		return done, d.Unbind(r.Context(), actor, id, in.User)
 	}))
+	admin("POST /devices/{id}/reveal", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
+		in, err := read[api.RevealRequest](r)
+		if err != nil {
+			return nil, err
+		}
+		return list(d.Reveal(r.Context(), actor, id, in))
+	}))
 
 	admin("POST /users", keepers, func(r *http.Request, actor string) (any, error) {
 		in, err := read[api.NewUsers](r)

@@ -92,6 +92,9 @@ func (d *Directory) deviceCalls(mux *http.ServeMux) {
 	device(d, mux, api.PathCheckIn, func(r *http.Request, id uuid.UUID, in *api.CheckInRequest) (any, error) {
 		return d.CheckIn(r.Context(), id, in)
 	})
+	device(d, mux, api.PathEscrow, func(r *http.Request, id uuid.UUID, in *api.EscrowRequest) (any, error) {
+		return d.Escrow(r.Context(), id, in)
+	})
 	device(d, mux, api.PathSignIn, func(r *http.Request, id uuid.UUID, in *api.SignInRequest) (any, error) {
 		if wait, ok := d.limits.starts.take(id.String()); !ok {
 			return nil, tooMany(wait)

@@ -135,6 +135,7 @@ func TestRoles(t *testing.T) {
 		"POST /devices/" + some + "/remove":    {struct{}{}, "ot"},
 		"POST /devices/" + device + "/bind":    {api.BindRequest{User: "nobody"}, "ot"},
 		"POST /devices/" + device + "/unbind":  {api.BindRequest{User: "nobody"}, "ot"},
+		"POST /devices/" + device + "/reveal":  {api.RevealRequest{Reason: "locked out"}, "ot"},
 		"POST /users":                          {api.NewUsers{Users: []api.NewUser{{Name: "ann-" + some}}}, "ot"},
 		"GET /users":                           {nil, "ota"},
 		"GET /users/nobody":                    {nil, "ota"},

@@ -35,6 +35,7 @@ type deviceView struct {
 	platform api.Platform
 	revision int64
 	users    []api.Binding // without claims, which go by
+	sealedTo string        // see escrow.go
 }
 
 type settingsView struct {

@@ -67,3 +67,17 @@ CREATE TABLE bindings (
 	UNIQUE (device, slot)
 );
 CREATE INDEX bindings_by_user ON bindings (user_id);
+
+-- Passwords of break-glass accounts, sealed to the recovery key. Rows are only
+-- added: a device that dies in the middle of a change has one or the other.
+CREATE TABLE escrows (
+	device       TEXT   NOT NULL REFERENCES devices (id),
+	number       BIGINT NOT NULL, -- from 1
+	account      TEXT   NOT NULL,
+	sealed       BYTEA  NOT NULL,
+	recovery_key TEXT   NOT NULL,
+	created_at   BIGINT NOT NULL,
+	confirmed    BIGINT NOT NULL, -- whether the account has it
+	revealed_at  BIGINT NOT NULL,
+	PRIMARY KEY (device, number)
+);
