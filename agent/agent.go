@@ -72,6 +72,9 @@ type Agent struct {
 	// resumePause shortens the wait between two looks in tests.
 	resumePause time.Duration
 
+	// joined is told the membership that the service lives by, in tests.
+	joined func(*member)
+
 	// dial takes the place of dialDirectory in tests.
 	dial func(api.Directory, func() (*tls.Certificate, error)) (directory, error)
 }

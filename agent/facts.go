@@ -15,7 +15,7 @@ func (m *member) factsOf(ctx context.Context) (api.Facts, error) {
 		return f, err
 	}
 	if f.Users, err = m.localUsers(ctx); err != nil {
-		return f, err
+		f.Problems = append(f.Problems, fact("the local accounts are not known: "+err.Error()))
 	}
 	f.AgentVersion, f.KeyStorage = m.Version, api.KeyInFile
 	for _, text := range []*string{&f.Serial, &f.Manufacturer, &f.Model, &f.Name, &f.OS, &f.OSVersion} {

@@ -4,9 +4,6 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +35,7 @@ func (s darwinSystem) Facts() (api.Facts, error) {
 	}
 	return api.Facts{
 		Platform: api.MacOS, Serial: serialOfMac(), Manufacturer: "Apple", Model: model,
-		Name: name, OS: "macOS", OSVersion: version, Arch: arch, Users: usersOfMac(),
+		Name: name, OS: "macOS", OSVersion: version, Arch: arch,
 	}, nil
 }
 
@@ -61,24 +58,4 @@ func serialOfMac() string {
 		return ""
 	}
 	return meaningful(devices[0].Serial)
-}
-
-// firstPersonOfMac is the number of the first account that a person has.
-const firstPersonOfMac = 501
-
-func usersOfMac() []api.LocalUser {
-	_, list, _ := strings.Cut(ask("/usr/bin/dscl", ".", "-read", "/Groups/admin", "GroupMembership"), ":")
-	administrators := strings.Fields(list)
-	var users []api.LocalUser
-	for line := range strings.Lines(ask("/usr/bin/dscl", ".", "-list", "/Users", "UniqueID")) {
-		f := strings.Fields(line)
-		if len(f) != 2 {
-			continue
-		}
-		if id, err := strconv.Atoi(f[1]); err != nil || id < firstPersonOfMac {
-			continue
-		}
-		users = append(users, api.LocalUser{Name: f[0], Administrator: slices.Contains(administrators, f[0])})
-	}
-	return users
 }

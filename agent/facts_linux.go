@@ -3,8 +3,6 @@ package agent
 import (
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 
 	"firstday.dev/api"
@@ -31,7 +29,6 @@ func (s linuxSystem) Facts() (api.Facts, error) {
 	return api.Facts{
 		Platform: api.Linux, Serial: dmi("product_serial"), Manufacturer: dmi("sys_vendor"), Model: dmi("product_name"),
 		Name: name, OS: release["NAME"], OSVersion: release["VERSION_ID"], Arch: arch,
-		Users: unixUsers(s.read("/etc/passwd"), s.read("/etc/group")),
 	}, nil
 }
 
@@ -53,36 +50,4 @@ func keyValues(text string) map[string]string {
 		}
 	}
 	return values
-}
-
-// Accounts of people have numbers in this range (login.defs(5)).
-const (
-	firstPerson = 1000
-	lastPerson  = 60000
-)
-
-// unixUsers lists the people in passwd(5).
-func unixUsers(passwd, group string) []api.LocalUser {
-	administrators := make(map[string]bool)
-	for line := range strings.Lines(group) {
-		f := strings.Split(strings.TrimSpace(line), ":")
-		if len(f) == 4 && slices.Contains([]string{"sudo", "wheel", "admin"}, f[0]) {
-			for member := range strings.SplitSeq(f[3], ",") {
-				administrators[member] = true
-			}
-		}
-	}
-	var users []api.LocalUser
-	for line := range strings.Lines(passwd) {
-		f := strings.Split(strings.TrimSpace(line), ":")
-		if len(f) != 7 {
-			continue
-		}
-		if id, err := strconv.Atoi(f[2]); err != nil || id < firstPerson || id > lastPerson {
-			continue
-		}
-		full, _, _ := strings.Cut(f[4], ",")
-		users = append(users, api.LocalUser{Name: f[0], FullName: full, Administrator: administrators[f[0]]})
-	}
-	return users
 }

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"unsafe"
@@ -12,7 +11,7 @@ import (
 	"firstday.dev/api"
 )
 
-// Facts asks the firmware, the registry and the local accounts.
+// Facts asks the firmware and the registry.
 func (s windowsSystem) Facts() (api.Facts, error) {
 	arch, err := s.Arch()
 	if err != nil {
@@ -22,7 +21,7 @@ func (s windowsSystem) Facts() (api.Facts, error) {
 	if err != nil {
 		return api.Facts{}, err
 	}
-	f := api.Facts{Platform: api.Windows, Name: name, Arch: arch, Users: usersOfWindows()}
+	f := api.Facts{Platform: api.Windows, Name: name, Arch: arch}
 	firmware := parseSMBIOS(firmwareTables())
 	f.Serial, f.Manufacturer, f.Model = meaningful(firmware.serial), meaningful(firmware.manufacturer), meaningful(firmware.product)
 	major, minor, build := windows.RtlGetNtVersionNumbers()
@@ -72,56 +71,4 @@ func firmwareTables() []byte {
 		return nil
 	}
 	return tables[:got]
-}
-
-// userInfo20 is USER_INFO_20, userInfo1 USER_INFO_1 of lmaccess.h.
-type userInfo20 struct {
-	name, fullName, comment *uint16
-	flags, id               uint32
-}
-
-type userInfo1 struct {
-	name, password      *uint16
-	passwordAge, priv   uint32
-	homeFolder, comment *uint16
-	flags               uint32
-	script              *uint16
-}
-
-const (
-	filterNormalAccount = 2
-	maxPreferredLength  = 0xffffffff
-	privAdministrator   = 2
-	flagAccountDisabled = 2
-	maxUsersAsked       = 500
-)
-
-// usersOfWindows lists local accounts; none where the system does not say.
-func usersOfWindows() []api.LocalUser {
-	var buf *byte
-	var read, total uint32
-	err := windows.NetUserEnum(nil, 20, filterNormalAccount, &buf, maxPreferredLength, &read, &total, nil)
-	if buf != nil {
-		defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
-	}
-	if err != nil && !errors.Is(err, windows.ERROR_MORE_DATA) || buf == nil {
-		return nil
-	}
-	var users []api.LocalUser
-	for _, u := range unsafe.Slice((*userInfo20)(unsafe.Pointer(buf)), min(read, maxUsersAsked)) {
-		users = append(users, api.LocalUser{
-			Name: windows.UTF16PtrToString(u.name), FullName: windows.UTF16PtrToString(u.fullName),
-			Disabled: u.flags&flagAccountDisabled != 0, Administrator: isAdministrator(u.name),
-		})
-	}
-	return users
-}
-
-func isAdministrator(name *uint16) bool {
-	var buf *byte
-	if windows.NetUserGetInfo(nil, name, 1, &buf) != nil || buf == nil {
-		return false
-	}
-	defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
-	return (*userInfo1)(unsafe.Pointer(buf)).priv == privAdministrator
 }

@@ -17,14 +17,19 @@ import (
 	"testing"
 	"time"
 
+	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
 
 // nobody is a directory that does not answer.
-type nobody struct{ knocks *int }
+type nobody struct {
+	signin.Directory // nobody signs in
+	knocks           *int
+}
 
 func dialNobody(api.Directory, func() (*tls.Certificate, error)) (directory, error) {
-	return nobody{new(int)}, nil
+	return nobody{knocks: new(int)}, nil
 }
 
 var errNoRoute = errors.New("no route to host")
@@ -36,6 +41,10 @@ func (n nobody) Enroll(context.Context, *api.EnrollRequest) (*api.EnrollResponse
 
 func (n nobody) CheckIn(context.Context, *api.CheckInRequest) (*api.CheckInResponse, error) {
 	*n.knocks++
+	return nil, errNoRoute
+}
+
+func (nobody) Escrow(context.Context, *api.EscrowRequest) (*api.EscrowResponse, error) {
 	return nil, errNoRoute
 }
 
@@ -68,6 +77,8 @@ type machine struct {
 	// never returns.
 	calls, powerCut int
 	dark            bool
+
+	accounts *accounts.InMemory
 }
 
 // errPowerCut is what a power cut panics with.
@@ -83,6 +94,7 @@ type installer struct {
 func newMachine(t *testing.T) *machine {
 	m := &machine{
 		t: t, dir: t.TempDir(), arch: "amd64", lock: make(chan struct{}, 1),
+		accounts:   accounts.Memory(api.Windows),
 		installers: make(map[string]*installer), processes: make(map[ProcessID]*fakeProcess),
 	}
 	t.Cleanup(m.halt)
@@ -204,6 +216,8 @@ func (m view) Lock(ctx context.Context, file string) (func(bool) error, error) {
 func (m view) Facts() (api.Facts, error) {
 	return api.Facts{Platform: api.Windows, Serial: "SN-1", Name: "ACME-1", OS: "Windows 11 Pro", OSVersion: "10.0.26100", Arch: m.arch}, nil
 }
+
+func (m view) Accounts() (accounts.Store, error) { return m.accounts, nil }
 
 func (m view) BootID() string { return fmt.Sprint("boot ", m.boots) }
 

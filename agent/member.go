@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 )
@@ -21,6 +22,7 @@ import (
 type directory interface {
 	Enroll(context.Context, *api.EnrollRequest) (*api.EnrollResponse, error)
 	CheckIn(context.Context, *api.CheckInRequest) (*api.CheckInResponse, error)
+	Escrow(context.Context, *api.EscrowRequest) (*api.EscrowResponse, error)
 	signin.Directory
 	Close()
 }
@@ -50,8 +52,9 @@ type member struct {
 	key    *ecdsa.PrivateKey
 	record *record // nil: not enrolled
 	facts  api.Facts
-	// problems are those of users' accounts, in plain sentences.
+	// problems are those of accounts, in plain sentences.
 	problems []string
+	rotated  time.Time // when the break-glass password was changed last, or tried
 
 	accounts *signin.Accounts
 	signIn   *signin.Machine
@@ -77,12 +80,7 @@ func (a *Agent) newMember(e *api.Enrollment, raw []byte) (*member, error) {
 	if m.directory, err = dial(e.Directory, m.certificate); err != nil {
 		return nil, err
 	}
-	store, err := a.System.Accounts()
-	if err != nil {
-		return nil, fmt.Errorf("this device's accounts: %w", err)
-	}
-	m.offerSignIn(store)
-	return m, nil
+	return m, m.offerSignIn()
 }
 
 // certificate is what the device shows; none while it is not enrolled.

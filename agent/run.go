@@ -94,6 +94,9 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		if err == nil {
 			m.into(&c.Enrolment)
 			group.Go(func() { m.signIn.Run(ctx) })
+			if a.joined != nil {
+				a.joined(m)
+			}
 			m.passOn(ctx, errNotTried)
 		}
 		return m, err

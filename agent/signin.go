@@ -2,18 +2,26 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
-	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
 
 // offerSignIn makes the sign-in of this device. It shows nothing before the
 // directory was heard.
-func (m *member) offerSignIn(store accounts.Store) {
-	m.accounts = &signin.Accounts{Store: store, Folder: m.System.Layout().Data, Log: m.log()}
+func (m *member) offerSignIn() error {
+	store, err := m.System.Accounts()
+	if err != nil {
+		return fmt.Errorf("this device's accounts: %w", err)
+	}
+	if m.facts, err = m.System.Facts(); err != nil {
+		return fmt.Errorf("this device's facts: %w", err)
+	}
+	m.accounts = &signin.Accounts{Store: store, Platform: m.facts.Platform, Folder: m.System.Layout().Data, Log: m.log()}
 	m.signIn = &signin.Machine{Directory: m.directory, Accounts: m.accounts, Device: m.shown, Log: m.log()}
+	return nil
 }
 
 // shown is what surfaces tell of this device.
@@ -35,7 +43,12 @@ func (m *member) passOn(ctx context.Context, result error) {
 	r := m.current()
 	if code := api.CodeOf(result); r != nil && (result == nil || code == "" || passes(code)) {
 		heard = &r.Heard
-		m.note(m.accounts.Follow(ctx, heard.Users, &heard.Settings))
+		problems := m.accounts.Follow(ctx, heard.Users, &heard.Settings)
+		if err := m.rotate(ctx, heard); err != nil {
+			m.log().WarnContext(ctx, "the break-glass password was not changed", "error", err)
+			problems = append(problems, "the break-glass password was not changed: "+err.Error())
+		}
+		m.note(problems)
 	}
 	// Both end with the context only.
 	_ = m.signIn.Reached(ctx, result == nil)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"firstday.dev/agent/accounts"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/templates/macos"
 	"golang.org/x/sys/unix"
@@ -140,3 +141,6 @@ func (s darwinSystem) Unregister(ctx context.Context) error {
 	}
 	return removeFile(s.path(macos.DaemonPath))
 }
+
+// Accounts are this system's own.
+func (s darwinSystem) Accounts() (accounts.Store, error) { return accounts.Open(s.root) }

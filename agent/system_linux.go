@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"firstday.dev/agent/accounts"
 	"firstday.dev/internal/atomicfile"
 	"golang.org/x/sys/unix"
 )
@@ -160,3 +161,6 @@ func (s linuxSystem) Unregister(ctx context.Context) error {
 	_, err := systemctl(ctx, "daemon-reload")
 	return err
 }
+
+// Accounts are this system's own.
+func (s linuxSystem) Accounts() (accounts.Store, error) { return accounts.Open(s.root) }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"firstday.dev/agent/accounts"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
@@ -167,3 +168,6 @@ func (w eventWriter) writeRecord(l slog.Level, text string) error {
 		return w.Info(1, text)
 	}
 }
+
+// Accounts are this system's own.
+func (s windowsSystem) Accounts() (accounts.Store, error) { return accounts.Open("") }

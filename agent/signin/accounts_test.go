@@ -112,7 +112,9 @@ func TestMakeRefuses(t *testing.T) {
 				t.Error(err)
 			}
 		}, api.CodeAccountExists},
-		"the policy":       {func(s *accounts.InMemory, _ *fakeDirectory, _ *order) { s.Refuse = func([]byte) string { return "too short" } }, api.CodeAccountPassword},
+		"the policy": {func(s *accounts.InMemory, _ *fakeDirectory, _ *order) {
+			s.Refuse = func([]byte) string { return "too short" }
+		}, api.CodeAccountPassword},
 		"no name":          {func(_ *accounts.InMemory, _ *fakeDirectory, o *order) { o.user.Email = "李@acme.example" }, api.CodeAccountName},
 		"no template":      {func(_ *accounts.InMemory, _ *fakeDirectory, o *order) { o.template = "{x}" }, api.CodeAccountName},
 		"a reserved name":  {func(_ *accounts.InMemory, _ *fakeDirectory, o *order) { o.user.Email = "administrator@acme.example" }, api.CodeAccountName},

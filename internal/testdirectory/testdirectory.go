@@ -13,6 +13,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/directory"
+	"firstday.dev/simulate/employee"
 )
 
 // Service is a directory on loopback, which can be switched off and on.
@@ -85,4 +86,27 @@ func (s *Service) OnlyDevice() *api.Device {
 		s.tb.Fatalf("%d devices, %v", len(list), err)
 	}
 	return list[0]
+}
+
+// MustHire makes a user, and somebody who signs in as them.
+func (s *Service) MustHire(name string) *employee.Employee {
+	s.tb.Helper()
+	created, err := s.CreateUsers(context.Background(), "token:ann", []api.NewUser{{Name: name, Email: name + "@acme.example", FullName: "Example " + name}})
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	return &employee.Employee{Name: name, Password: created[0].Password.Reveal(), NewPassword: "correct horse battery"}
+}
+
+// Change changes the settings.
+func (s *Service) Change(f func(*api.Settings)) {
+	s.tb.Helper()
+	v, err := s.Settings(context.Background())
+	if err == nil {
+		f(&v.Settings)
+		_, err = s.SetSettings(context.Background(), "token:ann", v)
+	}
+	if err != nil {
+		s.tb.Fatal(err)
+	}
 }
