@@ -39,6 +39,8 @@ type Directory struct {
 	views views
 	seen  seen
 
+	limits limits
+
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes
 	stop       context.CancelFunc
@@ -58,6 +60,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{Options: o}
 	d.views.init()
 	d.seen.init()
+	d.limits.init()
 	var err error
 	if d.seal, err = openSeal(o.KeyFile); err != nil {
 		return nil, err

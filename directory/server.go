@@ -86,7 +86,7 @@ func (d *Directory) deviceCalls(mux *http.ServeMux) {
 		if err != nil {
 			return nil, err
 		}
-		return d.Enroll(r.Context(), in, remote(r))
+		return d.enrollStranger(r.Context(), in, remote(r))
 	}))
 	known := newCertificates(d.ca)
 	mux.HandleFunc("POST "+api.PathCheckIn, d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {

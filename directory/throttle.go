@@ -1,0 +1,67 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"firstday.dev/api"
+)
+
+// limits are on what only strangers and broken machines do often. Many people
+// share an address: nothing that succeeds counts, and nobody is kept from
+// succeeding by what others behind the same address do.
+type limits struct {
+	refusals *limit // enrolments, by address and connect key
+	guesses  *limit // connect keys and tokens that do not exist, by address
+}
+
+func (l *limits) init() {
+	l.refusals = newLimit(20, time.Minute)
+	l.guesses = newLimit(10, time.Minute)
+}
+
+// tooMany is the refusal of who comes too often.
+func tooMany(retryAfter int) *api.Error {
+	e := api.Refuse(api.CodeTooMany, "wait %d seconds", retryAfter)
+	e.RetryAfter = retryAfter
+	return e
+}
+
+// enrollStranger is Enroll for whoever sends a request. A connect key that was
+// refused to an address again and again is not looked at for a while: nobody
+// tries serial numbers one after the other, nor fills the key's ledger.
+func (d *Directory) enrollStranger(ctx context.Context, r *api.EnrollRequest, remote string) (*api.EnrollResponse, error) {
+	address := addressKey(remote)
+	key := address + " " + string(secretHash(r.ConnectKey))
+	if wait, ok := d.limits.refusals.left(key); !ok {
+		return nil, tooMany(wait)
+	}
+	answer, err := d.Enroll(ctx, r, remote)
+	var refused *api.Error
+	switch {
+	case errors.Is(err, api.CodeKeyUnknown):
+		err = d.limits.guessed(address, err)
+	case errors.As(err, &refused):
+		d.limits.refusals.take(key)
+	}
+	return answer, err
+}
+
+// guessed is the answer to a secret that does not exist. Who holds one that does
+// is never kept waiting: an owner may be behind the same address.
+func (l *limits) guessed(address string, err error) error {
+	if wait, ok := l.guesses.take(address); !ok {
+		return tooMany(wait)
+	}
+	return err
+}
+
+// wrongToken is the answer to a token that was refused.
+func (l *limits) wrongToken(r *http.Request, err error) error {
+	if !errors.Is(err, api.CodeUnauthorized) {
+		return err
+	}
+	return l.guessed(addressKey(remote(r)), err)
+}
