@@ -24,10 +24,6 @@ func (d *Directory) call(most int64, f func(*http.Request) (any, error)) http.Ha
 	return func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		request := rand.Text()[:12]
-		control := http.NewResponseController(w)
-		// A client that sends or reads a byte a minute holds a connection, no more.
-		_ = control.SetReadDeadline(begin.Add(requestTimeout))
-		_ = control.SetWriteDeadline(begin.Add(api.MaxWait + requestTimeout))
 		r.Body = http.MaxBytesReader(w, r.Body, most)
 		out, err := guarded(f, r)
 		if r.Context().Err() != nil && err != nil {
@@ -89,6 +85,7 @@ func (d *Directory) refusal(r *http.Request, request string, err error) *api.Err
 		d.Log.InfoContext(r.Context(), "refused", "request", request, "path", r.URL.Path, "code", refused.Code, "detail", refused.Detail, "remote", remote(r))
 	case unavailable(err), errors.Is(err, context.DeadlineExceeded):
 		refused = &api.Error{Code: api.CodeUnavailable, RetryAfter: unavailableWait}
+		d.metrics.databaseErrors.Inc()
 		d.Log.ErrorContext(r.Context(), "the database does not answer", "request", request, "path", r.URL.Path, "error", err)
 	default:
 		refused = &api.Error{Code: api.CodeInternal}

@@ -25,7 +25,11 @@ type Options struct {
 	KeyFile string
 	// Names are the host names and addresses by which devices reach it.
 	Names []string
-	Log   *slog.Logger
+	// Web is how it shows itself to browsers.
+	Web Web
+	// Version is the program's, for its metrics.
+	Version string
+	Log     *slog.Logger
 	// Now is the clock; nil: the system's.
 	Now func() time.Time
 }
@@ -39,7 +43,10 @@ type Directory struct {
 	views views
 	seen  seen
 
-	limits limits
+	limits  limits
+	metrics *metrics
+	times   times
+	web     webCertificate // nil: browsers see the own CA's
 
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes
@@ -57,7 +64,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Directory{Options: o}
+	d := &Directory{Options: o, times: patience}
 	d.views.init()
 	d.seen.init()
 	d.limits.init()
@@ -71,6 +78,10 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if err := d.openAuthority(ctx); err != nil {
 		return nil, errors.Join(err, d.store.close())
 	}
+	if err := d.openWeb(); err != nil {
+		return nil, errors.Join(err, d.store.close())
+	}
+	d.metrics = newMetrics(d)
 	d.closing, d.stop = context.WithCancel(context.WithoutCancel(ctx))
 	d.background.Go(func() { d.keepSeen(d.closing) })
 	if d.store.postgres {

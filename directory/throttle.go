@@ -32,13 +32,14 @@ func tooMany(retryAfter int) *api.Error {
 // enrollStranger is Enroll for whoever sends a request. A connect key that was
 // refused to an address again and again is not looked at for a while: nobody
 // tries serial numbers one after the other, nor fills the key's ledger.
-func (d *Directory) enrollStranger(ctx context.Context, r *api.EnrollRequest, remote string) (*api.EnrollResponse, error) {
+func (d *Directory) enrollStranger(ctx context.Context, r *api.EnrollRequest, remote string) (answer *api.EnrollResponse, err error) {
+	defer func() { d.metrics.enrolled(err) }()
 	address := addressKey(remote)
 	key := address + " " + string(secretHash(r.ConnectKey))
 	if wait, ok := d.limits.refusals.left(key); !ok {
 		return nil, tooMany(wait)
 	}
-	answer, err := d.Enroll(ctx, r, remote)
+	answer, err = d.Enroll(ctx, r, remote)
 	var refused *api.Error
 	switch {
 	case errors.Is(err, api.CodeKeyUnknown):
