@@ -27,6 +27,11 @@ func serve(t *testing.T, d *Directory) api.Directory {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, d, l)
+}
+
+func serveOn(t *testing.T, d *Directory, l net.Listener) api.Directory {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Serve(ctx, l) }()
