@@ -1,8 +1,6 @@
 package directory
 
 import (
-	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -25,29 +23,15 @@ func (d *Directory) attend(next http.Handler) http.Handler {
 		begin := time.Now()
 		control := http.NewResponseController(w)
 		_ = control.SetWriteDeadline(begin.Add(api.MaxWait + d.times.request))
-		if r.Body != nil && r.Body != http.NoBody {
+		if r.Body != http.NoBody {
+			// Once it is there net/http listens, without an end, whether the
+			// client hangs up.
 			_ = control.SetReadDeadline(begin.Add(d.times.request))
-			r.Body = &arriving{r.Body, control}
 		}
 		answer := &answer{ResponseWriter: w, status: http.StatusOK}
 		defer func() { d.metrics.answered(r.Pattern, answer.status, time.Since(begin)) }()
 		next.ServeHTTP(answer, r)
 	})
-}
-
-// arriving is a body that must arrive in time. Once it is there the connection
-// may be silent: HTTP/1 takes a deadline that passes for a client that hung up.
-type arriving struct {
-	io.ReadCloser
-	control *http.ResponseController
-}
-
-func (a *arriving) Read(p []byte) (int, error) {
-	n, err := a.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		_ = a.control.SetReadDeadline(time.Time{})
-	}
-	return n, err
 }
 
 // answer remembers the status for those who count.
