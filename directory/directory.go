@@ -43,10 +43,10 @@ type Directory struct {
 	views views
 	seen  seen
 
-	limits  limits
-	metrics *metrics
-	times   times
-	web     webCertificate // nil: browsers see the own CA's
+	strangers strangers
+	metrics   *metrics
+	times     times
+	web       webCertificate // nil: browsers see the own CA's
 
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes
@@ -67,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{Options: o, times: patience}
 	d.views.init()
 	d.seen.init()
-	d.limits.init()
+	d.strangers.init()
 	var err error
 	if d.seal, err = openSeal(o.KeyFile); err != nil {
 		return nil, err

@@ -117,7 +117,7 @@ func TestDeviceOverTLS(t *testing.T) {
 // Each call, and who may make it.
 func TestRoles(t *testing.T) {
 	d := open(t, t.TempDir(), "")
-	d.limits.guesses = newLimit(1000, time.Minute)
+	d.strangers.guesses = newLimit(1000, time.Minute)
 	at := serve(t, d)
 	e := enroll(t, d, newLaptop(t, "S1"), mint(t, d, api.NewConnectKey{}).Secret)
 	some := uuid.NewString()

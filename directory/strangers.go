@@ -9,24 +9,17 @@ import (
 	"firstday.dev/api"
 )
 
-// limits are on what only strangers and broken machines do often. Many people
+// strangers limits what only strangers and broken machines do often. Many people
 // share an address: nothing that succeeds counts, and nobody is kept from
 // succeeding by what others behind the same address do.
-type limits struct {
+type strangers struct {
 	refusals *limit // enrolments, by address and connect key
 	guesses  *limit // connect keys and tokens that do not exist, by address
 }
 
-func (l *limits) init() {
-	l.refusals = newLimit(20, time.Minute)
-	l.guesses = newLimit(10, time.Minute)
-}
-
-// tooMany is the refusal of who comes too often.
-func tooMany(retryAfter int) *api.Error {
-	e := api.Refuse(api.CodeTooMany, "wait %d seconds", retryAfter)
-	e.RetryAfter = retryAfter
-	return e
+func (s *strangers) init() {
+	s.refusals = newLimit(20, time.Minute)
+	s.guesses = newLimit(10, time.Minute)
 }
 
 // enrollStranger is Enroll for whoever sends a request. A connect key that was
@@ -36,33 +29,33 @@ func (d *Directory) enrollStranger(ctx context.Context, r *api.EnrollRequest, re
 	defer func() { d.metrics.enrolled(err) }()
 	address := addressKey(remote)
 	key := address + " " + string(secretHash(r.ConnectKey))
-	if wait, ok := d.limits.refusals.left(key); !ok {
-		return nil, tooMany(wait)
+	if wait, ok := d.strangers.refusals.left(key); !ok {
+		return nil, &api.Error{Code: api.CodeTooMany, RetryAfter: wait}
 	}
 	answer, err = d.Enroll(ctx, r, remote)
 	var refused *api.Error
 	switch {
 	case errors.Is(err, api.CodeKeyUnknown):
-		err = d.limits.guessed(address, err)
+		err = d.strangers.guessed(address, err)
 	case errors.As(err, &refused):
-		d.limits.refusals.take(key)
+		d.strangers.refusals.take(key)
 	}
 	return answer, err
 }
 
 // guessed is the answer to a secret that does not exist. Who holds one that does
 // is never kept waiting: an owner may be behind the same address.
-func (l *limits) guessed(address string, err error) error {
-	if wait, ok := l.guesses.take(address); !ok {
-		return tooMany(wait)
+func (s *strangers) guessed(address string, err error) error {
+	if wait, ok := s.guesses.take(address); !ok {
+		return &api.Error{Code: api.CodeTooMany, RetryAfter: wait}
 	}
 	return err
 }
 
 // wrongToken is the answer to a token that was refused.
-func (l *limits) wrongToken(r *http.Request, err error) error {
+func (s *strangers) wrongToken(r *http.Request, err error) error {
 	if !errors.Is(err, api.CodeUnauthorized) {
 		return err
 	}
-	return l.guessed(addressKey(remote(r)), err)
+	return s.guessed(addressKey(remote(r)), err)
 }
