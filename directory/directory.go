@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ type Options struct {
 	Names []string
 	// Web is how it shows itself to browsers.
 	Web Web
+	// Proxies are the networks of load balancers that tell whom they pass on, by
+	// the PROXY protocol.
+	Proxies []netip.Prefix
 	// Version is the program's, for its metrics.
 	Version string
 	Log     *slog.Logger

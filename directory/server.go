@@ -46,6 +46,9 @@ func (d *Directory) Serve(ctx context.Context, l net.Listener) error {
 	if d.web != nil {
 		d.background.Go(func() { d.keepWeb(serving) })
 	}
+	if len(d.Proxies) > 0 {
+		l = behindProxies(l, d.Proxies, d.times.header)
+	}
 	err := s.ServeTLS(l, "", "")
 	if stop() || !errors.Is(err, http.ErrServerClosed) {
 		return err
