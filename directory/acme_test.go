@@ -140,9 +140,8 @@ func TestACME(t *testing.T) {
 	if !roots.AppendCertsFromPEM(root) {
 		t.Fatalf("no root: %s", root)
 	}
-	resp, err := browser(t, at.URL, &tls.Config{RootCAs: roots, ServerName: name})
-	if err != nil || resp.TLS.NegotiatedProtocol != "h2" {
-		t.Errorf("a browser: %+v, %v\n%s", resp, err, log)
+	if state, err := browser(t, at.URL, &tls.Config{RootCAs: roots, ServerName: name}); err != nil || state.NegotiatedProtocol != "h2" {
+		t.Errorf("a browser: %+v, %v\n%s", state, err, log)
 	}
 	own, err := client(t, at, nil).Enroll(t.Context(), newLaptop(t, "S1").request(t, "fdk_guess"))
 	if err == nil || !strings.Contains(err.Error(), "key_unknown") {

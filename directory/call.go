@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 
 // unavailableWait is how long a caller should wait for the database, in seconds.
 const unavailableWait = 5
+
+// statusHungUp is for those who count: nobody listens any more.
+const statusHungUp = 499
 
 // call makes a handler of a function that answers or refuses requests of at most
 // so many bytes. Answers are JSON; refusals are, too, whatever it is that went
@@ -26,8 +30,9 @@ func (d *Directory) call(most int64, f func(*http.Request) (any, error)) http.Ha
 		request := rand.Text()[:12]
 		r.Body = http.MaxBytesReader(w, r.Body, most)
 		out, err := guarded(f, r)
-		if r.Context().Err() != nil && err != nil {
-			return // nobody listens any more
+		if r.Context().Err() != nil && err != nil && api.CodeOf(err) == "" {
+			w.WriteHeader(statusHungUp)
+			return
 		}
 		header := w.Header()
 		header.Set("Content-Type", "application/json")
@@ -110,6 +115,8 @@ func read[T any](r *http.Request) (*T, error) {
 	switch {
 	case errors.As(err, &large):
 		return nil, api.Refuse(api.CodeTooLarge, "at most %d bytes", large.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, api.Refuse(api.CodeBadRequest, "the message did not arrive in time")
 	case err != nil:
 		// Its text may quote a secret.
 		return nil, api.Refuse(api.CodeBadRequest, "the message is not the JSON that this call takes")

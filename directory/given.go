@@ -120,8 +120,13 @@ func (g *given) stamps() (stamps [2]stamp, err error) {
 	return stamps, nil
 }
 
-// ErrKeyOpen: everybody on this machine may read a private key.
-var ErrKeyOpen = errors.New("others may read the private key")
+// Errors of given certificates.
+var (
+	// ErrKeyOpen: everybody on this machine may read a private key.
+	ErrKeyOpen = errors.New("others may read the private key")
+	// ErrPair: the files hold no certificate with its key.
+	ErrPair = errors.New("no certificate with its key")
+)
 
 func (g *given) read() (*tls.Certificate, error) {
 	certs, _, err := readBounded(g.certFile)
@@ -138,7 +143,7 @@ func (g *given) read() (*tls.Certificate, error) {
 	pair, err := tls.X509KeyPair(certs, key)
 	clear(key)
 	if err != nil {
-		return nil, fmt.Errorf("%s and %s: %w", g.certFile, g.keyFile, err)
+		return nil, fmt.Errorf("%s and %s: %w: %w", g.certFile, g.keyFile, ErrPair, err)
 	}
 	if pair.Leaf == nil {
 		if pair.Leaf, err = x509.ParseCertificate(pair.Certificate[0]); err != nil {
