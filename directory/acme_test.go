@@ -46,8 +46,8 @@ func startPebble(t *testing.T, tlsPort int) *pebble {
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, pebbleTool(t, "pebble-challtestsrv"), "-dnsserver", dns, "-management", control, "-defaultIPv6", "", "-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "")
-	start(t, pebbleTool(t, "pebble"), "-config", file, "-dnsserver", dns)
+	run(t, pebbleTool(t, "pebble-challtestsrv"), "-dnsserver", dns, "-management", control, "-defaultIPv6", "", "-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "")
+	run(t, pebbleTool(t, "pebble"), "-config", file, "-dnsserver", dns)
 	p := &pebble{"https://" + listen + "/dir", "https://" + management, pki.Roots()}
 	eventually(t, func() bool {
 		_, err := p.get(t, p.acme)
@@ -69,8 +69,8 @@ func pebbleTool(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// start runs a program until the test ends.
-func start(t *testing.T, name string, args ...string) {
+// run lets a program run until the test ends.
+func run(t *testing.T, name string, args ...string) {
 	t.Helper()
 	var out strings.Builder
 	c := exec.CommandContext(t.Context(), name, args...)
