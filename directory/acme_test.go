@@ -140,7 +140,7 @@ func TestACME(t *testing.T) {
 	if !roots.AppendCertsFromPEM(root) {
 		t.Fatalf("no root: %s", root)
 	}
-	if state, err := browser(t, at.URL, &tls.Config{RootCAs: roots, ServerName: name}); err != nil || state.NegotiatedProtocol != "h2" {
+	if state, err := browse(t, at.URL, &tls.Config{RootCAs: roots, ServerName: name}); err != nil || state.NegotiatedProtocol != "h2" {
 		t.Errorf("a browser: %+v, %v\n%s", state, err, log)
 	}
 	own, err := client(t, at, nil).Enroll(t.Context(), newLaptop(t, "S1").request(t, "fdk_guess"))
@@ -188,7 +188,7 @@ func TestACMEThatDoesNotAnswer(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(d.ca.cert)
-	if _, err := browser(t, at.URL, &tls.Config{RootCAs: roots, ServerName: "directory.acme.test"}); err != nil {
+	if _, err := browse(t, at.URL, &tls.Config{RootCAs: roots, ServerName: "directory.acme.test"}); err != nil {
 		t.Error(err)
 	}
 	nobody, _ := openWith(t, func(o *Options) {

@@ -114,11 +114,19 @@ func TestBackupUnderLoad(t *testing.T) {
 				t.Errorf("news have the number %d, as there may have been before", fresh.CheckIn.Version)
 			}
 			// restore, revoke, the thief, a key, a device
-			log := checkAudit(t, again, r.Audit.Entries+5)
-			for _, want := range []string{`"directory.restore"`, `"reason":"the directory was restored`, r.Audit.Hash} {
-				if !strings.Contains(string(log), want) {
-					t.Errorf("the log has no %s", want)
+			if proof, err := again.proveAudit(t.Context()); err != nil || proof.Entries != r.Audit.Entries+5 {
+				t.Errorf("%+v, %v", proof, err)
+			}
+			var log []string
+			for e, err := range again.Audit(t.Context(), r.Audit.Entries) {
+				if err != nil {
+					t.Fatal(err)
 				}
+				log = append(log, e.Action+" "+string(e.Detail))
+			}
+			if len(log) != 5 || !strings.HasPrefix(log[0], `key.revoke {"reason":"the directory was restored`) ||
+				!strings.HasPrefix(log[1], "directory.restore ") || !strings.Contains(log[1], r.Audit.Hash) {
+				t.Errorf("the log says %q", log)
 			}
 			if list, err := again.Tokens(t.Context()); err != nil || len(list) != 1 {
 				t.Errorf("the tokens are %+v, %v", list, err)

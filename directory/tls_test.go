@@ -73,8 +73,8 @@ func webServer(t *testing.T, life time.Duration) *testpki.Entity {
 	return e
 }
 
-// browser asks for a page like one, and gives what the handshake came to.
-func browser(t *testing.T, url string, config *tls.Config) (*tls.ConnectionState, error) {
+// browse asks for a page like one, and gives what the handshake came to.
+func browse(t *testing.T, url string, config *tls.Config) (*tls.ConnectionState, error) {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -108,7 +108,7 @@ func TestAgentsAndBrowsersOnOnePort(t *testing.T) {
 		t.Errorf("a device: %v", err)
 	}
 
-	if state, err := browser(t, at.URL, &tls.Config{RootCAs: pki.Roots()}); err != nil || state.NegotiatedProtocol != "h2" {
+	if state, err := browse(t, at.URL, &tls.Config{RootCAs: pki.Roots()}); err != nil || state.NegotiatedProtocol != "h2" {
 		t.Errorf("a browser: %+v, %v", state, err)
 	}
 	// One of HTTP/1 too, and one without ALPN.
@@ -130,11 +130,11 @@ func TestAgentsAndBrowsersOnOnePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	config.NextProtos = []string{"h2", "http/1.1", api.Protocol}
-	if state, err := browser(t, at.URL, config); err != nil || state.NegotiatedProtocol != "h2" || state.PeerCertificates[0].Issuer.CommonName != "Firstday CA" {
+	if state, err := browse(t, at.URL, config); err != nil || state.NegotiatedProtocol != "h2" || state.PeerCertificates[0].Issuer.CommonName != "Firstday CA" {
 		t.Errorf("an agent speaks %+v, %v", state, err)
 	}
 	config.NextProtos = nil
-	if _, err := browser(t, at.URL, config); err == nil {
+	if _, err := browse(t, at.URL, config); err == nil {
 		t.Error("who does not offer the agents' protocol sees the own CA")
 	}
 }
@@ -145,7 +145,7 @@ func TestBrowsersSeeTheOwnCA(t *testing.T) {
 	at := serve(t, d)
 	roots := x509.NewCertPool()
 	roots.AddCert(d.ca.cert)
-	if _, err := browser(t, at.URL, &tls.Config{RootCAs: roots}); err != nil {
+	if _, err := browse(t, at.URL, &tls.Config{RootCAs: roots}); err != nil {
 		t.Error(err)
 	}
 	if conn, err := tls.Dial("tcp", strings.TrimPrefix(at.URL, "https://"), &tls.Config{RootCAs: roots, NextProtos: []string{"acme-tls/1"}}); err == nil {
