@@ -104,7 +104,9 @@ func TestRunReportsWhileNobodyAnswers(t *testing.T) {
 		a := m.program("1.2.3", false)
 		knocks := 0
 		a.Random = func() float64 { return 0.5 }
-		a.dial = func(api.Directory, func() (*tls.Certificate, error)) (directory, error) { return nobody{knocks: &knocks}, nil }
+		a.dial = func(api.Directory, func() (*tls.Certificate, error)) (directory, error) {
+			return nobody{knocks: &knocks}, nil
+		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- a.Run(ctx) }()

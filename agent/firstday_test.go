@@ -157,6 +157,9 @@ func TestBreakGlass(t *testing.T) {
 	if _, err := m.accounts.Create(t.Context(), accounts.New{Name: "rescue", Password: []byte("of the package"), Tag: "package"}); err != nil {
 		t.Fatal(err)
 	}
+	if err := m.accounts.Enable(t.Context(), "rescue"); err != nil {
+		t.Fatal(err)
+	}
 	var before string
 	for range 2 { // what somebody has seen is changed
 		end := m.run()

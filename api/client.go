@@ -39,6 +39,9 @@ func NewClient(d Directory, certificate func() (*tls.Certificate, error)) (*Clie
 	if err != nil {
 		return nil, err
 	}
+	if d.Pin != "" {
+		config.NextProtos = []string{"h2", "http/1.1", Protocol}
+	}
 	if certificate != nil {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate() }
 	}

@@ -167,7 +167,7 @@ func (d *Directory) authorise(r *http.Request, roles []api.Role) (*api.Token, er
 	}
 	token, err := d.who(r.Context(), api.Secret(secret))
 	if err != nil {
-		return nil, err
+		return nil, d.strangers.wrongToken(r, err)
 	}
 	if !slices.Contains(roles, token.Role) {
 		return nil, api.Refuse(api.CodeForbidden, "the role %s may not; %v may", token.Role, roles)

@@ -56,21 +56,25 @@ func (d *Directory) openAuthority(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.ca, err = parseAuthority(bundle, d.now)
+	return err
+}
+
+func parseAuthority(bundle []byte, now func() time.Time) (*authority, error) {
 	block, rest := pem.Decode(bundle)
 	keyBlock, _ := pem.Decode(rest)
 	if block == nil || keyBlock == nil {
-		return errors.New("the certificate authority in the database is damaged")
+		return nil, errors.New("the certificate authority in the database is damaged")
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	key, err := x509.ParseECPrivateKey(keyBlock.Bytes)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d.ca = &authority{cert: cert, key: key, now: d.now}
-	return nil
+	return &authority{cert: cert, key: key, now: now}, nil
 }
 
 func newAuthority(organisation string, now time.Time) ([]byte, error) {

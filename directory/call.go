@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -17,6 +18,9 @@ import (
 // unavailableWait is how long a caller should wait for the database, in seconds.
 const unavailableWait = 5
 
+// statusHungUp is for those who count: nobody listens any more.
+const statusHungUp = 499
+
 // call makes a handler of a function that answers or refuses requests of at most
 // so many bytes. Answers are JSON; refusals are, too, whatever it is that went
 // wrong.
@@ -24,14 +28,11 @@ func (d *Directory) call(most int64, f func(*http.Request) (any, error)) http.Ha
 	return func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		request := rand.Text()[:12]
-		control := http.NewResponseController(w)
-		// A client that sends or reads a byte a minute holds a connection, no more.
-		_ = control.SetReadDeadline(begin.Add(requestTimeout))
-		_ = control.SetWriteDeadline(begin.Add(api.MaxWait + requestTimeout))
 		r.Body = http.MaxBytesReader(w, r.Body, most)
 		out, err := guarded(f, r)
-		if r.Context().Err() != nil && err != nil {
-			return // nobody listens any more
+		if r.Context().Err() != nil && err != nil && api.CodeOf(err) == "" {
+			w.WriteHeader(statusHungUp)
+			return
 		}
 		header := w.Header()
 		header.Set("Content-Type", "application/json")
@@ -89,6 +90,7 @@ func (d *Directory) refusal(r *http.Request, request string, err error) *api.Err
 		d.Log.InfoContext(r.Context(), "refused", "request", request, "path", r.URL.Path, "code", refused.Code, "detail", refused.Detail, "remote", remote(r))
 	case unavailable(err), errors.Is(err, context.DeadlineExceeded):
 		refused = &api.Error{Code: api.CodeUnavailable, RetryAfter: unavailableWait}
+		d.metrics.databaseErrors.Inc()
 		d.Log.ErrorContext(r.Context(), "the database does not answer", "request", request, "path", r.URL.Path, "error", err)
 	default:
 		refused = &api.Error{Code: api.CodeInternal}
@@ -113,6 +115,8 @@ func read[T any](r *http.Request) (*T, error) {
 	switch {
 	case errors.As(err, &large):
 		return nil, api.Refuse(api.CodeTooLarge, "at most %d bytes", large.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, api.Refuse(api.CodeBadRequest, "the message did not arrive in time")
 	case err != nil:
 		// Its text may quote a secret.
 		return nil, api.Refuse(api.CodeBadRequest, "the message is not the JSON that this call takes")

@@ -39,6 +39,8 @@ func (d *Directory) CheckIn(ctx context.Context, id uuid.UUID, r *api.CheckInReq
 func (d *Directory) await(ctx context.Context, id uuid.UUID, version int64, wait time.Duration) (*api.CheckInResponse, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	d.metrics.waiting.Inc()
+	defer d.metrics.waiting.Dec()
 	for {
 		device, settings := d.views.device(id), d.views.current()
 		answer, err := d.answer(ctx, id)

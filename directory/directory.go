@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -30,7 +31,14 @@ type Options struct {
 	PagesURL string
 	// Logo is the organisation's, a PNG; nil: there is none.
 	Logo []byte
-	Log  *slog.Logger
+	// Web is how it shows itself to browsers.
+	Web Web
+	// Proxies are the networks of load balancers that tell whom they pass on, by
+	// the PROXY protocol.
+	Proxies []netip.Prefix
+	// Version is the program's, for its metrics.
+	Version string
+	Log     *slog.Logger
 	// Now is the clock; nil: the system's.
 	Now func() time.Time
 }
@@ -45,7 +53,11 @@ type Directory struct {
 	views views
 	seen  seen
 
-	limits limits
+	limits    limits
+	strangers strangers
+	metrics   *metrics
+	times     times
+	web       webCertificate // nil: browsers see the own CA's
 
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes
@@ -63,9 +75,10 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Directory{Options: o, limits: newLimits()}
+	d := &Directory{Options: o, limits: newLimits(), times: patience}
 	d.views.init()
 	d.seen.init()
+	d.strangers.init()
 	var err error
 	if d.seal, err = openSeal(o.KeyFile); err != nil {
 		return nil, err
@@ -77,6 +90,10 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 		return nil, errors.Join(err, d.store.close())
 	}
 	d.known = newCertificates(d.ca)
+	if err := d.openWeb(); err != nil {
+		return nil, errors.Join(err, d.store.close())
+	}
+	d.metrics = newMetrics(d)
 	d.closing, d.stop = context.WithCancel(context.WithoutCancel(ctx))
 	d.background.Go(func() { d.keepSeen(d.closing) })
 	if d.store.postgres {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"firstday.dev/api"
 )
@@ -111,10 +110,6 @@ func static(kind string, content []byte) http.HandlerFunc {
 // page makes a handler of a function that gives a page, or refuses one.
 func (d *Directory) page(f func(*http.Request) (*page, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		begin := time.Now()
-		control := http.NewResponseController(w)
-		_ = control.SetReadDeadline(begin.Add(requestTimeout))
-		_ = control.SetWriteDeadline(begin.Add(2 * requestTimeout))
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		p, err := guarded(f, r)
 		if r.Context().Err() != nil && err != nil {

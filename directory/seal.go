@@ -24,12 +24,18 @@ type seal struct{ aead cipher.AEAD }
 
 // openSeal reads the key, or makes one.
 func openSeal(file string) (*seal, error) {
-	key, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, sealKeySize)
+	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+		key := make([]byte, sealKeySize)
 		_, _ = rand.Read(key) // never fails
-		err = atomicfile.WriteFile(file, key, 0o600)
+		if err := atomicfile.WriteFile(file, key, 0o600); err != nil {
+			return nil, fmt.Errorf("the directory's key: %w", err)
+		}
 	}
+	return readSeal(file)
+}
+
+func readSeal(file string) (*seal, error) {
+	key, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("the directory's key: %w", err)
 	}

@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -24,24 +23,14 @@ const (
 	maxHeader       = 16 << 10 // bytes
 )
 
-// TLS is how the directory shows itself: with a certificate of its own CA. It
-// asks devices for theirs, and leaves it to each call whether there must be one.
-func (d *Directory) TLS() *tls.Config {
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS13,
-		ClientAuth:     tls.RequestClientCert,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return d.ca.serverCertificate(d.Names) },
-	}
-}
-
 // Serve answers on the listener until the context ends, then lets what is under
 // way come to its end.
 func (d *Directory) Serve(ctx context.Context, l net.Listener) error {
 	s := &http.Server{
 		Handler:           d.Handler(),
 		TLSConfig:         d.TLS(),
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
+		ReadHeaderTimeout: d.times.header,
+		IdleTimeout:       d.times.idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(d.Log.Handler(), slog.LevelDebug), // of handshakes that strangers begin
 	}
@@ -52,6 +41,14 @@ func (d *Directory) Serve(ctx context.Context, l net.Listener) error {
 		defer cancel()
 		ended <- s.Shutdown(patience)
 	})
+	serving, leave := context.WithCancel(ctx)
+	defer leave()
+	if d.web != nil {
+		d.background.Go(func() { d.keepWeb(serving) })
+	}
+	if len(d.Proxies) > 0 {
+		l = behindProxies(l, d.Proxies, d.times.header)
+	}
 	err := s.ServeTLS(l, "", "")
 	if stop() || !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -70,7 +67,7 @@ func (d *Directory) Handler() http.Handler {
 	mux.HandleFunc("/", d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
 		return nil, api.Refuse(api.CodeNotFound, "there is no %s %.100q", r.Method, r.URL.Path)
 	}))
-	return mux
+	return d.attend(mux)
 }
 
 func (d *Directory) ready(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +84,7 @@ func (d *Directory) deviceCalls(mux *http.ServeMux) {
 		if err != nil {
 			return nil, err
 		}
-		return d.Enroll(r.Context(), in, remote(r))
+		return d.enrollStranger(r.Context(), in, remote(r))
 	}))
 	device(d, mux, api.PathCheckIn, func(r *http.Request, id uuid.UUID, in *api.CheckInRequest) (any, error) {
 		return d.CheckIn(r.Context(), id, in)

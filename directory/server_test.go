@@ -27,6 +27,11 @@ func serve(t *testing.T, d *Directory) api.Directory {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, d, l)
+}
+
+func serveOn(t *testing.T, d *Directory, l net.Listener) api.Directory {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Serve(ctx, l) }()
@@ -112,6 +117,7 @@ func TestDeviceOverTLS(t *testing.T) {
 // Each call, and who may make it.
 func TestRoles(t *testing.T) {
 	d := open(t, t.TempDir(), "")
+	d.strangers.guesses = newLimit(1000, time.Minute)
 	at := serve(t, d)
 	e := enroll(t, d, newLaptop(t, "S1"), mint(t, d, api.NewConnectKey{}).Secret)
 	some := uuid.NewString()

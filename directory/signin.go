@@ -169,6 +169,7 @@ func (d *Directory) redeem(ctx context.Context, device uuid.UUID, r *api.TokenRe
 	if err == nil && refused != nil {
 		err = refused
 	}
+	d.metrics.signedIn(err)
 	return out, err
 }
 

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -33,6 +34,7 @@ type store struct {
 	write    *sql.DB // of SQLite it has one connection: nobody waits for a lock
 	read     *sql.DB
 	postgres bool
+	retries  atomic.Int64 // attempts after the first
 }
 
 // isPostgres tells a URL of PostgreSQL from a path.
@@ -140,6 +142,7 @@ func (s *store) update(ctx context.Context, f func(tx *sql.Tx) error) error {
 		if err == nil || !passing(err) || attempt == attempts {
 			return err
 		}
+		s.retries.Add(1)
 		select {
 		case <-time.After(wait/2 + rand.N(wait)):
 		case <-ctx.Done():

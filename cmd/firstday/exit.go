@@ -8,6 +8,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/config"
+	"firstday.dev/directory"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
@@ -39,7 +40,7 @@ const exitCodesHelp = `Exit codes:
     1  another failure
     2  wrong usage
     3  invalid input: configuration, project, payload, agent or secret
-    4  invalid package: not in the format, or damaged beyond reading
+    4  invalid package or backup: not in the format, or damaged beyond reading
     5  signature: missing, wrong or not trusted, or contents that were changed;
        also an identity that cannot sign, and what Apple does not notarise
     6  input or output: a file is missing, not permitted, or the disk is full
@@ -88,7 +89,8 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
-		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat):
+		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
+			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile):
 		return exitInput
 	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin):
 		return exitDirectory
@@ -97,7 +99,7 @@ func exitCode(ctx context.Context, err error) int {
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
 	case is(pkgbuild.ErrFormat, pkgbuild.ErrUnsupported, pkgbuild.ErrUnsafe, xar.ErrFormat, xar.ErrUnsupported, xar.ErrName,
-		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat):
+		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat, directory.ErrBackup, directory.ErrDamaged, directory.ErrNewer):
 		return exitPackage
 	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite):
 		return exitIO
@@ -134,6 +136,10 @@ func hint(err error) string {
 		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
 		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},
 		{api.ErrUnreachable, "check the address, the pin, and whether the directory runs"},
+		{directory.ErrNoDatabase, "name the folder that serve --data names; back up PostgreSQL with pg_dump, and the file directory.key"},
+		{directory.ErrBackupEncrypted, "name the file of an age identity that opens it with --identity"},
+		{directory.ErrKeyOpen, "chmod o-r it"},
+		{directory.ErrNewer, "update firstday first"},
 		{atomicfile.ErrInTheWay, "choose another name with -o"},
 		{kit.ErrOverwrite, "choose another name with -o"},
 		{kit.ErrIdentity, "check who signs: the files of the certificate and key, or the signer program"},

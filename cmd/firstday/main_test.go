@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"firstday.dev/internal/testagents"
@@ -43,6 +44,14 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("AGENTS", agents)
+			identity, err := age.GenerateX25519Identity()
+			if err != nil {
+				return err
+			}
+			e.Setenv("RECIPIENT", identity.Recipient().String())
+			if err := os.WriteFile(filepath.Join(e.WorkDir, "age.key"), []byte(identity.String()+"\n"), 0o600); err != nil {
+				return err
+			}
 			e.Setenv("KEY", "fdk_the-connect-key-of-the-tests")
 			for name, from := range map[string]string{
 				"plain.pem": plainCert, "plain.key": plainKey,

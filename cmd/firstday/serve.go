@@ -25,8 +25,8 @@ const databaseVariable = "FIRSTDAY_DATABASE"
 
 // What lies in the directory's data folder.
 const (
-	databaseFile = "directory.db"
-	sealKeyFile  = "directory.key"
+	databaseFile = directory.DatabaseName
+	sealKeyFile  = directory.KeyName
 	ownerFile    = "owner.json"
 )
 
@@ -35,6 +35,7 @@ const ownerTokenLife = 30 * 24 * time.Hour
 
 func newServe() *cobra.Command {
 	var o directory.Options
+	var run operation
 	var data, listen, logo string
 	var debug bool
 	c := &cobra.Command{
@@ -47,9 +48,16 @@ and several replicas may share it, and a copy of the key.
 
 The first start makes a CA, whose pin packages carry, and lets its owner in: the
 file owner.json of the folder is for firstday login. So does each start when no
-owner's token holds any more: who has the folder is never locked out.`,
+owner's token holds any more: who has the folder is never locked out.
+
+Devices know the directory by its pin. Browsers, on the same port, see a
+certificate that they trust where one is given with --tls-cert and --tls-key,
+which are read again when they change, or is got with --acme. Load balancers
+must pass TLS through; see --proxy-from.`,
 		Example: `  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example
-  FIRSTDAY_DATABASE=postgres://firstday@db/firstday firstday serve --organisation Acme --data /etc/firstday --name directory.acme.example`,
+  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --listen :443 --acme --acme-email it@acme.example
+  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --tls-cert chain.pem --tls-key key.pem --metrics 127.0.0.1:9464
+  FIRSTDAY_DATABASE=postgres://firstday@db/firstday firstday serve --organisation Acme --data /etc/firstday --name directory.acme.example --proxy-from 10.0.0.0/8`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			level := slog.LevelInfo
@@ -57,6 +65,9 @@ owner's token holds any more: who has the folder is never locked out.`,
 				level = slog.LevelDebug
 			}
 			o.Log = slog.New(slog.NewJSONHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+			if err := run.apply(&o); err != nil {
+				return err
+			}
 			if err := os.MkdirAll(data, 0o700); err != nil {
 				return err
 			}
@@ -74,8 +85,12 @@ owner's token holds any more: who has the folder is never locked out.`,
 			if err != nil {
 				return err
 			}
+			stop, err := run.serveMetrics(c.Context(), d)
+			if err != nil {
+				return errors.Join(err, d.Close())
+			}
 			err = serveDirectory(c, d, listen, filepath.Join(data, ownerFile))
-			return errors.Join(err, d.Close())
+			return errors.Join(err, stop(), d.Close())
 		},
 	}
 	f := c.Flags()
@@ -85,6 +100,7 @@ owner's token holds any more: who has the folder is never locked out.`,
 	f.StringArrayVar(&o.Names, "name", nil, "host name or address by which devices reach it; repeat for others")
 	f.StringVar(&o.PagesURL, "pages-url", "", "https:// address at which employees find the sign-in pages (default: that of the devices)")
 	f.StringVar(&logo, "logo", "", "PNG of the organisation's logo, for the sign-in pages")
+	run.flags(f)
 	f.BoolVar(&debug, "debug", false, "log each call")
 	for _, name := range []string{"organisation", "data", "name"} {
 		_ = c.MarkFlagRequired(name)
