@@ -169,7 +169,9 @@ func (d *Directory) redeem(ctx context.Context, device uuid.UUID, r *api.TokenRe
 	if err == nil && refused != nil {
 		err = refused
 	}
-	d.metrics.signedIn(err)
+	if !errors.Is(err, api.CodeNumberRequired) && !errors.Is(err, api.CodeNumberWrong) { // those go on
+		d.metrics.signedIn(err)
+	}
 	return out, err
 }
 

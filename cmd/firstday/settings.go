@@ -20,7 +20,7 @@ func newSettings() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
-	c.AddCommand(newSettingsGet(), newSettingsSet())
+	c.AddCommand(newSettingsGet(), newSettingsSet(), newSettingsRecoveryKey())
 	return c
 }
 
