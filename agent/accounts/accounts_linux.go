@@ -205,7 +205,17 @@ func (s linuxStore) Remove(ctx context.Context, name string) error {
 	if err := a.mayRemove(); err != nil {
 		return err
 	}
-	removeErr := s.run(ctx, nil, "userdel", "--remove", "--", name)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// The home first: once the account is gone, nothing tells whose it was. And not
+	// by userdel, which leaves one that a killed useradd did not give away yet.
+	if a.Home == homeOf(name) {
+		if err := os.RemoveAll(s.path(a.Home)); err != nil {
+			return err
+		}
+	}
+	removeErr := s.run(ctx, nil, "userdel", "--remove", "--", name) // and its mailbox
 	db, err := s.read()
 	if err != nil {
 		return errors.Join(removeErr, err)
@@ -219,10 +229,7 @@ func (s linuxStore) Remove(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if _, err := os.Lstat(s.path(a.Home)); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(removeErr, fmt.Errorf("userdel left %s", a.Home), err)
-	}
-	return nil // what else userdel says is about things that were not there to be removed
+	return nil // what else userdel says is of things that were not there to be removed
 }
 
 func (s linuxStore) SetAdministrator(ctx context.Context, name string, administrator bool) error {
