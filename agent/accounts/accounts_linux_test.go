@@ -356,7 +356,7 @@ func TestLinuxCreateIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := 0
-	for delay := time.Duration(0); delay < 100*time.Millisecond; delay += 5 * time.Millisecond {
+	for delay := 4 * time.Millisecond; delay < 50*time.Millisecond; delay += 2 * time.Millisecond {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestLinuxCreateIsKilled$")
 		cmd.Env = append(os.Environ(), killedIn+"="+s.root)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
