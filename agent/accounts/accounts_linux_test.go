@@ -101,10 +101,6 @@ func lineOf(t *testing.T, root, file, name string) string {
 	return ""
 }
 
-func jane() New {
-	return New{Name: "jane", FullName: "Jane Doe", Password: []byte("correct horse"), Tag: "T-1"}
-}
-
 func TestLinuxAccountInTheFiles(t *testing.T) {
 	s := openScratch(t)
 	n := jane()
