@@ -387,6 +387,26 @@ func TestLinuxCreateIsKilled(t *testing.T) {
 	}
 }
 
+func FuzzLinuxDatabase(f *testing.F) {
+	f.Add("jane:x:1501:1501:Jane Doe,1,2,3,firstday/T-1/unused:/home/jane:/bin/bash\n", "jane:!$6$x$y:19000:0:99999:7::1:\n", "sudo:x:27:jane,,joe\nwheel:x:1:\n")
+	f.Add("a:b\n\n:::::::\nx:*:-1::,,,,,,::\n", "x:::::::-1:\nx:::::::99999999999999999999:", ":::\nsudo:::,\n")
+	f.Fuzz(func(t *testing.T, passwd, shadow, group string) {
+		db := parseDatabase(passwd, shadow, group)
+		for _, u := range db.users {
+			a, g, err := db.find(u.name)
+			if err != nil || a.Name != u.name || db.takenBy(u.name) == "" {
+				t.Fatalf("%+v: %+v, %v", u, a, err)
+			}
+			if again := readGECOS(g.String()); readGECOS(again.String()) != again {
+				t.Fatalf("%q, then %q", again, readGECOS(again.String()))
+			}
+			if a.Tag != "" && !tagPattern.MatchString(a.Tag) {
+				t.Fatalf("tag %q", a.Tag)
+			}
+		}
+	})
+}
+
 // What the tools are told is seen by every process: no password is in it.
 func TestLinuxPasswordsGoThroughStandardInput(t *testing.T) {
 	s := openScratch(t)
@@ -471,7 +491,7 @@ func runningSystem(t *testing.T) {
 	}
 	shadow := lineOf(t, "/", "etc/shadow", "jane")
 	hash := strings.Split(shadow, ":")[1]
-	check := exec.Command("perl", "-e", `my $h = shift; my $p = <STDIN>; chomp $p; exit(crypt($p, $h) eq $h ? 0 : 1)`, hash)
+	check := exec.Command(testtool.Need(t, "perl"), "-e", `my $h = shift; my $p = <STDIN>; chomp $p; exit(crypt($p, $h) eq $h ? 0 : 1)`, hash)
 	check.Stdin = strings.NewReader("another horse\n")
 	if err := check.Run(); err != nil {
 		t.Errorf("the password in %s: %v", shadow, err)

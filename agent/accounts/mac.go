@@ -67,11 +67,6 @@ const (
 	attrMark         = "dsAttrTypeNative:_firstday_account"
 )
 
-// macAttributes are what is asked for.
-var macAttributes = []string{
-	attrName, attrFullName, attrNumber, attrHome, attrGUID, attrAuthority, attrMembers, attrMembersGUIDs, attrMark,
-}
-
 const (
 	disabledAuthority = ";DisabledUser;"
 	hashAuthority     = ";ShadowHash;" // there is a password

@@ -67,12 +67,15 @@ const (
 	maxPreferredLength  = 0xffffffff
 	maxUsers            = 10000 // of those a device says it has
 	firstPersonRID      = 1000  // below are the system's own
+)
 
-	nerrUserNotFound     = windows.Errno(2221)
-	nerrGroupExists      = windows.Errno(2223)
-	nerrUserExists       = windows.Errno(2224)
-	nerrBadUsername      = windows.Errno(2202)
-	nerrPasswordTooShort = windows.Errno(2245) // or too plain, or used before
+// NERR_UserNotFound and the like of lmerr.h.
+const (
+	errBadUsername      = windows.Errno(2202)
+	errUserNotFound     = windows.Errno(2221)
+	errGroupExists      = windows.Errno(2223)
+	errUserExists       = windows.Errno(2224)
+	errPasswordTooShort = windows.Errno(2245) // or too plain, or used before
 )
 
 // user is what USER_INFO_23 says, in memory of ours.
@@ -91,7 +94,7 @@ func lookUser(name string) (*user, error) {
 	if buf != nil {
 		defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
 	}
-	if errors.Is(err, nerrUserNotFound) {
+	if errors.Is(err, errUserNotFound) {
 		return nil, notFound(name)
 	}
 	if err != nil {
@@ -157,13 +160,13 @@ func netError(verb, name string, code uintptr) error {
 	switch err := windows.Errno(code); err {
 	case windows.ERROR_SUCCESS:
 		return nil
-	case nerrUserNotFound:
+	case errUserNotFound:
 		return notFound(name)
-	case nerrUserExists, nerrGroupExists, windows.ERROR_ALIAS_EXISTS, windows.ERROR_USER_EXISTS:
+	case errUserExists, errGroupExists, windows.ERROR_ALIAS_EXISTS, windows.ERROR_USER_EXISTS:
 		return taken(name, fmt.Sprintf("the system says so (%d)", code))
-	case nerrBadUsername, windows.ERROR_INVALID_ACCOUNT_NAME:
+	case errBadUsername, windows.ERROR_INVALID_ACCOUNT_NAME:
 		return fmt.Errorf("%.64q is %w on this system (%d)", name, ErrName, code)
-	case nerrPasswordTooShort, windows.ERROR_PASSWORD_RESTRICTION, windows.ERROR_ILL_FORMED_PASSWORD:
+	case errPasswordTooShort, windows.ERROR_PASSWORD_RESTRICTION, windows.ERROR_ILL_FORMED_PASSWORD:
 		return fmt.Errorf("%w: it is too short or too plain for this device's password policy, or was used before (%d)", ErrPassword, code)
 	default:
 		return fmt.Errorf("%s account %s: %w", verb, name, err)

@@ -31,6 +31,11 @@ const (
 	utf8Encoding = 4 // NSUTF8StringEncoding
 )
 
+// askedAttributes are what is asked for.
+var askedAttributes = []string{
+	attrName, attrFullName, attrNumber, attrHome, attrGUID, attrAuthority, attrMembers, attrMembersGUIDs, attrMark,
+}
+
 var loadOpenDirectory = sync.OnceValue(func() error {
 	for _, framework := range []string{"Foundation", "OpenDirectory"} {
 		path := "/System/Library/Frameworks/" + framework + ".framework/" + framework
@@ -77,7 +82,7 @@ func record(node objc.ID, kind, name string) (objc.ID, error) {
 	if r != 0 {
 		return r, nil
 	}
-	if problem == 0 { // ODNode.h: nil and no error if there is none
+	if problem == 0 { // nothing went wrong, so there is none
 		return 0, notFound(name)
 	}
 	return 0, fmt.Errorf("record %s of %s: %w", name, kind, errorOf(problem))
@@ -89,7 +94,7 @@ func (openDirectory) records(kind string) (found []macRecord, err error) {
 		var problem objc.ID
 		query := class("ODQuery").Send(
 			selector("queryWithNode:forRecordTypes:attribute:matchType:queryValues:returnAttributes:maximumResults:error:"),
-			node, text(kind), text(attrName), uint32(odMatchAny), objc.ID(0), texts(macAttributes), 0, &problem)
+			node, text(kind), text(attrName), uint32(odMatchAny), objc.ID(0), texts(askedAttributes), 0, &problem)
 		if query == 0 {
 			return fmt.Errorf("asking for %s: %w", kind, errorOf(problem))
 		}
@@ -98,7 +103,7 @@ func (openDirectory) records(kind string) (found []macRecord, err error) {
 			return fmt.Errorf("asking for %s: %w", kind, errorOf(problem))
 		}
 		for r := range elements(results) {
-			details := r.Send(selector("recordDetailsForAttributes:error:"), texts(macAttributes), &problem)
+			details := r.Send(selector("recordDetailsForAttributes:error:"), texts(askedAttributes), &problem)
 			if details == 0 {
 				return fmt.Errorf("reading a record of %s: %w", kind, errorOf(problem))
 			}
@@ -112,7 +117,7 @@ func (openDirectory) records(kind string) (found []macRecord, err error) {
 // readRecord takes values that are text: others, NSData, are pictures and keys.
 func readRecord(details objc.ID) macRecord {
 	r := make(macRecord)
-	for _, attribute := range macAttributes {
+	for _, attribute := range askedAttributes {
 		values := details.Send(selector("objectForKey:"), text(attribute))
 		if values == 0 {
 			continue
@@ -154,7 +159,8 @@ func (openDirectory) set(name, attribute string, values []string) error {
 	})
 }
 
-// setPassword: without the old one root may set any (ODRecord.h).
+// setPassword: without the old one "an attempt to set the password will be tried"
+// (CFODRecord.h), which root may.
 func (openDirectory) setPassword(name string, password []byte) error {
 	return onUser(name, func(user objc.ID) error {
 		var problem objc.ID
