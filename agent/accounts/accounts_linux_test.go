@@ -352,7 +352,7 @@ func TestLinuxCreateIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := 0
-	for delay := 4 * time.Millisecond; delay < 50*time.Millisecond; delay += 2 * time.Millisecond {
+	for delay := time.Millisecond; delay < 40*time.Millisecond; delay += 1500 * time.Microsecond {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestLinuxCreateIsKilled$")
 		cmd.Env = append(os.Environ(), killedIn+"="+s.root)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
