@@ -101,10 +101,6 @@ func lineOf(t *testing.T, root, file, name string) string {
 	return ""
 }
 
-func jane() New {
-	return New{Name: "jane", FullName: "Jane Doe", Password: []byte("correct horse"), Tag: "T-1"}
-}
-
 func TestLinuxAccountInTheFiles(t *testing.T) {
 	s := openScratch(t)
 	n := jane()
@@ -356,7 +352,7 @@ func TestLinuxCreateIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := 0
-	for delay := time.Duration(0); delay < 100*time.Millisecond; delay += 5 * time.Millisecond {
+	for delay := time.Millisecond; delay < 40*time.Millisecond; delay += 1500 * time.Microsecond {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestLinuxCreateIsKilled$")
 		cmd.Env = append(os.Environ(), killedIn+"="+s.root)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -389,6 +385,26 @@ func TestLinuxCreateIsKilled(t *testing.T) {
 	if _, err := s.Create(t.Context(), jane()); err != nil {
 		t.Error(err)
 	}
+}
+
+func FuzzLinuxDatabase(f *testing.F) {
+	f.Add("jane:x:1501:1501:Jane Doe,1,2,3,firstday/T-1/unused:/home/jane:/bin/bash\n", "jane:!$6$x$y:19000:0:99999:7::1:\n", "sudo:x:27:jane,,joe\nwheel:x:1:\n")
+	f.Add("a:b\n\n:::::::\nx:*:-1::,,,,,,::\n", "x:::::::-1:\nx:::::::99999999999999999999:", ":::\nsudo:::,\n")
+	f.Fuzz(func(t *testing.T, passwd, shadow, group string) {
+		db := parseDatabase(passwd, shadow, group)
+		for _, u := range db.users {
+			a, g, err := db.find(u.name)
+			if err != nil || a.Name != u.name || db.takenBy(u.name) == "" {
+				t.Fatalf("%+v: %+v, %v", u, a, err)
+			}
+			if again := readGECOS(g.String()); readGECOS(again.String()) != again {
+				t.Fatalf("%q, then %q", again, readGECOS(again.String()))
+			}
+			if a.Tag != "" && !tagPattern.MatchString(a.Tag) {
+				t.Fatalf("tag %q", a.Tag)
+			}
+		}
+	})
 }
 
 // What the tools are told is seen by every process: no password is in it.
@@ -475,7 +491,7 @@ func runningSystem(t *testing.T) {
 	}
 	shadow := lineOf(t, "/", "etc/shadow", "jane")
 	hash := strings.Split(shadow, ":")[1]
-	check := exec.Command("perl", "-e", `my $h = shift; my $p = <STDIN>; chomp $p; exit(crypt($p, $h) eq $h ? 0 : 1)`, hash)
+	check := exec.Command(testtool.Need(t, "perl"), "-e", `my $h = shift; my $p = <STDIN>; chomp $p; exit(crypt($p, $h) eq $h ? 0 : 1)`, hash)
 	check.Stdin = strings.NewReader("another horse\n")
 	if err := check.Run(); err != nil {
 		t.Errorf("the password in %s: %v", shadow, err)

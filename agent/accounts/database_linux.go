@@ -46,44 +46,53 @@ var administratorGroups = []string{"sudo", "wheel"}
 const maxDatabase = 16 << 20
 
 func (s linuxStore) read() (*database, error) {
+	var texts [3]string
+	for i, name := range []string{"/etc/passwd", "/etc/shadow", "/etc/group"} {
+		text, err := s.readFile(name)
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = text
+	}
+	return parseDatabase(texts[0], texts[1], texts[2]), nil
+}
+
+func (s linuxStore) readFile(name string) (string, error) {
+	f, err := os.Open(s.path(name))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxDatabase+1))
+	if err != nil {
+		return "", err
+	}
+	if len(text) > maxDatabase {
+		return "", fmt.Errorf("%s is larger than %d bytes", f.Name(), maxDatabase)
+	}
+	return string(text), nil
+}
+
+func parseDatabase(passwd, shadow, group string) *database {
 	db := &database{shadows: make(map[string]shadowEntry), today: int(time.Now().Unix() / (24 * 60 * 60))}
-	if err := s.eachLine("/etc/passwd", 7, db.addUser); err != nil {
-		return nil, err
-	}
-	if err := s.eachLine("/etc/group", 4, db.addGroup); err != nil {
-		return nil, err
-	}
-	if err := s.eachLine("/etc/shadow", 9, db.addShadow); err != nil {
-		return nil, err
-	}
+	eachLine(passwd, 7, db.addUser)
+	eachLine(shadow, 9, db.addShadow)
+	eachLine(group, 4, db.addGroup)
 	for _, g := range administratorGroups {
 		if db.administrators == "" && db.group(g) != nil {
 			db.administrators = g
 		}
 	}
-	return db, nil
+	return db
 }
 
 // eachLine leaves out lines that the C library would not take either.
-func (s linuxStore) eachLine(name string, fields int, add func([]string)) error {
-	f, err := os.Open(s.path(name))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxDatabase+1))
-	if err != nil {
-		return err
-	}
-	if len(text) > maxDatabase {
-		return fmt.Errorf("%s is larger than %d bytes", f.Name(), maxDatabase)
-	}
-	for line := range strings.Lines(string(text)) {
+func eachLine(text string, fields int, add func([]string)) {
+	for line := range strings.Lines(text) {
 		if f := strings.Split(strings.TrimRight(line, "\n"), ":"); len(f) == fields && f[0] != "" {
 			add(f)
 		}
 	}
-	return nil
 }
 
 func (db *database) addUser(f []string) {
@@ -201,11 +210,11 @@ func (g gecos) String() string { return strings.TrimRight(strings.Join(g[:], ","
 
 // cryptMethod is what the system hashes passwords with.
 func (s linuxStore) cryptMethod() string {
-	text, err := os.ReadFile(s.path("/etc/login.defs"))
+	text, err := s.readFile("/etc/login.defs")
 	if err != nil {
 		return defaultMethod
 	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if f := strings.Fields(line); len(f) == 2 && f[0] == "ENCRYPT_METHOD" && slices.Contains(goodMethods, f[1]) {
 			return f[1]
 		}

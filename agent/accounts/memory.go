@@ -315,7 +315,7 @@ func (m *InMemory) append(a Account) *memoryAccount {
 		a.ID = fmt.Sprintf("F17D1D47-0000-4000-8000-%012X", m.state.LastID)
 		a.Home = "/Users/" + a.Name
 	case api.Linux:
-		a.ID, a.Home = fmt.Sprint(1000+m.state.LastID), homeOf(a.Name)
+		a.ID, a.Home = fmt.Sprint(1000+m.state.LastID), "/home/"+a.Name
 	}
 	stored := &memoryAccount{Account: a}
 	m.state.Accounts = append(m.state.Accounts, stored)

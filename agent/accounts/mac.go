@@ -1,0 +1,372 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Accounts of macOS are records of its local directory node. What is done to
+// them, and in which order, is here; the calls of OpenDirectory are in
+// opendirectory_darwin.go.
+//
+// Sources: the sequence of attributes, password, group and home is that of XCreds
+// and NoMAD Login (github.com/twocanoes/xcreds, CreateUser.swift), and so is a
+// native attribute of one's own on the record. A disabled account has
+// ";DisabledUser;" among its AuthenticationAuthority: so do Chef's macOS user
+// provider (dscl -append) and JumpCloud, whose article on re-enabling accounts
+// adds that the login window does not show them.
+type macStore struct {
+	dir   macDirectory
+	homes string // the folder, /Users
+	// makeHome fills the home of an account whose record is there.
+	makeHome func(ctx context.Context, name string) error
+	// secureToken tells what the system knows, nil for nothing.
+	secureToken func(ctx context.Context, name string) *bool
+}
+
+// macDirectory is the local node.
+type macDirectory interface {
+	// records gives all of a kind.
+	records(kind string) ([]macRecord, error)
+	// create makes a user; ErrExists if there is one.
+	create(name string, attributes macRecord) error
+	// set replaces the values of a user's attribute.
+	set(name, attribute string, values []string) error
+	// setPassword does so without the old one; ErrPassword if policy refuses.
+	setPassword(name string, password []byte) error
+	// setMember takes a user into a group, or out of it.
+	setMember(group, name string, member bool) error
+	deleteUser(name string) error
+}
+
+// macRecord is attributes and their values.
+type macRecord map[string][]string
+
+// Kinds of records and names of attributes (CFOpenDirectoryConstants.h).
+const (
+	macUsers  = "dsRecTypeStandard:Users"
+	macGroups = "dsRecTypeStandard:Groups"
+
+	attrName         = "dsAttrTypeStandard:RecordName" // the first value; the others are aliases
+	attrFullName     = "dsAttrTypeStandard:RealName"
+	attrNumber       = "dsAttrTypeStandard:UniqueID"
+	attrGroup        = "dsAttrTypeStandard:PrimaryGroupID"
+	attrHome         = "dsAttrTypeStandard:NFSHomeDirectory"
+	attrShell        = "dsAttrTypeStandard:UserShell"
+	attrGUID         = "dsAttrTypeStandard:GeneratedUID"
+	attrAuthority    = "dsAttrTypeStandard:AuthenticationAuthority"
+	attrMembers      = "dsAttrTypeStandard:GroupMembership" // names
+	attrMembersGUIDs = "dsAttrTypeStandard:GroupMembers"
+	attrMark         = "dsAttrTypeNative:_firstday_account"
+)
+
+const (
+	disabledAuthority = ";DisabledUser;"
+	hashAuthority     = ";ShadowHash;" // there is a password
+
+	firstPersonOfMac = 501
+	lastPersonOfMac  = 60000
+	staffGroup       = "20"
+	macShell         = "/bin/zsh" // that of macOS since 10.15
+)
+
+func (r macRecord) first(attribute string) string {
+	if len(r[attribute]) == 0 {
+		return ""
+	}
+	return r[attribute][0]
+}
+
+// is tells whether the record has the name, as itself or as an alias.
+func (r macRecord) is(name string) bool {
+	same := func(s string) bool { return strings.EqualFold(s, name) }
+	return name != "" && (slices.ContainsFunc(r[attrName], same) || slices.ContainsFunc(r[attrFullName], same))
+}
+
+func (r macRecord) isDisabled() bool {
+	return slices.ContainsFunc(r[attrAuthority], func(a string) bool { return strings.Contains(a, disabledAuthority) })
+}
+
+// enabledAuthority takes out the mark, be it a value of its own or the beginning
+// of another.
+func (r macRecord) enabledAuthority() []string {
+	var kept []string
+	for _, a := range r[attrAuthority] {
+		if a = strings.ReplaceAll(a, disabledAuthority, ""); a != "" {
+			kept = append(kept, a)
+		}
+	}
+	return kept
+}
+
+func (r macRecord) account(admin macRecord) Account {
+	a := Account{
+		ID: r.first(attrGUID), Name: r.first(attrName), FullName: r.first(attrFullName), Home: r.first(attrHome),
+		Administrator: slices.Contains(admin[attrMembers], r.first(attrName)) || slices.Contains(admin[attrMembersGUIDs], r.first(attrGUID)),
+		Disabled:      r.isDisabled(),
+	}
+	if a.FullName == a.Name {
+		a.FullName = "" // see realName
+	}
+	a.Tag, a.Unused = readMark(r.first(attrMark))
+	return a
+}
+
+// realName: an account must have one.
+func realName(name, fullName string) string {
+	if fullName = macPlatform.fullName(fullName); fullName != "" {
+		return fullName
+	}
+	return name
+}
+
+// user gives a record by its very name: an alias is not enough to change it.
+func (s macStore) user(name string) (macRecord, error) {
+	users, err := s.dir.records(macUsers)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(users, func(r macRecord) bool { return name != "" && strings.EqualFold(r.first(attrName), name) })
+	if i < 0 {
+		return nil, notFound(name)
+	}
+	return users[i], nil
+}
+
+// change gives the record that a call is about to change.
+func (s macStore) change(ctx context.Context, name string) (macRecord, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return s.user(name)
+}
+
+func (s macStore) admin() (macRecord, error) {
+	groups, err := s.dir.records(macGroups)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(groups, func(r macRecord) bool { return r.first(attrName) == macPlatform.admins })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no group %s", macPlatform.admins)
+	}
+	return groups[i], nil
+}
+
+func (s macStore) Find(ctx context.Context, name string) (*Account, error) {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := s.admin()
+	if err != nil {
+		return nil, err
+	}
+	a := r.account(admin)
+	a.SecureToken = s.secureToken(ctx, a.Name)
+	return &a, nil
+}
+
+func (s macStore) List(ctx context.Context) ([]Account, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	users, err := s.dir.records(macUsers)
+	if err != nil {
+		return nil, err
+	}
+	admin, err := s.admin()
+	if err != nil {
+		return nil, err
+	}
+	var people []Account
+	for _, r := range users {
+		number, err := strconv.Atoi(r.first(attrNumber))
+		if err != nil || number < firstPersonOfMac || strings.HasPrefix(r.first(attrName), "_") {
+			continue
+		}
+		a := r.account(admin)
+		a.SecureToken = s.secureToken(ctx, a.Name)
+		people = append(people, a)
+	}
+	return people, nil
+}
+
+func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
+	if err := n.check(macPlatform); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	number, err := s.place(n.Name)
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx) // what is begun is ended
+	err = s.dir.create(n.Name, macRecord{
+		attrNumber: {number}, attrGroup: {staffGroup}, attrHome: {s.home(n.Name)}, attrShell: {macShell},
+		attrFullName: {realName(n.Name, n.FullName)}, attrMark: {mark(n.Tag, true)},
+	})
+	if err == nil {
+		err = s.furnish(ctx, n)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.takeBack(ctx, n))
+	}
+	return s.Find(ctx, n.Name)
+}
+
+func (s macStore) home(name string) string { return filepath.Join(s.homes, name) }
+
+// place makes sure that the name is free, and gives a free number.
+func (s macStore) place(name string) (string, error) {
+	number := firstPersonOfMac
+	for _, kind := range []string{macUsers, macGroups} {
+		records, err := s.dir.records(kind)
+		if err != nil {
+			return "", err
+		}
+		for _, r := range records {
+			if r.is(name) {
+				return "", taken(name, "there is "+r.first(attrName)+" of "+kind)
+			}
+			if n, err := strconv.Atoi(r.first(attrNumber)); err == nil && n >= number && n < lastPersonOfMac {
+				number = n + 1
+			}
+		}
+	}
+	// Deleting an account may leave the home.
+	if _, err := os.Lstat(s.home(name)); !errors.Is(err, fs.ErrNotExist) {
+		return "", errors.Join(taken(name, s.home(name)+" is there"), err)
+	}
+	return strconv.Itoa(number), nil
+}
+
+// furnish sets the password before it disables the account: nobody has reported
+// whether a disabled one can be given its first. For the moment between the two,
+// who knows the password could sign in.
+func (s macStore) furnish(ctx context.Context, n New) error {
+	if err := s.dir.setPassword(n.Name, n.Password); err != nil {
+		return err
+	}
+	if err := s.Disable(ctx, n.Name); err != nil {
+		return err
+	}
+	if n.Administrator {
+		if err := s.dir.setMember(macPlatform.admins, n.Name, true); err != nil {
+			return err
+		}
+	}
+	return s.makeHome(ctx, n.Name)
+}
+
+// takeBack undoes a Create that failed, unless somebody else was faster.
+func (s macStore) takeBack(ctx context.Context, n New) error {
+	r, err := s.user(n.Name)
+	if errors.Is(err, ErrNotFound) || err == nil && r.first(attrMark) != mark(n.Tag, true) {
+		return nil
+	}
+	return errors.Join(err, s.Remove(ctx, n.Name))
+}
+
+func (s macStore) Enable(ctx context.Context, name string) error {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	authority := r.enabledAuthority()
+	if !slices.ContainsFunc(authority, func(a string) bool { return strings.HasPrefix(a, hashAuthority) }) {
+		return fmt.Errorf("account %s has no password: %w", name, ErrPassword)
+	}
+	// The mark first: an account that was ever enabled must not bear it.
+	if tag, unused := readMark(r.first(attrMark)); unused {
+		if err := s.dir.set(name, attrMark, []string{mark(tag, false)}); err != nil {
+			return err
+		}
+	}
+	if !r.isDisabled() {
+		return nil
+	}
+	return s.dir.set(name, attrAuthority, authority)
+}
+
+func (s macStore) Disable(ctx context.Context, name string) error {
+	r, err := s.change(ctx, name)
+	if err != nil || r.isDisabled() {
+		return err
+	}
+	return s.dir.set(name, attrAuthority, append(slices.Clone(r[attrAuthority]), disabledAuthority))
+}
+
+// Remove takes the home first: once the record is gone, nothing tells whose it
+// was.
+func (s macStore) Remove(ctx context.Context, name string) error {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	a := r.account(admin)
+	if err := a.mayRemove(); err != nil {
+		return err
+	}
+	if a.Home == s.home(a.Name) {
+		if err := os.RemoveAll(a.Home); err != nil {
+			return err
+		}
+	}
+	if a.Administrator { // a group keeps the names of who is gone
+		if err := s.dir.setMember(macPlatform.admins, a.Name, false); err != nil {
+			return err
+		}
+	}
+	return s.dir.deleteUser(a.Name)
+}
+
+func (s macStore) SetAdministrator(ctx context.Context, name string, administrator bool) error {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	if a := r.account(admin); a.Administrator == administrator {
+		return nil
+	}
+	return s.dir.setMember(macPlatform.admins, name, administrator)
+}
+
+func (s macStore) SetPassword(ctx context.Context, name string, password []byte) error {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := macPlatform.checkPassword(password); err != nil {
+		return err
+	}
+	if err := s.dir.setPassword(name, password); err != nil || !r.isDisabled() {
+		return err
+	}
+	return s.Disable(context.WithoutCancel(ctx), name) // should the system have enabled it
+}
+
+func (s macStore) SetFullName(ctx context.Context, name, fullName string) error {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	return s.dir.set(name, attrFullName, []string{realName(r.first(attrName), fullName)})
+}

@@ -1,0 +1,234 @@
+package accounts
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unicode/utf8"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Functions, structures and numbers of lmaccess.h, lmaccess and lmerr.h.
+var (
+	netapi32                    = windows.NewLazySystemDLL("netapi32.dll")
+	procNetUserAdd              = netapi32.NewProc("NetUserAdd")
+	procNetUserDel              = netapi32.NewProc("NetUserDel")
+	procNetUserSetInfo          = netapi32.NewProc("NetUserSetInfo")
+	procNetLocalGroupAddMembers = netapi32.NewProc("NetLocalGroupAddMembers")
+	procNetLocalGroupDelMembers = netapi32.NewProc("NetLocalGroupDelMembers")
+	procNetLocalGroupGetMembers = netapi32.NewProc("NetLocalGroupGetMembers")
+)
+
+// userInfo1 is USER_INFO_1.
+type userInfo1 struct {
+	name, password      *uint16
+	passwordAge, priv   uint32
+	homeFolder, comment *uint16
+	flags               uint32
+	script              *uint16
+}
+
+// userInfo20 is USER_INFO_20, userInfo23 USER_INFO_23.
+type userInfo20 struct {
+	name, fullName, comment *uint16
+	flags, rid              uint32
+}
+
+type userInfo23 struct {
+	name, fullName, comment *uint16
+	flags                   uint32
+	sid                     *windows.SID
+}
+
+// stringInfo is USER_INFO_1003, _1007 and _1011, flagsInfo USER_INFO_1008,
+// memberInfo LOCALGROUP_MEMBERS_INFO_0.
+type (
+	stringInfo struct{ text *uint16 }
+	flagsInfo  struct{ flags uint32 }
+	memberInfo struct{ sid *windows.SID }
+)
+
+const (
+	passwordLevel = 1003
+	commentLevel  = 1007
+	flagsLevel    = 1008
+	fullNameLevel = 1011
+
+	userPrivUser = 1 // the only one that NetUserAdd takes
+
+	ufScript           = 0x1 // must be set
+	ufAccountDisable   = 0x2
+	ufNormalAccount    = 0x200
+	ufDontExpirePasswd = 0x10000
+
+	filterNormalAccount = 2
+	maxPreferredLength  = 0xffffffff
+	maxUsers            = 10000 // of those a device says it has
+	firstPersonRID      = 1000  // below are the system's own
+)
+
+// NERR_UserNotFound and the like of lmerr.h.
+const (
+	errBadUsername      = windows.Errno(2202)
+	errUserNotFound     = windows.Errno(2221)
+	errGroupExists      = windows.Errno(2223)
+	errUserExists       = windows.Errno(2224)
+	errPasswordTooShort = windows.Errno(2245) // or too plain, or used before
+)
+
+// user is what USER_INFO_23 says, in memory of ours.
+type user struct {
+	name, fullName, comment string
+	flags                   uint32
+	sid                     *windows.SID
+}
+
+func lookUser(name string) (*user, error) {
+	if name == "" || !utf8.ValidString(name) || len(name) > 256 || refusedByWindows(name) != "" {
+		return nil, notFound(name) // the system has several words for that
+	}
+	var buf *byte
+	err := windows.NetUserGetInfo(nil, utf16Text(name), 23, &buf)
+	if buf != nil {
+		defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
+	}
+	if errors.Is(err, errUserNotFound) {
+		return nil, notFound(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking for account %s: %w", name, err)
+	}
+	info := (*userInfo23)(unsafe.Pointer(buf))
+	sid, err := info.sid.Copy()
+	if err != nil {
+		return nil, fmt.Errorf("the SID of account %s: %w", name, err)
+	}
+	return &user{
+		windows.UTF16PtrToString(info.name), windows.UTF16PtrToString(info.fullName), windows.UTF16PtrToString(info.comment),
+		info.flags, sid,
+	}, nil
+}
+
+// peopleOfWindows gives names. Guest, DefaultAccount and the like are not
+// people's, nor is the built-in administrator, unless somebody enabled them.
+func peopleOfWindows() ([]string, error) {
+	var buf *byte
+	var read, total uint32
+	err := windows.NetUserEnum(nil, 20, filterNormalAccount, &buf, maxPreferredLength, &read, &total, nil)
+	if buf != nil {
+		defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing accounts: %w", err)
+	}
+	var names []string
+	for _, u := range unsafe.Slice((*userInfo20)(unsafe.Pointer(buf)), min(read, maxUsers)) {
+		if u.rid >= firstPersonRID || u.flags&ufAccountDisable == 0 {
+			names = append(names, windows.UTF16PtrToString(u.name))
+		}
+	}
+	return names, nil
+}
+
+// addUser makes a disabled account in one step.
+func addUser(name string, password []uint16, comment string) error {
+	info := &userInfo1{
+		name: utf16Text(name), password: &password[0], priv: userPrivUser, comment: utf16Text(comment),
+		flags: ufScript | ufNormalAccount | ufDontExpirePasswd | ufAccountDisable,
+	}
+	code, _, _ := procNetUserAdd.Call(0, 1, uintptr(unsafe.Pointer(info)), 0)
+	runtime.KeepAlive(info)
+	return netError("making", name, code)
+}
+
+func deleteUser(name string) error {
+	code, _, _ := procNetUserDel.Call(0, uintptr(unsafe.Pointer(utf16Text(name))))
+	return netError("removing", name, code)
+}
+
+// setUser sets what is of the level; info is its structure.
+func setUser[T stringInfo | flagsInfo](name string, level uintptr, info *T) error {
+	code, _, _ := procNetUserSetInfo.Call(0, uintptr(unsafe.Pointer(utf16Text(name))), level, uintptr(unsafe.Pointer(info)), 0)
+	runtime.KeepAlive(info)
+	return netError("changing", name, code)
+}
+
+// netError gives the words for what the system refuses.
+func netError(verb, name string, code uintptr) error {
+	switch err := windows.Errno(code); err {
+	case windows.ERROR_SUCCESS:
+		return nil
+	case errUserNotFound:
+		return notFound(name)
+	case errUserExists, errGroupExists, windows.ERROR_ALIAS_EXISTS, windows.ERROR_USER_EXISTS:
+		return taken(name, fmt.Sprintf("the system says so (%d)", code))
+	case errBadUsername, windows.ERROR_INVALID_ACCOUNT_NAME:
+		return fmt.Errorf("%.64q is %w on this system (%d)", name, ErrName, code)
+	case errPasswordTooShort, windows.ERROR_PASSWORD_RESTRICTION, windows.ERROR_ILL_FORMED_PASSWORD:
+		return fmt.Errorf("%w: it is too short or too plain for this device's password policy, or was used before (%d)", ErrPassword, code)
+	default:
+		return fmt.Errorf("%s account %s: %w", verb, name, err)
+	}
+}
+
+// groupName asks for the name that a group has in the system's language.
+func groupName(kind windows.WELL_KNOWN_SID_TYPE) (string, error) {
+	sid, err := windows.CreateWellKnownSid(kind)
+	if err != nil {
+		return "", fmt.Errorf("the SID of a group: %w", err)
+	}
+	name, _, _, err := sid.LookupAccount("")
+	if err != nil {
+		return "", fmt.Errorf("asking for the name of group %s: %w", sid, err)
+	}
+	return name, nil
+}
+
+func addMember(group windows.WELL_KNOWN_SID_TYPE, sid *windows.SID) error {
+	return changeMember(procNetLocalGroupAddMembers, group, sid, windows.ERROR_MEMBER_IN_ALIAS)
+}
+
+func removeMember(group windows.WELL_KNOWN_SID_TYPE, sid *windows.SID) error {
+	return changeMember(procNetLocalGroupDelMembers, group, sid, windows.ERROR_MEMBER_NOT_IN_ALIAS)
+}
+
+// changeMember takes already for success.
+func changeMember(proc *windows.LazyProc, group windows.WELL_KNOWN_SID_TYPE, sid *windows.SID, already windows.Errno) error {
+	name, err := groupName(group)
+	if err != nil {
+		return err
+	}
+	member := &memberInfo{sid}
+	code, _, _ := proc.Call(0, uintptr(unsafe.Pointer(utf16Text(name))), 0, uintptr(unsafe.Pointer(member)), 1)
+	runtime.KeepAlive(member)
+	if err := windows.Errno(code); err != windows.ERROR_SUCCESS && err != already {
+		return fmt.Errorf("the members of group %s: %w", name, err)
+	}
+	return nil
+}
+
+// membersOf gives the SIDs of a group's direct members.
+func membersOf(group windows.WELL_KNOWN_SID_TYPE) (map[string]bool, error) {
+	name, err := groupName(group)
+	if err != nil {
+		return nil, err
+	}
+	var buf *byte
+	var read, total uint32
+	code, _, _ := procNetLocalGroupGetMembers.Call(0, uintptr(unsafe.Pointer(utf16Text(name))), 0,
+		uintptr(unsafe.Pointer(&buf)), maxPreferredLength,
+		uintptr(unsafe.Pointer(&read)), uintptr(unsafe.Pointer(&total)), 0)
+	if buf != nil {
+		defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
+	}
+	if code != 0 {
+		return nil, fmt.Errorf("asking for the members of group %s: %w", name, windows.Errno(code))
+	}
+	sids := make(map[string]bool)
+	for _, m := range unsafe.Slice((*memberInfo)(unsafe.Pointer(buf)), min(read, maxUsers)) {
+		sids[m.sid.String()] = true
+	}
+	return sids, nil
+}

@@ -1,0 +1,255 @@
+package accounts
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+	"github.com/ebitengine/purego/objc"
+)
+
+// openDirectory is the local node through the Objective-C classes of
+// OpenDirectory.framework (ODSession.h, ODNode.h, ODQuery.h, ODRecord.h), which
+// root may change. Passwords go through memory only, unlike those of dscl and
+// sysadminctl, and no right of the authorization database is asked for, which
+// hardened Macs refuse to those tools.
+type openDirectory struct{}
+
+// localNodeName is the node whose records are in /var/db/dslocal.
+const localNodeName = "/Local/Default"
+
+// Numbers of CFOpenDirectoryConstants.h (their values as in the tests of
+// pyobjc-framework-CFOpenDirectory).
+const (
+	odMatchAny                 = 0x1
+	odErrorRecordAlreadyExists = 4102
+	odErrorPasswordQuality     = 5402 // and up to 5407: too short, too long, a letter or digit missing, changed too soon
+	odErrorPasswordTooSoon     = 5407
+
+	utf8Encoding = 4 // NSUTF8StringEncoding
+)
+
+// askedAttributes are what is asked for.
+var askedAttributes = []string{
+	attrName, attrFullName, attrNumber, attrHome, attrGUID, attrAuthority, attrMembers, attrMembersGUIDs, attrMark,
+}
+
+var loadOpenDirectory = sync.OnceValue(func() error {
+	for _, framework := range []string{"Foundation", "OpenDirectory"} {
+		path := "/System/Library/Frameworks/" + framework + ".framework/" + framework
+		if _, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL); err != nil {
+			return fmt.Errorf("loading %s: %w", path, err)
+		}
+	}
+	return nil
+})
+
+// onNode calls do with the node. What Objective-C makes meanwhile lives until do
+// ends, on this thread.
+func onNode(do func(node objc.ID) error) error {
+	if err := loadOpenDirectory(); err != nil {
+		return err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pool := class("NSAutoreleasePool").Send(selector("new"))
+	defer pool.Send(selector("drain"))
+	session := class("ODSession").Send(selector("defaultSession"))
+	var problem objc.ID
+	node := class("ODNode").Send(selector("nodeWithSession:name:error:"), session, text(localNodeName), &problem)
+	if node == 0 {
+		return fmt.Errorf("opening directory node %s: %w", localNodeName, errorOf(problem))
+	}
+	return do(node)
+}
+
+// onUser calls do with a user's record.
+func onUser(name string, do func(user objc.ID) error) error {
+	return onNode(func(node objc.ID) error {
+		user, err := record(node, macUsers, name)
+		if err != nil {
+			return err
+		}
+		return do(user)
+	})
+}
+
+func record(node objc.ID, kind, name string) (objc.ID, error) {
+	var problem objc.ID
+	r := node.Send(selector("recordWithRecordType:name:attributes:error:"), text(kind), text(name), objc.ID(0), &problem)
+	if r != 0 {
+		return r, nil
+	}
+	if problem == 0 { // nothing went wrong, so there is none
+		return 0, notFound(name)
+	}
+	return 0, fmt.Errorf("record %s of %s: %w", name, kind, errorOf(problem))
+}
+
+// records asks for all as a query by name with kODMatchAny and no value does.
+func (openDirectory) records(kind string) (found []macRecord, err error) {
+	err = onNode(func(node objc.ID) error {
+		var problem objc.ID
+		query := class("ODQuery").Send(
+			selector("queryWithNode:forRecordTypes:attribute:matchType:queryValues:returnAttributes:maximumResults:error:"),
+			node, text(kind), text(attrName), uint32(odMatchAny), objc.ID(0), texts(askedAttributes), 0, &problem)
+		if query == 0 {
+			return fmt.Errorf("asking for %s: %w", kind, errorOf(problem))
+		}
+		results := query.Send(selector("resultsAllowingPartial:error:"), false, &problem)
+		if results == 0 {
+			return fmt.Errorf("asking for %s: %w", kind, errorOf(problem))
+		}
+		for r := range elements(results) {
+			details := r.Send(selector("recordDetailsForAttributes:error:"), texts(askedAttributes), &problem)
+			if details == 0 {
+				return fmt.Errorf("reading a record of %s: %w", kind, errorOf(problem))
+			}
+			found = append(found, readRecord(details))
+		}
+		return nil
+	})
+	return found, err
+}
+
+// readRecord takes values that are text: others, NSData, are pictures and keys.
+func readRecord(details objc.ID) macRecord {
+	r := make(macRecord)
+	for _, attribute := range askedAttributes {
+		values := details.Send(selector("objectForKey:"), text(attribute))
+		if values == 0 {
+			continue
+		}
+		for v := range elements(values) {
+			if objc.Send[bool](v, selector("isKindOfClass:"), class("NSString")) {
+				r[attribute] = append(r[attribute], goText(v))
+			}
+		}
+	}
+	return r
+}
+
+func (openDirectory) create(name string, attributes macRecord) error {
+	return onNode(func(node objc.ID) error {
+		dictionary := class("NSMutableDictionary").Send(selector("dictionary"))
+		for attribute, values := range attributes {
+			dictionary.Send(selector("setObject:forKey:"), texts(values), text(attribute))
+		}
+		var problem objc.ID
+		r := node.Send(selector("createRecordWithRecordType:name:attributes:error:"), text(macUsers), text(name), dictionary, &problem)
+		if r != 0 {
+			return nil
+		}
+		if code(problem) == odErrorRecordAlreadyExists {
+			return taken(name, errorOf(problem).Error())
+		}
+		return fmt.Errorf("making account %s: %w", name, errorOf(problem))
+	})
+}
+
+func (openDirectory) set(name, attribute string, values []string) error {
+	return onUser(name, func(user objc.ID) error {
+		var problem objc.ID
+		if !objc.Send[bool](user, selector("setValue:forAttribute:error:"), texts(values), text(attribute), &problem) {
+			return fmt.Errorf("setting %s of account %s: %w", attribute, name, errorOf(problem))
+		}
+		return nil
+	})
+}
+
+// setPassword: without the old one "an attempt to set the password will be tried"
+// (CFODRecord.h), which root may.
+func (openDirectory) setPassword(name string, password []byte) error {
+	return onUser(name, func(user objc.ID) error {
+		var problem objc.ID
+		if objc.Send[bool](user, selector("changePassword:toPassword:error:"), objc.ID(0), bytesText(password), &problem) {
+			return nil
+		}
+		if c := code(problem); c >= odErrorPasswordQuality && c <= odErrorPasswordTooSoon {
+			return fmt.Errorf("%w: %w", ErrPassword, errorOf(problem))
+		}
+		return fmt.Errorf("setting the password of account %s: %w", name, errorOf(problem))
+	})
+}
+
+func (openDirectory) setMember(group, name string, member bool) error {
+	message := "removeMemberRecord:error:"
+	if member {
+		message = "addMemberRecord:error:"
+	}
+	return onNode(func(node objc.ID) error {
+		g, err := record(node, macGroups, group)
+		if err != nil {
+			return err
+		}
+		user, err := record(node, macUsers, name)
+		if err != nil {
+			return err
+		}
+		var problem objc.ID
+		if !objc.Send[bool](g, selector(message), user, &problem) {
+			return fmt.Errorf("changing who is in group %s: %w", group, errorOf(problem))
+		}
+		return nil
+	})
+}
+
+func (openDirectory) deleteUser(name string) error {
+	return onUser(name, func(user objc.ID) error {
+		var problem objc.ID
+		if !objc.Send[bool](user, selector("deleteRecordAndReturnError:"), &problem) {
+			return fmt.Errorf("removing account %s: %w", name, errorOf(problem))
+		}
+		return nil
+	})
+}
+
+// Words of Objective-C.
+
+func class(name string) objc.ID     { return objc.ID(objc.GetClass(name)) }
+func selector(name string) objc.SEL { return objc.RegisterName(name) }
+func goText(s objc.ID) string       { return objc.Send[string](s, selector("UTF8String")) }
+func text(s string) objc.ID         { return bytesText([]byte(s)) }
+func code(problem objc.ID) int      { return objc.Send[int](problem, selector("code")) } // 0 of nil
+
+// bytesText gives an NSString; the platform's checks let only UTF-8 through.
+func bytesText(b []byte) objc.ID {
+	if len(b) == 0 {
+		return class("NSString").Send(selector("string"))
+	}
+	s := class("NSString").Send(selector("alloc")).Send(selector("initWithBytes:length:encoding:"), unsafe.Pointer(&b[0]), uint(len(b)), uint(utf8Encoding))
+	return s.Send(selector("autorelease"))
+}
+
+func texts(values []string) objc.ID {
+	array := class("NSMutableArray").Send(selector("array"))
+	for _, v := range values {
+		array.Send(selector("addObject:"), text(v))
+	}
+	return array
+}
+
+// elements ranges over an NSArray.
+func elements(array objc.ID) func(yield func(objc.ID) bool) {
+	return func(yield func(objc.ID) bool) {
+		for i := range objc.Send[uint](array, selector("count")) {
+			if !yield(array.Send(selector("objectAtIndex:"), i)) {
+				return
+			}
+		}
+	}
+}
+
+// errorOf gives an NSError's words; nil has none.
+func errorOf(problem objc.ID) error {
+	if problem == 0 {
+		return fmt.Errorf("OpenDirectory does not say why")
+	}
+	description := problem.Send(selector("localizedDescription"))
+	if description == 0 {
+		return fmt.Errorf("OpenDirectory error %d", code(problem))
+	}
+	return fmt.Errorf("OpenDirectory error %d: %s", code(problem), goText(description))
+}
