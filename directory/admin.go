@@ -1,13 +1,10 @@
 package directory
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"firstday.dev/api"
 )
@@ -22,140 +19,106 @@ var (
 	owners    = []api.Role{api.Owner}
 )
 
-// adminCalls are what the command line and the console are made of.
-func (d *Directory) adminCalls(mux *http.ServeMux) {
-	admin := func(pattern string, roles []api.Role, f func(r *http.Request, actor string) (any, error)) {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.HandleFunc(method+" "+api.PathAdmin+path, d.call(api.MaxMessage, func(r *http.Request) (any, error) {
-			token, err := d.authorise(r, roles)
-			if err != nil {
-				return nil, err
+// adminRoutes are what the command line and the console are made of.
+func (d *Directory) adminRoutes() []route {
+	return slices.Concat(d.keyRoutes(), d.fleetRoutes(), d.userRoutes(), d.officeRoutes())
+}
+
+func (d *Directory) keyRoutes() []route {
+	return []route{
+		admin(d, "POST /keys", "Mint a connect key", minters, func(c *caller, in *api.NewConnectKey) (*api.MintedConnectKey, error) {
+			return d.Mint(c.Context(), c.actor, *in)
+		}),
+		admin(d, "GET /keys", "List connect keys, the newest first", readers, func(c *caller, _ *none) (*listOf[*api.ConnectKey], error) {
+			return list(d.Keys(c.Context()))
+		}),
+		admin(d, "GET /keys/{id}/uses", "List the attempts to use a connect key, the last one first", readers, func(c *caller, _ *none) (*listOf[api.ConnectKeyUse], error) {
+			return list(d.KeyUses(c.Context(), c.id))
+		}),
+		admin(d, "POST /keys/{id}/revoke", "End a connect key", keepers, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.RevokeKey(c.Context(), c.actor, c.id)
+		}),
+	}
+}
+
+func (d *Directory) fleetRoutes() []route {
+	return []route{
+		admin(d, "GET /devices?afterName&after", "List devices by name, a page of those after the one named", readers, func(c *caller, _ *none) (*listOf[*api.Device], error) {
+			q := c.URL.Query()
+			return list(d.Devices(c.Context(), q.Get("afterName"), parseUUID(q.Get("after"))))
+		}),
+		admin(d, "GET /devices/{id}", "Show a device", readers, func(c *caller, _ *none) (*api.Device, error) {
+			return d.Device(c.Context(), c.id)
+		}),
+		admin(d, "POST /devices/{id}/approve", "Let a device in that waits", keepers, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.ApproveDevice(c.Context(), c.actor, c.id)
+		}),
+		admin(d, "POST /devices/{id}/remove", "End a device's enrolment", keepers, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.RemoveDevice(c.Context(), c.actor, c.id)
+		}),
+		admin(d, "POST /devices/{id}/bind", "Give a user the device", keepers, func(c *caller, in *api.BindRequest) (*none, error) {
+			return new(none), d.Bind(c.Context(), c.actor, c.id, in.User)
+		}),
+		admin(d, "POST /devices/{id}/unbind", "Take the device from a user", keepers, func(c *caller, in *api.BindRequest) (*none, error) {
+			return new(none), d.Unbind(c.Context(), c.actor, c.id, in.User)
+		}),
+		admin(d, "POST /devices/{id}/reveal", "Give the break-glass password, sealed", keepers, func(c *caller, in *api.RevealRequest) (*listOf[api.Escrow], error) {
+			return list(d.Reveal(c.Context(), c.actor, c.id, in))
+		}),
+	}
+}
+
+func (d *Directory) userRoutes() []route {
+	return []route{
+		admin(d, "POST /users", "Make users, all of them or none", keepers, func(c *caller, in *api.NewUsers) (*listOf[*api.CreatedUser], error) {
+			return list(d.CreateUsers(c.Context(), c.actor, in.Users))
+		}),
+		admin(d, "GET /users?after", "List users by name, a page of those after the one named", readers, func(c *caller, _ *none) (*listOf[*api.User], error) {
+			return list(d.Users(c.Context(), c.URL.Query().Get("after")))
+		}),
+		admin(d, "GET /users/{user}", "Show a user, named by id, name or e-mail address", readers, func(c *caller, _ *none) (*api.User, error) {
+			return d.FindUser(c.Context(), c.PathValue("user"))
+		}),
+		admin(d, "POST /users/{user}/disable", "Let a user sign in no more", keepers, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.SetUserState(c.Context(), c.actor, c.PathValue("user"), api.UserDisabled)
+		}),
+		admin(d, "POST /users/{user}/enable", "Let a disabled user sign in again", keepers, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.SetUserState(c.Context(), c.actor, c.PathValue("user"), api.UserActive)
+		}),
+		admin(d, "POST /users/{user}/reset", "Give a user a temporary password", keepers, func(c *caller, _ *none) (*api.CreatedUser, error) {
+			return d.ResetUser(c.Context(), c.actor, c.PathValue("user"))
+		}),
+	}
+}
+
+func (d *Directory) officeRoutes() []route {
+	return []route{
+		admin(d, "GET /whoami", "Show whose token it is", everybody, func(c *caller, _ *none) (*api.Token, error) { return c.token, nil }),
+		admin(d, "GET /settings", "Show the settings", readers, func(c *caller, _ *none) (*api.VersionedSettings, error) {
+			return d.Settings(c.Context())
+		}),
+		admin(d, "PUT /settings", "Replace the settings of the revision named", owners, func(c *caller, in *api.VersionedSettings) (*api.VersionedSettings, error) {
+			return d.SetSettings(c.Context(), c.actor, in)
+		}),
+		admin(d, "POST /tokens", "Make a token", owners, func(c *caller, in *api.NewToken) (*api.CreatedToken, error) {
+			return d.CreateToken(c.Context(), c.actor, *in)
+		}),
+		admin(d, "GET /tokens", "List tokens, the newest first", auditors, func(c *caller, _ *none) (*listOf[api.Token], error) {
+			return list(d.Tokens(c.Context()))
+		}),
+		admin(d, "POST /tokens/{id}/revoke", "End a token", owners, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.RevokeToken(c.Context(), c.actor, c.id)
+		}),
+		admin(d, "GET /audit?after", "List the audit log, a page of what follows the number", auditors, func(c *caller, _ *none) (*listOf[api.AuditEntry], error) {
+			after := int64(0)
+			if text := c.URL.Query().Get("after"); text != "" {
+				var err error
+				if after, err = strconv.ParseInt(text, 10, 64); err != nil {
+					return nil, api.Refuse(api.CodeBadRequest, "after is no number")
+				}
 			}
-			return f(r, "token:"+token.Name)
-		}))
-	}
-	admin("GET /whoami", everybody, func(r *http.Request, _ string) (any, error) { return d.authorise(r, everybody) })
-
-	admin("POST /keys", minters, func(r *http.Request, actor string) (any, error) {
-		n, err := read[api.NewConnectKey](r)
-		if err != nil {
-			return nil, err
-		}
-		return d.Mint(r.Context(), actor, *n)
-	})
-	admin("GET /keys", readers, func(r *http.Request, _ string) (any, error) { return list(d.Keys(r.Context())) })
-	admin("GET /keys/{id}/uses", readers, byID(func(r *http.Request, id uuid.UUID, _ string) (any, error) {
-		return list(d.KeyUses(r.Context(), id))
-	}))
-	admin("POST /keys/{id}/revoke", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
-		return done, d.RevokeKey(r.Context(), actor, id)
-	}))
-
-	admin("GET /devices", readers, func(r *http.Request, _ string) (any, error) {
-		q := r.URL.Query()
-		return list(d.Devices(r.Context(), q.Get("afterName"), parseUUID(q.Get("after"))))
-	})
-	admin("GET /devices/{id}", readers, byID(func(r *http.Request, id uuid.UUID, _ string) (any, error) { return d.Device(r.Context(), id) }))
-	admin("POST /devices/{id}/approve", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
-		return done, d.ApproveDevice(r.Context(), actor, id)
-	}))
-	admin("POST /devices/{id}/remove", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
-		return done, d.RemoveDevice(r.Context(), actor, id)
-	}))
-
-	admin("POST /devices/{id}/bind", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
-		in, err := read[api.BindRequest](r)
-		if err != nil {
-			return nil, err
-		}
-		return done, d.Bind(r.Context(), actor, id, in.User)
-	}))
-	admin("POST /devices/{id}/unbind", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
-		in, err := read[api.BindRequest](r)
-		if err != nil {
-			return nil, err
-		}
-		return done, d.Unbind(r.Context(), actor, id, in.User)
-	}))
-	admin("POST /devices/{id}/reveal", keepers, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
-		in, err := read[api.RevealRequest](r)
-		if err != nil {
-			return nil, err
-		}
-		return list(d.Reveal(r.Context(), actor, id, in))
-	}))
-
-	admin("POST /users", keepers, func(r *http.Request, actor string) (any, error) {
-		in, err := read[api.NewUsers](r)
-		if err != nil {
-			return nil, err
-		}
-		return list(d.CreateUsers(r.Context(), actor, in.Users))
-	})
-	admin("GET /users", readers, func(r *http.Request, _ string) (any, error) {
-		return list(d.Users(r.Context(), r.URL.Query().Get("after")))
-	})
-	admin("GET /users/{user}", readers, func(r *http.Request, _ string) (any, error) {
-		return d.FindUser(r.Context(), r.PathValue("user"))
-	})
-	admin("POST /users/{user}/disable", keepers, func(r *http.Request, actor string) (any, error) {
-		return done, d.SetUserState(r.Context(), actor, r.PathValue("user"), api.UserDisabled)
-	})
-	admin("POST /users/{user}/enable", keepers, func(r *http.Request, actor string) (any, error) {
-		return done, d.SetUserState(r.Context(), actor, r.PathValue("user"), api.UserActive)
-	})
-	admin("POST /users/{user}/reset", keepers, func(r *http.Request, actor string) (any, error) {
-		return d.ResetUser(r.Context(), actor, r.PathValue("user"))
-	})
-
-	admin("GET /settings", readers, func(r *http.Request, _ string) (any, error) { return d.Settings(r.Context()) })
-	admin("PUT /settings", owners, func(r *http.Request, actor string) (any, error) {
-		s, err := read[api.VersionedSettings](r)
-		if err != nil {
-			return nil, err
-		}
-		return d.SetSettings(r.Context(), actor, s)
-	})
-
-	admin("POST /tokens", owners, func(r *http.Request, actor string) (any, error) {
-		n, err := read[api.NewToken](r)
-		if err != nil {
-			return nil, err
-		}
-		return d.CreateToken(r.Context(), actor, *n)
-	})
-	admin("GET /tokens", auditors, func(r *http.Request, _ string) (any, error) { return list(d.Tokens(r.Context())) })
-	admin("POST /tokens/{id}/revoke", owners, byID(func(r *http.Request, id uuid.UUID, actor string) (any, error) {
-		return done, d.RevokeToken(r.Context(), actor, id)
-	}))
-
-	admin("GET /audit", auditors, func(r *http.Request, _ string) (any, error) {
-		after, err := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
-		if err != nil && r.URL.Query().Get("after") != "" {
-			return nil, api.Refuse(api.CodeBadRequest, "after is no number")
-		}
-		return list(d.auditPage(r.Context(), after))
-	})
-}
-
-// done is the answer where there is nothing to say.
-var done = json.RawMessage("{}")
-
-// list is an answer of several, [] if there are none.
-func list[T any](items []T, err error) (any, error) {
-	if items == nil {
-		items = []T{}
-	}
-	return map[string][]T{"items": items}, err
-}
-
-func byID(f func(r *http.Request, id uuid.UUID, actor string) (any, error)) func(*http.Request, string) (any, error) {
-	return func(r *http.Request, actor string) (any, error) {
-		id, err := uuid.Parse(r.PathValue("id"))
-		if err != nil {
-			return nil, api.Refuse(api.CodeBadRequest, "%.60q is no id", r.PathValue("id"))
-		}
-		return f(r, id, actor)
+			return list(d.auditPage(c.Context(), after))
+		}),
 	}
 }
 

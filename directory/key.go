@@ -73,7 +73,7 @@ func (d *Directory) Mint(ctx context.Context, actor string, n api.NewConnectKey)
 	err = d.change(ctx, func(t *transaction) error {
 		n, err := t.exec(`INSERT INTO connect_keys (id, hash, label, created_at, created_by, expires_at, max_uses, platforms, serials, package_id, batch, tags, approval)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING`,
-			id.String(), hash, k.Label, millis(k.CreatedAt), actor, millis(k.ExpiresAt), k.MaxUses, lists[0], lists[1], uuidText(k.PackageID), k.Batch, lists[2], flag(k.Approval))
+			id.String(), hash, k.Label, millis(k.CreatedAt), actor, millis(k.ExpiresAt), k.MaxUses, lists[0], lists[1], uuidText(k.PackageID), k.Batch, lists[2], bit(k.Approval))
 		if n == 0 {
 			return err // or the attempt before this one was committed, and its answer lost
 		}
@@ -247,7 +247,7 @@ func parseUUID(text string) uuid.UUID {
 	return id
 }
 
-func flag(b bool) int {
+func bit(b bool) int {
 	if b {
 		return 1
 	}

@@ -40,13 +40,19 @@ func newBrowser(t *testing.T, d *Directory) *browser {
 	t.Helper()
 	at := serve(t, d)
 	d.PagesURL = at.URL
+	return browserAt(t, d, at.URL)
+}
+
+// browserAt is a browser that knows the directory's CA.
+func browserAt(t *testing.T, d *Directory, base string) *browser {
+	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(d.ca.cert)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &browser{t: t, base: at.URL, Client: &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}}
+	b := &browser{t: t, base: base, Client: &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}}
 	t.Cleanup(b.CloseIdleConnections)
 	return b
 }

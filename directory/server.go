@@ -61,8 +61,10 @@ func (d *Directory) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", d.ready)
-	d.deviceCalls(mux)
-	d.adminCalls(mux)
+	for _, r := range d.routes() {
+		mux.HandleFunc(r.method+" "+r.path, r.handler)
+	}
+	mux.HandleFunc("GET "+pathOpenAPI, d.serveOpenAPI())
 	d.pageCalls(mux)
 	mux.HandleFunc("/", d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
 		return nil, api.Refuse(api.CodeNotFound, "there is no %s %.100q", r.Method, r.URL.Path)
@@ -76,64 +78,6 @@ func (d *Directory) ready(w http.ResponseWriter, r *http.Request) {
 	if err := d.store.read.PingContext(ctx); err != nil || d.closing.Err() != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-}
-
-func (d *Directory) deviceCalls(mux *http.ServeMux) {
-	mux.HandleFunc("POST "+api.PathEnroll, d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
-		in, err := read[api.EnrollRequest](r)
-		if err != nil {
-			return nil, err
-		}
-		return d.enrollStranger(r.Context(), in, remote(r))
-	}))
-	device(d, mux, api.PathCheckIn, func(r *http.Request, id uuid.UUID, in *api.CheckInRequest) (any, error) {
-		return d.CheckIn(r.Context(), id, in)
-	})
-	device(d, mux, api.PathEscrow, func(r *http.Request, id uuid.UUID, in *api.EscrowRequest) (any, error) {
-		return d.Escrow(r.Context(), id, in)
-	})
-	device(d, mux, api.PathSignIn, func(r *http.Request, id uuid.UUID, in *api.SignInRequest) (any, error) {
-		if wait, ok := d.limits.starts.take(id.String()); !ok {
-			return nil, tooMany(wait)
-		}
-		return d.StartSignIn(r.Context(), id, in, remote(r))
-	})
-	device(d, mux, api.PathToken, func(r *http.Request, id uuid.UUID, in *api.TokenRequest) (any, error) {
-		if wait, ok := d.limits.polls.take(id.String()); !ok {
-			slow := api.Refuse(api.CodeSlowDown, "")
-			slow.RetryAfter = wait
-			return nil, slow
-		}
-		return d.Token(r.Context(), id, in)
-	})
-	device(d, mux, api.PathPassword, func(r *http.Request, id uuid.UUID, in *api.PasswordRequest) (any, error) {
-		if wait, ok := d.limits.logins.take(id.String()); !ok {
-			return nil, tooMany(wait)
-		}
-		return done, d.ConfirmPassword(r.Context(), id, in)
-	})
-	device(d, mux, api.PathComplete, func(r *http.Request, id uuid.UUID, in *api.CompleteRequest) (any, error) {
-		return done, d.CompleteSignIn(r.Context(), id, in)
-	})
-	device(d, mux, api.PathCancel, func(r *http.Request, id uuid.UUID, in *api.CancelRequest) (any, error) {
-		return done, d.CancelSignIn(r.Context(), id, in)
-	})
-}
-
-// device serves a call that only enrolled devices may make. Whether the device
-// is one still, each call finds out itself.
-func device[T any](d *Directory, mux *http.ServeMux, path string, f func(r *http.Request, id uuid.UUID, in *T) (any, error)) {
-	mux.HandleFunc("POST "+path, d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
-		id, err := d.known.device(r)
-		if err != nil {
-			return nil, err
-		}
-		in, err := read[T](r)
-		if err != nil {
-			return nil, err
-		}
-		return f(r, id, in)
-	}))
 }
 
 // remote is the address a request came from.

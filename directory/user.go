@@ -86,7 +86,7 @@ func temporaryPassword() api.Secret {
 func (t *transaction) addUser(u api.User, password, issuer, subject string) error {
 	n, err := t.exec(`INSERT INTO users (id, name, email, full_name, state, issuer, subject, password, temporary, totp, totp_step, recovery, failures, locked_until, created_at, created_by, signed_in_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '[]', 0, 0, $11, $12, 0) ON CONFLICT DO NOTHING`,
-		u.ID.String(), u.Name, u.Email, u.FullName, u.State, issuer, subject, password, flag(u.Temporary), []byte{}, millis(u.CreatedAt), u.CreatedBy)
+		u.ID.String(), u.Name, u.Email, u.FullName, u.State, issuer, subject, password, bit(u.Temporary), []byte{}, millis(u.CreatedAt), u.CreatedBy)
 	if err != nil {
 		return fmt.Errorf("adding the user: %w", err)
 	}
