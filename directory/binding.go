@@ -121,7 +121,7 @@ func (t *transaction) hold(s *signIn, state api.BindingState, slot int, ticket [
 	if s.state != signInRedeemed {
 		t.audit("user:"+s.user.String(), "signin.claim", "device:"+s.device.String(), map[string]any{"signin": s.id, "slot": slot})
 	}
-	_, err = t.exec(`UPDATE signins SET state = $1, expires_at = $2 WHERE id = $3`, signInRedeemed, millis(now.Add(api.TicketLife)), s.id.String())
+	_, err = t.exec(`UPDATE sign_ins SET state = $1, expires_at = $2 WHERE id = $3`, signInRedeemed, millis(now.Add(api.TicketLife)), s.id.String())
 	return err
 }
 

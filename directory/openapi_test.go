@@ -218,7 +218,7 @@ func must[T any](v T, err error) T {
 // numberOf gives the number of the only sign-in.
 func numberOf(t *testing.T, d *Directory) (number string) {
 	t.Helper()
-	if err := d.store.read.QueryRowContext(t.Context(), `SELECT number FROM signins`).Scan(&number); err != nil {
+	if err := d.store.read.QueryRowContext(t.Context(), `SELECT number FROM sign_ins`).Scan(&number); err != nil {
 		t.Fatal(err)
 	}
 	return number

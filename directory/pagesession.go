@@ -143,7 +143,7 @@ func (d *Directory) endSession(ctx context.Context, s *pageSession) error {
 
 // signInOf gives the sign-in of a session.
 func (d *Directory) signInOf(ctx context.Context, s *pageSession) (*signIn, error) {
-	found, err := scanSignIn(d.store.read.QueryRowContext(ctx, `SELECT `+signInColumns+` FROM signins WHERE id = $1`, s.signIn.String()))
+	found, err := scanSignIn(d.store.read.QueryRowContext(ctx, `SELECT `+signInColumns+` FROM sign_ins WHERE id = $1`, s.signIn.String()))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errNoSession
 	}

@@ -66,7 +66,7 @@ func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.Si
 	code, hash := newSecret("")
 	userCode := newUserCode()
 	err = d.change(ctx, func(t *transaction) error {
-		n, err := t.exec(`INSERT INTO signins (id, device, device_code, user_code, state, expires_at, address, user_id, number, tries) VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0)
+		n, err := t.exec(`INSERT INTO sign_ins (id, device, device_code, user_code, state, expires_at, address, user_id, number, tries) VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0)
 			ON CONFLICT DO NOTHING`, id.String(), device.String(), hash, userCode, signInPending, millis(d.now().Add(api.SignInLife)), address)
 		if err == nil && n == 0 {
 			userCode = newUserCode() // one in 25 thousand million, times those that live
@@ -150,7 +150,7 @@ func (d *Directory) Token(ctx context.Context, device uuid.UUID, r *api.TokenReq
 // pending tells that nobody has signed in yet. Those who wait write nothing.
 func (d *Directory) pending(ctx context.Context, device uuid.UUID, r *api.TokenRequest) (*api.Error, error) {
 	var found int
-	err := d.store.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM signins WHERE device_code = $1 AND device = $2 AND state = $3 AND expires_at > $4`,
+	err := d.store.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM sign_ins WHERE device_code = $1 AND device = $2 AND state = $3 AND expires_at > $4`,
 		secretHash(r.DeviceCode), device.String(), signInPending, millis(d.now())).Scan(&found)
 	if err != nil || found == 0 {
 		return nil, err
@@ -178,7 +178,7 @@ func (d *Directory) redeem(ctx context.Context, device uuid.UUID, r *api.TokenRe
 // redeem turns an approved sign-in into a ticket. What is refused is committed,
 // too: wrong numbers count.
 func (t *transaction) redeem(device uuid.UUID, r *api.TokenRequest) (*api.TokenResponse, *api.Error, error) {
-	s, err := scanSignIn(t.QueryRowContext(t.ctx, `SELECT `+signInColumns+` FROM signins WHERE device_code = $1 AND device = $2`, secretHash(r.DeviceCode), device.String()))
+	s, err := scanSignIn(t.QueryRowContext(t.ctx, `SELECT `+signInColumns+` FROM sign_ins WHERE device_code = $1 AND device = $2`, secretHash(r.DeviceCode), device.String()))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, api.Refuse(api.CodeExpiredToken, "no such sign-in of this device"), nil
 	}
@@ -200,7 +200,7 @@ func (t *transaction) redeem(device uuid.UUID, r *api.TokenRequest) (*api.TokenR
 	var refused *api.Error
 	if errors.As(err, &refused) {
 		t.audit("user:"+s.user.String(), "signin.refuse", "device:"+device.String(), map[string]any{"code": refused.Code, "signin": s.id})
-		_, err := t.exec(`UPDATE signins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
+		_, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
 		return nil, refused, err
 	}
 	return out, nil, err
@@ -220,7 +220,7 @@ func (t *transaction) checkNumber(s *signIn, typed string) (*api.Error, error) {
 	case subtle.ConstantTimeCompare([]byte(strings.TrimSpace(typed)), []byte(s.number)) == 1:
 		return nil, nil
 	}
-	n, err := t.exec(`UPDATE signins SET tries = tries + 1 WHERE id = $1 AND tries = $2`, s.id.String(), s.tries)
+	n, err := t.exec(`UPDATE sign_ins SET tries = tries + 1 WHERE id = $1 AND tries = $2`, s.id.String(), s.tries)
 	if err != nil {
 		return nil, err
 	}
@@ -231,14 +231,14 @@ func (t *transaction) checkNumber(s *signIn, typed string) (*api.Error, error) {
 		return api.Refuse(api.CodeNumberWrong, "try %d of %d", s.tries+1, numberTries), nil
 	}
 	t.audit("user:"+s.user.String(), "signin.deny", "device:"+s.device.String(), map[string]any{"signin": s.id, "reason": "wrong numbers"})
-	_, err = t.exec(`UPDATE signins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
+	_, err = t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
 	return api.Refuse(api.CodeAccessDenied, "%d wrong numbers", numberTries), err
 }
 
 // findSignIn finds a sign-in that waits for somebody, by the code that its
 // device shows.
 func (d *Directory) findSignIn(ctx context.Context, userCode string) (*signIn, error) {
-	s, err := scanSignIn(d.store.read.QueryRowContext(ctx, `SELECT `+signInColumns+` FROM signins WHERE user_code = $1`, userCode))
+	s, err := scanSignIn(d.store.read.QueryRowContext(ctx, `SELECT `+signInColumns+` FROM sign_ins WHERE user_code = $1`, userCode))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, api.Refuse(api.CodeExpiredToken, "no such code")
 	}
@@ -271,7 +271,7 @@ func (d *Directory) approve(ctx context.Context, s *signIn, user uuid.UUID, addr
 		if _, err := t.eligible(s.device, u); err != nil {
 			return err
 		}
-		n, err := t.exec(`UPDATE signins SET state = $1, user_id = $2, number = $3 WHERE id = $4 AND state = $5 AND expires_at > $6`,
+		n, err := t.exec(`UPDATE sign_ins SET state = $1, user_id = $2, number = $3 WHERE id = $4 AND state = $5 AND expires_at > $6`,
 			signInApproved, u.ID.String(), number, s.id.String(), signInPending, millis(d.now()))
 		if err != nil {
 			return err
@@ -333,7 +333,7 @@ func (t *transaction) settingsOf(device uuid.UUID) (*api.PlatformSettings, error
 // deny ends a sign-in: whoever should have signed in did not start it.
 func (d *Directory) deny(ctx context.Context, s *signIn, user uuid.UUID, address string) error {
 	return d.change(ctx, func(t *transaction) error {
-		n, err := t.exec(`UPDATE signins SET state = $1 WHERE id = $2 AND state = $3`, signInDenied, s.id.String(), signInPending)
+		n, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2 AND state = $3`, signInDenied, s.id.String(), signInPending)
 		if n == 0 {
 			return err
 		}
@@ -347,14 +347,14 @@ func (d *Directory) deny(ctx context.Context, s *signIn, user uuid.UUID, address
 func (d *Directory) CancelSignIn(ctx context.Context, device uuid.UUID, r *api.CancelRequest) error {
 	return d.change(ctx, func(t *transaction) error {
 		var id string
-		err := t.QueryRowContext(ctx, `SELECT id FROM signins WHERE device_code = $1 AND device = $2`, secretHash(r.DeviceCode), device.String()).Scan(&id)
+		err := t.QueryRowContext(ctx, `SELECT id FROM sign_ins WHERE device_code = $1 AND device = $2`, secretHash(r.DeviceCode), device.String()).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil // it ended by itself
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE signins SET state = $1 WHERE id = $2`, signInDenied, id); err != nil {
+		if _, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, id); err != nil {
 			return err
 		}
 		return t.release(`device = $1 AND signin = $2`, device.String(), id)

@@ -24,7 +24,7 @@ CREATE UNIQUE INDEX users_by_email ON users (email) WHERE email <> '';
 CREATE UNIQUE INDEX users_by_subject ON users (issuer, subject) WHERE issuer <> '';
 
 -- A sign-in that a device has started, for some minutes.
-CREATE TABLE signins (
+CREATE TABLE sign_ins (
 	id          TEXT PRIMARY KEY,
 	device      TEXT   NOT NULL REFERENCES devices (id),
 	device_code BYTEA  NOT NULL UNIQUE, -- hash
@@ -36,12 +36,12 @@ CREATE TABLE signins (
 	number      TEXT   NOT NULL, -- to be typed on the device; empty: none
 	tries       BIGINT NOT NULL  -- of the number
 );
-CREATE INDEX signins_by_end ON signins (expires_at);
+CREATE INDEX sign_ins_by_end ON sign_ins (expires_at);
 
 -- A browser on the pages of a sign-in.
 CREATE TABLE page_sessions (
 	hash       BYTEA PRIMARY KEY, -- of the cookie
-	signin     TEXT   NOT NULL REFERENCES signins (id) ON DELETE CASCADE,
+	signin     TEXT   NOT NULL REFERENCES sign_ins (id) ON DELETE CASCADE,
 	expires_at BIGINT NOT NULL,
 	step       TEXT   NOT NULL, -- see pages.go
 	user_id    TEXT   NOT NULL, -- who has proved something; empty: nobody yet
