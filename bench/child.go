@@ -21,8 +21,9 @@ const childMode = "child"
 
 var levels = map[string]xpress.Level{"fast": xpress.Fast, "default": xpress.Default, "best": xpress.Best}
 
-var installerVerbs = map[string]func([]string) error{
+var verbs = map[string]func([]string) error{
 	"product": product, "classic": classic, "gzip": bareGzip, "tiny": tinyProduct,
+	"service": serviceChild,
 }
 
 // child does one thing once: capture LEVEL THREADS DIR FILE,
@@ -42,7 +43,7 @@ func child(args []string) error {
 		defer pprof.StopCPUProfile()
 	}
 	verb, args := args[0], args[1:]
-	if pack := installerVerbs[verb]; pack != nil {
+	if pack := verbs[verb]; pack != nil {
 		return pack(args)
 	}
 	if verb == "capture" {

@@ -3,7 +3,8 @@
 // Bench measures the WIM reader and writer of ppkg/wim against wimlib, and the
 // writer of pkgbuild against the pipeline of cpio and gzip: the same tree of
 // real programs and sources, the same machine, turn about, each measurement in a
-// process of its own, all files in memory (tmpfs).
+// process of its own, all files in memory (tmpfs). And it measures the directory
+// against a handler that does nothing.
 //
 //	go run ./bench          # or make bench
 //	go run ./bench -runs 9 -tree DIR -o FILE
@@ -20,6 +21,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 )
 
 func main() {
@@ -33,12 +35,19 @@ func main() {
 	tree := flag.String("tree", "", "directory to capture (default: made from the Go tool chain)")
 	memory := flag.Bool("memory", true, "also measure memory with a payload of 2 GB")
 	dir := flag.String("dir", "/dev/shm", "where to work; a tmpfs")
+	only := flag.String("only", "", "measure only the directory (directory)")
 	out := flag.String("o", "BENCHMARKS.md", "page to write; empty for none")
 	flag.Parse()
 	b.runs = max(b.runs, 5)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	page, err := b.run(ctx, *dir, *tree, *memory)
+	var page string
+	var err error
+	if *only == "directory" {
+		page, err = b.runDirectory(ctx, *dir)
+	} else {
+		page, err = b.run(ctx, *dir, *tree, *memory)
+	}
 	fail(err)
 	fmt.Print(page)
 	if *out != "" {
@@ -91,5 +100,27 @@ func (b *bench) run(ctx context.Context, dir, source string, memory bool) (page 
 	if err != nil {
 		return "", err
 	}
-	return b.page(rows, peaks, packages)
+	services, err := b.directories(ctx)
+	if err != nil {
+		return "", err
+	}
+	return b.page(rows, peaks, packages, services)
+}
+
+// runDirectory measures the directory alone.
+func (b *bench) runDirectory(ctx context.Context, dir string) (page string, err error) {
+	if b.self, err = os.Executable(); err != nil {
+		return "", err
+	}
+	if b.dir, err = os.MkdirTemp(dir, "firstday-bench-"); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	services, err := b.directories(ctx)
+	if err != nil {
+		return "", err
+	}
+	var p strings.Builder
+	services.page(&p)
+	return p.String(), nil
 }

@@ -4,6 +4,7 @@ package testpostgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -30,26 +31,41 @@ type Server struct {
 // the test. Call Stop at the end.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
+	s, err := Run()
+	if errors.Is(err, errMissing) {
+		testtool.Need(tb, "initdb")
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+var errMissing = errors.New("PostgreSQL is not installed")
+
+// Run is Start for programs that are no test.
+func Run() (*Server, error) {
 	installed, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
-	var initdb string
-	if len(installed) > 0 {
-		initdb = installed[len(installed)-1]
-	} else {
-		initdb = testtool.Need(tb, "initdb")
+	if found, err := exec.LookPath("initdb"); err == nil {
+		installed = append(installed, found)
 	}
+	if len(installed) == 0 {
+		return nil, errMissing
+	}
+	initdb := installed[0]
 	dir, err := os.MkdirTemp("", "firstday-postgres-*")
 	if err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
 	s := &Server{bin: filepath.Dir(initdb), dir: dir}
 	if err := s.start(initdb); err != nil {
 		s.Stop()
-		tb.Fatal(err)
+		return nil, err
 	}
-	return s
+	return s, nil
 }
 
 func (s *Server) start(initdb string) error {
@@ -121,15 +137,22 @@ func (s *Server) url(database string) string {
 // Database makes an empty database, and gives its URL.
 func (s *Server) Database(tb testing.TB) string {
 	tb.Helper()
-	db, err := sql.Open("pgx", s.url("postgres"))
+	address, err := s.NewDatabase()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // a test is over
+	return address
+}
+
+// NewDatabase is Database for programs that are no test.
+func (s *Server) NewDatabase() (string, error) {
+	db, err := sql.Open("pgx", s.url("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer db.Close() //nolint:errcheck // it was asked once
 	s.count++
 	name := fmt.Sprintf("test%d", s.count)
-	if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
-		tb.Fatal(err)
-	}
-	return s.url(name)
+	_, err = db.ExecContext(context.Background(), "CREATE DATABASE "+name)
+	return s.url(name), err
 }
