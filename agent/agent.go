@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
 
@@ -72,8 +73,9 @@ type Agent struct {
 	// resumePause shortens the wait between two looks in tests.
 	resumePause time.Duration
 
-	// joined is told the membership that the service lives by, in tests.
-	joined func(*member)
+	// SignIn is told the sign-in that the service offers, for a surface in the
+	// same process. nil: nobody is.
+	SignIn func(*signin.Machine)
 
 	// dial takes the place of dialDirectory in tests.
 	dial func(api.Directory, func() (*tls.Certificate, error)) (directory, error)

@@ -16,18 +16,18 @@ import (
 // desk is a device with somebody in front of it.
 type desk struct {
 	*machine
-	d *testdirectory.Service
-	*member
+	d      *testdirectory.Service
+	signIn *signin.Machine
 }
 
 // sit begins a first day: the device is enrolled and shows its screen.
 func sit(t *testing.T, d *testdirectory.Service) *desk {
 	t.Helper()
 	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
-	joined := make(chan *member, 1)
-	m.limits.joined = func(m *member) { joined <- m }
+	offered := make(chan *signin.Machine, 1)
+	m.limits.SignIn = func(s *signin.Machine) { offered <- s }
 	t.Cleanup(m.run())
-	desk := &desk{m, d, <-joined}
+	desk := &desk{m, d, <-offered}
 	desk.sees(signin.Ready, "")
 	return desk
 }
@@ -89,7 +89,7 @@ func TestTheFirstDay(t *testing.T) {
 		v, err := d.Device(t.Context(), d.OnlyDevice().ID)
 		return err == nil && len(v.Users) == 1 && v.Users[0].State == api.Bound && v.Users[0].Account == "ann" && len(v.Facts.Users) == 1 && v.Facts.Users[0].Managed
 	})
-	if !desk.machine.accounts.CheckPassword("ann", "of this device") {
+	if !desk.accounts.CheckPassword("ann", "of this device") {
 		t.Error("the account has another password")
 	}
 	desk.press(signin.Close, nil)
@@ -101,10 +101,10 @@ func TestTheFirstDay(t *testing.T) {
 	}
 	desk.sees(signin.Ready, "")
 	eventually(t, "the account to be closed", func() bool {
-		found, err := desk.machine.accounts.Find(t.Context(), "ann")
+		found, err := desk.accounts.Find(t.Context(), "ann")
 		return err == nil && found.Disabled
 	})
-	if _, err := desk.machine.accounts.Create(t.Context(), accounts.New{Name: "bob", Password: []byte("x"), Tag: "other"}); err != nil {
+	if _, err := desk.accounts.Create(t.Context(), accounts.New{Name: "bob", Password: []byte("x"), Tag: "other"}); err != nil {
 		t.Fatal(err)
 	}
 	desk.identify("bob")
@@ -136,7 +136,7 @@ func TestTheFirstDayOfSomebodyExpected(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the account", func() bool {
-		found, err := desk.machine.accounts.Find(t.Context(), "carl")
+		found, err := desk.accounts.Find(t.Context(), "carl")
 		return err == nil && found.Disabled
 	})
 	desk.identify("dora")

@@ -94,8 +94,8 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		if err == nil {
 			m.into(&c.Enrolment)
 			group.Go(func() { m.signIn.Run(ctx) })
-			if a.joined != nil {
-				a.joined(m)
+			if a.SignIn != nil {
+				a.SignIn(m.signIn)
 			}
 			m.passOn(ctx, errNotTried)
 		}

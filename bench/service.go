@@ -94,9 +94,8 @@ func serveBare(ctx context.Context, d *directory.Directory, l net.Listener) erro
 	config.ClientAuth = tls.RequestClientCert
 	s := &http.Server{Handler: mux, TLSConfig: config, ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(ctx, func() { _ = s.Close() })
-	err := s.ServeTLS(l, "", "")
-	if ctx.Err() != nil {
-		return nil
+	if err := s.ServeTLS(l, "", ""); ctx.Err() == nil {
+		return fmt.Errorf("bare handler: %w", err)
 	}
-	return fmt.Errorf("bare handler: %w", err)
+	return nil
 }

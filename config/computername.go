@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -31,6 +32,43 @@ func (n ComputerName) SerialRoom() int {
 	}
 	return maxComputerName - len(t.literal) - t.random
 }
+
+// For gives the name of the device with that serial number. digit gives a random
+// digit, '0' to '9'.
+func (n ComputerName) For(serial string, digit func() byte) (string, error) {
+	t, why := n.parse()
+	if why != "" {
+		return "", fmt.Errorf("the template %.60q %s", string(n), why)
+	}
+	if room := n.SerialRoom(); len(serial) > max(room, 0) {
+		serial = serial[len(serial)-max(room, 0):]
+	}
+	var b strings.Builder
+	for rest := string(n); ; {
+		before, after, found := strings.Cut(rest, "%")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		macro, tail, _ := strings.Cut(after, "%")
+		if macro == "SERIAL" {
+			b.WriteString(serial)
+		} else {
+			for range t.random {
+				b.WriteByte(digit())
+			}
+		}
+		rest = tail
+	}
+	name := b.String()
+	if strings.Trim(name, nameCharacters) != "" || name == "" || onlyDigits(name) || len(name) > maxComputerName {
+		return "", fmt.Errorf("%.60q is not the name of a device: 1 to %d letters, digits and hyphens, not digits alone", name, maxComputerName)
+	}
+	return name, nil
+}
+
+// nameCharacters are those of device names.
+const nameCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 
 // nameTemplate is a parsed template.
 type nameTemplate struct {
@@ -84,7 +122,7 @@ func (n ComputerName) check(r *report, path string) {
 		r.errorf(path, "for example: ACME-%SERIAL% or ACME-%RAND:5%", "computerName %s", why)
 	case n == "":
 		r.errorf(path, "leave it out and Windows makes up a name", "computerName is empty")
-	case strings.Trim(t.literal, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "":
+	case strings.Trim(t.literal, nameCharacters) != "":
 		r.errorf(path, "letters A to Z, digits and hyphens are allowed", "computerName holds a character that a device's name cannot have")
 	case strings.HasPrefix(string(n), "-") || strings.HasSuffix(string(n), "-"):
 		r.errorf(path, "", "computerName begins or ends with a hyphen")

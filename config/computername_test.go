@@ -68,6 +68,34 @@ func TestComputerName(t *testing.T) {
 	}
 }
 
+func TestDevicesGetTheirNames(t *testing.T) {
+	next := byte('0')
+	digit := func() byte {
+		next++
+		return next
+	}
+	for _, c := range []struct {
+		name         ComputerName
+		serial, want string // "": refused
+	}{
+		{"ACME-%SERIAL%", "5CG1234XYZ", "ACME-5CG1234XYZ"},
+		{"ACME-%SERIAL%", "VMware-564d1234567890", "ACME-1234567890"}, // its end is kept
+		{"ACME-%SERIAL%", "A B", ""},
+		{"PC%RAND:3%-%SERIAL%", "X", "PC123-X"},
+		{"KIOSK", "X", "KIOSK"},
+		{"%SERIAL%", "123", ""},
+		{"%SERIAL%", "", ""},
+		{"ACME-%SERIA%", "X", ""},
+		{"ABCDEFGHIJKLMNOP", "X", ""},
+	} {
+		next = '0'
+		got, err := c.name.For(c.serial, digit)
+		if got != c.want || (err != nil) != (c.want == "") {
+			t.Errorf("%q for %q: %q, %v", c.name, c.serial, got, err)
+		}
+	}
+}
+
 // minimal is a file to which a test adds what it is about.
 const minimal = `version: 1
 organisation: {name: Acme}

@@ -40,6 +40,9 @@ type Check struct {
 	err    error
 }
 
+// Err is what was wrong; nil if the check was good.
+func (c *Check) Err() error { return c.err }
+
 // OK says whether every check was good.
 func (v *Verification) OK() bool { return v.Err() == nil }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"syscall"
 
+	"firstday.dev/agent"
 	"firstday.dev/api"
 	"firstday.dev/config"
 	"firstday.dev/directory"
@@ -20,6 +21,7 @@ import (
 	"firstday.dev/ppkg/catalog"
 	"firstday.dev/ppkg/wim"
 	"firstday.dev/signing"
+	"firstday.dev/simulate"
 )
 
 // The exit codes. Scripts decide on them, so they never change.
@@ -40,7 +42,8 @@ const exitCodesHelp = `Exit codes:
     1  another failure
     2  wrong usage
     3  invalid input: configuration, project, payload, agent or secret
-    4  invalid package or backup: not in the format, or damaged beyond reading
+    4  invalid package or backup: not in the format, or damaged beyond reading;
+       simulate: the device does not take all of it
     5  signature: missing, wrong or not trusted, or contents that were changed;
        also an identity that cannot sign, and what Apple does not notarise
     6  input or output: a file is missing, not permitted, or the disk is full
@@ -89,16 +92,17 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
-		is(config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
+		is(simulate.ErrSeveral, simulate.ErrOtherDevice, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile):
 		return exitInput
-	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin):
+	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, simulate.ErrNotEnrolled):
 		return exitDirectory
 	case is(api.ErrAudit, kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
 	case is(pkgbuild.ErrFormat, pkgbuild.ErrUnsupported, pkgbuild.ErrUnsafe, xar.ErrFormat, xar.ErrUnsupported, xar.ErrName,
+		simulate.ErrRefused, simulate.ErrSetting, simulate.ErrCommand, agent.ErrEnrollment, agent.ErrArchitecture,
 		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat, directory.ErrBackup, directory.ErrDamaged, directory.ErrNewer):
 		return exitPackage
 	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite):
@@ -134,6 +138,8 @@ func hint(err error) string {
 	}{
 		{config.ErrNoSecret, "put it there, or name another file or environment variable"},
 		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
+		{simulate.ErrSeveral, "leave one package on the stick"},
+		{simulate.ErrOtherDevice, "leave out --device, or name another --sandbox"},
 		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},
 		{api.ErrUnreachable, "check the address, the pin, and whether the directory runs"},
 		{directory.ErrNoDatabase, "name the folder that serve --data names; back up PostgreSQL with pg_dump, and the file directory.key"},
