@@ -50,9 +50,10 @@ func (m *member) passOn(ctx context.Context, result error) {
 		}
 		m.note(problems)
 	}
-	// Both end with the context only.
-	_ = m.signIn.Reached(ctx, result == nil)
+	// Both end with the context only. Who sees that the directory answers sees
+	// what it said, too.
 	_ = m.signIn.Heard(ctx, heard)
+	_ = m.signIn.Reached(ctx, result == nil)
 }
 
 // note keeps what is wrong with users' accounts, for the next report.

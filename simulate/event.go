@@ -31,6 +31,9 @@ const (
 	StepService   Step = "service" // the agent's entry in the service manager
 	StepAgent     Step = "agent"   // what the real agent says itself
 	StepEnrolment Step = "enrolment"
+	StepSignIn    Step = "sign-in" // what the device's screen shows
+	StepPages     Step = "pages"   // what a person's browser shows
+	StepAccount   Step = "account"
 	StepDevice    Step = "device" // one device of a fleet
 )
 

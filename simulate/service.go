@@ -207,6 +207,7 @@ func (m *Machine) stop() {
 	if running != nil {
 		running.cancel()
 		<-running.ended
+		m.signIn.show(nil)
 	}
 }
 

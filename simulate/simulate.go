@@ -64,6 +64,9 @@ type Options struct {
 	// ExitCode gives the code with which a program ends that is not run; nil:
 	// 0 for all.
 	ExitCode func(program string) int
+	// Then, if set, goes on with the device that is enrolled, before it is
+	// switched off. Its error is that of the simulation.
+	Then func(context.Context, *Machine) error
 	// Events, if set, is told what happens, one event at a time.
 	Events func(Event)
 	// Version is that of this program, to compare with the package's agent.
@@ -125,6 +128,9 @@ func Run(ctx context.Context, packages []string, o Options) (r *Result, err erro
 	case err != nil:
 	case has:
 		r.Enrolment, err = m.AwaitEnrolment(ctx, o.patience())
+		if err == nil && o.Then != nil {
+			err = o.Then(ctx, m)
+		}
 	case p == nil:
 		err = fmt.Errorf("%s: %w", m.dir, agent.ErrNotInstalled)
 	default:

@@ -32,7 +32,7 @@ type Machine struct {
 	PINs bool
 
 	once   sync.Once
-	events chan event
+	events chan told
 
 	mu      sync.Mutex
 	shown   Screen
@@ -41,7 +41,7 @@ type Machine struct {
 
 func (m *Machine) init() {
 	m.once.Do(func() {
-		m.events, m.changed = make(chan event), make(chan struct{})
+		m.events, m.changed = make(chan told), make(chan struct{})
 		m.shown = Screen{Serial: 1, State: Hidden}
 	})
 }
@@ -90,7 +90,7 @@ func (m *Machine) Heard(ctx context.Context, r *api.CheckInResponse) error {
 	awaited := slices.ContainsFunc(r.Users, func(b api.Binding) bool { return b.State == api.Awaiting })
 	return m.tell(ctx, heard{offer{
 		organisation: r.Organisation, settings: r.Settings,
-		open: r.State == api.DeviceActive && r.Settings.SSAP && (r.Free || awaited),
+		open: r.State == api.DeviceActive && r.Settings.SSAP && (r.Free && !m.Accounts.full(r.Settings.Users) || awaited),
 	}})
 }
 
@@ -99,14 +99,23 @@ func (m *Machine) Reached(ctx context.Context, online bool) error {
 	return m.tell(ctx, connection{online})
 }
 
+// told is an event, and what is closed when it was taken.
+type told struct {
+	event
+	taken chan struct{}
+}
+
+// tell returns when the event was taken.
 func (m *Machine) tell(ctx context.Context, e event) error {
 	m.init()
+	t := told{e, make(chan struct{})}
 	select {
-	case m.events <- e:
-		return nil
+	case m.events <- t:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	<-t.taken // it never takes long
+	return nil
 }
 
 // Run drives the sign-in until the context ends. What a kill interrupted it
@@ -124,8 +133,9 @@ func (m *Machine) Run(ctx context.Context) {
 	}
 	for {
 		select {
-		case e := <-m.events:
-			l.take(e)
+		case t := <-m.events:
+			l.take(t.event)
+			close(t.taken)
 		case r := <-l.results:
 			if r.job == l.job {
 				l.take(r.event)

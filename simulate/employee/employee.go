@@ -5,6 +5,8 @@ package employee
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -34,8 +36,13 @@ type Employee struct {
 	Saw func(title, device string)
 }
 
-// ErrRefused wraps what a page says went wrong.
-var ErrRefused = errors.New("the page says")
+// Refusal is what a page says went wrong.
+type Refusal struct {
+	Code api.Code // empty: the page tells none
+	Text string
+}
+
+func (r *Refusal) Error() string { return "the page says: " + r.Text }
 
 // maxPages bounds a sign-in: a page that comes back again and again is no way on.
 const maxPages = 20
@@ -43,7 +50,7 @@ const maxPages = 20
 // SignIn opens the address that the device shows, and signs in. It gives the
 // number to be typed on the device, empty if there is none.
 func (e *Employee) SignIn(ctx context.Context, at api.Directory, address string) (number string, err error) {
-	b, err := newBrowser(at)
+	b, err := newBrowser(at, address)
 	if err != nil {
 		return "", err
 	}
@@ -57,7 +64,7 @@ func (e *Employee) SignIn(ctx context.Context, at api.Directory, address string)
 			e.Saw(p.title, p.texts["device"])
 		}
 		if p.alert != "" {
-			return "", fmt.Errorf("%w: %s", ErrRefused, p.alert)
+			return "", &Refusal{api.Code(p.code), p.alert}
 		}
 		f := p.form()
 		if f == nil {
@@ -109,22 +116,48 @@ func (e *Employee) code(f *form) error {
 	return nil
 }
 
-// browser keeps cookies, and knows the directory by its pin.
+// browser keeps cookies, and trusts whom the system trusts, and the directory by
+// its pin: not every directory has a certificate that browsers know.
 type browser struct{ *http.Client }
 
 // pageTimeout bounds the wait for one page.
 const pageTimeout = 30 * time.Second
 
-func newBrowser(at api.Directory) (*browser, error) {
-	config, err := at.TLS()
+func newBrowser(at api.Directory, address string) (*browser, error) {
+	pages, err := url.Parse(address)
 	if err != nil {
 		return nil, err
+	}
+	config, err := api.Directory{URL: pages.Scheme + "://" + pages.Host, Pin: at.Pin}.TLS()
+	if err != nil {
+		return nil, err
+	}
+	if pinned := config.VerifyConnection; pinned != nil {
+		config.VerifyConnection = func(s tls.ConnectionState) error {
+			if trusted(s, pages.Hostname()) {
+				return nil
+			}
+			return pinned(s)
+		}
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
 	return &browser{&http.Client{Jar: jar, Timeout: pageTimeout, Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}}}, nil
+}
+
+// trusted tells whether the system's roots vouch for the server.
+func trusted(s tls.ConnectionState, host string) bool {
+	if len(s.PeerCertificates) == 0 {
+		return false
+	}
+	intermediates := x509.NewCertPool()
+	for _, c := range s.PeerCertificates[1:] {
+		intermediates.AddCert(c)
+	}
+	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: host, Intermediates: intermediates})
+	return err == nil
 }
 
 func (b *browser) open(ctx context.Context, address string) (*page, error) {

@@ -13,6 +13,7 @@ import (
 type page struct {
 	title string
 	alert string // what went wrong
+	code  string // of that
 	forms []*form
 	// texts are those of paragraphs and lists by their class: number, secret,
 	// device.
@@ -49,6 +50,9 @@ func (p *page) take(at *url.URL, n *html.Node) {
 			p.alert = text(n)
 		}
 		p.texts[attribute(n, "class")] = text(n)
+		if attribute(n, "class") == "request" {
+			p.code = firstCode(n)
+		}
 	case "li":
 		p.codes = append(p.codes, text(n))
 	case "form":
@@ -85,6 +89,16 @@ func attribute(n *html.Node, name string) string {
 	for _, a := range n.Attr {
 		if a.Key == name {
 			return a.Val
+		}
+	}
+	return ""
+}
+
+// firstCode is what is written in the first element code.
+func firstCode(n *html.Node) string {
+	for d := range n.Descendants() {
+		if d.Type == html.ElementNode && d.Data == "code" {
+			return text(d)
 		}
 	}
 	return ""
