@@ -20,7 +20,24 @@ func (m *member) offerSignIn() error {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
 	m.accounts = &signin.Accounts{Store: store, Platform: m.facts.Platform, Folder: m.System.Layout().Data, Log: m.log()}
-	m.signIn = &signin.Machine{Directory: m.directory, Accounts: m.accounts, Device: m.shown, Log: m.log()}
+	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Log: m.log()}
+	return nil
+}
+
+// binding notes what a completed sign-in means: who switches the device off before
+// it hears of that finds no sign-in offered that the directory would refuse.
+type binding struct {
+	signin.Directory
+	member *member
+}
+
+func (b binding) CompleteSignIn(ctx context.Context, r *api.CompleteRequest) error {
+	if err := b.Directory.CompleteSignIn(ctx, r); err != nil {
+		return err
+	}
+	if err := b.member.takeSlot(); err != nil {
+		b.member.log().WarnContext(ctx, "that the device has a user was not kept", "error", err)
+	}
 	return nil
 }
 

@@ -90,7 +90,7 @@ func (m *Machine) Heard(ctx context.Context, r *api.CheckInResponse) error {
 	awaited := slices.ContainsFunc(r.Users, func(b api.Binding) bool { return b.State == api.Awaiting })
 	return m.tell(ctx, heard{offer{
 		organisation: r.Organisation, settings: r.Settings,
-		open: r.State == api.DeviceActive && r.Settings.SSAP && (r.Free && !m.Accounts.full(r.Settings.Users) || awaited),
+		open: r.State == api.DeviceActive && r.Settings.SSAP && (r.Free || awaited),
 	}})
 }
 

@@ -134,22 +134,6 @@ func (a *Accounts) changeLedger(f func(*ledger)) error {
 	return statefile.Write(a.ledgerFile(), l)
 }
 
-// full tells that this device has as many users as it may have: an answer of the
-// directory that is older than the last of them does not know. 0: no limit.
-func (a *Accounts) full(limit int) bool {
-	l, err := a.readLedger()
-	if err != nil || limit == 0 {
-		return false
-	}
-	users := 0
-	for _, e := range l.Entries {
-		if e.Open {
-			users++
-		}
-	}
-	return users >= limit
-}
-
 // Managed gives the names of the managed accounts.
 func (a *Accounts) Managed() ([]string, error) {
 	l, err := a.readLedger()
