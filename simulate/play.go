@@ -19,7 +19,7 @@ import (
 )
 
 // Play lets people do at the device what a script says. The error wraps
-// [ErrScript] if something else comes of it. The patience is for each scene.
+// [ErrOutcome] if something else comes of it. The patience is for each scene.
 func (m *Machine) Play(ctx context.Context, s *Script, patience time.Duration) error {
 	for i := range s.Scenes {
 		limited, cancel := context.WithTimeout(ctx, patience)
@@ -30,7 +30,7 @@ func (m *Machine) Play(ctx context.Context, s *Script, patience time.Duration) e
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, context.DeadlineExceeded):
-			return s.wrong("scene %d came to no end within %v", i+1, patience)
+			return fmt.Errorf("%s, scene %d: %w: it came to no end within %v", s.file, i+1, ErrOutcome, patience)
 		default:
 			return fmt.Errorf("%s, scene %d: %w", s.file, i+1, err)
 		}
@@ -51,7 +51,7 @@ func (m *Machine) play(ctx context.Context, s *Scene) error {
 		return err
 	}
 	if want := cmp.Or(s.Expect, ExpectDone); outcome != want {
-		err := fmt.Errorf("%w wants %s for %s, it came out as %s", ErrScript, want, p.Name, outcome)
+		err := fmt.Errorf("%w: %s for %s, not %s", ErrOutcome, outcome, p.Name, want)
 		m.told.failed(StepSignIn, p.Name+"'s sign-in ended otherwise than it should", err)
 		return err
 	}
@@ -152,7 +152,7 @@ func (p *person) browse(ctx context.Context, screen *signin.Screen) error {
 		return err
 	}
 	p.number, err = e.SignIn(ctx, at.Directory, screen.QR)
-	var refused *employee.Refusal
+	var refused *employee.PageError
 	switch {
 	case errors.As(err, &refused):
 		return p.refused(ctx, refused.Code, refused.Text, signin.Cancel)
@@ -229,7 +229,7 @@ func (p *person) fill(screen *signin.Screen) (map[string]string, error) {
 }
 
 // tellScreen tells what the device shows, but nothing that is typed.
-func (p *person) tellScreen(s *signin.Screen) {
+func (m *Machine) tellScreen(s *signin.Screen) {
 	if s.State == signin.Hidden {
 		return
 	}
@@ -237,5 +237,5 @@ func (p *person) tellScreen(s *signin.Screen) {
 	if s.State == signin.Waiting {
 		detail = s.URI + ", code " + s.UserCode
 	}
-	p.told.good(StepSignIn, fmt.Sprintf("the screen shows %q", s.Title), detail)
+	m.told.good(StepSignIn, fmt.Sprintf("the screen shows %q", s.Title), detail)
 }

@@ -117,11 +117,11 @@ func TestPlayComesOutOtherwise(t *testing.T) {
 		t.Fatalf("%v\n%s", err, told)
 	}
 	for script, want := range map[string]string{
-		signIn("ann", "done"): "came out as wrong_credentials", // her password is another one now
-		"- signIn: {name: ann, password: {file: ann.new}, authenticator: ann.totp}\n  expect: hidden\n": "came out as ",
+		signIn("ann", "done"): "wrong_credentials for ann, not done", // her password is another one now
+		"- signIn: {name: ann, password: {file: ann.new}, authenticator: ann.totp}\n  expect: hidden\n": "for ann, not hidden",
 	} {
 		told, err := s.show("", sandbox, script)
-		if !errors.Is(err, ErrScript) || !strings.Contains(err.Error(), want) {
+		if !errors.Is(err, ErrOutcome) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\n%s", err, told)
 		}
 	}

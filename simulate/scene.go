@@ -59,8 +59,12 @@ type SignIn struct {
 	Authenticator  config.Path         `yaml:"authenticator"`
 }
 
-// ErrScript: there is no playing a script like that, or it came out otherwise.
-var ErrScript = errors.New("the script")
+var (
+	// ErrScript: there is no playing a script like that.
+	ErrScript = errors.New("unusable script")
+	// ErrOutcome: something else came of a scene.
+	ErrOutcome = errors.New("it came out otherwise than the script says")
+)
 
 const (
 	maxScriptFile = 64 << 10 // bytes
@@ -98,7 +102,7 @@ func ReadScript(file string) (*Script, error) {
 }
 
 func (s *Script) wrong(format string, args ...any) error {
-	return fmt.Errorf("%w %s: %s", ErrScript, s.file, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s: %w: %s", s.file, ErrScript, fmt.Sprintf(format, args...))
 }
 
 // outcomes are the words for how a sign-in can end.

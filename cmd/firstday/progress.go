@@ -18,6 +18,8 @@ type progress struct {
 	pool *mpb.Progress
 	bar  *mpb.Bar
 	name string
+	// counter shows how far a bar is.
+	counter decor.Decorator
 }
 
 // newProgress starts drawing for the command c; close ends it.
@@ -27,10 +29,10 @@ func newProgress(c *cobra.Command) *progress {
 	if quiet || asJSON || !term.IsTerminal(int(os.Stderr.Fd())) {
 		return &progress{}
 	}
-	return &progress{pool: mpb.New(mpb.WithOutput(io.Writer(os.Stderr)), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+	return &progress{counter: decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace), pool: mpb.New(mpb.WithOutput(io.Writer(os.Stderr)), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
 }
 
-// step reports that done of total bytes of the step called name are behind us.
+// step reports that done of total bytes, or what the counter counts, of the step called name are behind us.
 // A new name begins a new bar.
 func (p *progress) step(name string, done, total int64) {
 	if p.pool == nil {
@@ -42,7 +44,7 @@ func (p *progress) step(name string, done, total int64) {
 		p.bar = p.pool.AddBar(total,
 			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(
-				decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace),
+				p.counter,
 				decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace)))
 	}
 	p.bar.SetTotal(total, false)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -23,6 +26,22 @@ and checks and tells each step. Then the real agent enrols the device with the
 package's directory, whose devices it is among from then on: a connect key of
 its own is best (firstday build --mint), and firstday device remove afterwards.
 
+With --screen the device stays on, and its sign-in screen is shown to a browser on
+this machine, as employees will see it, until Ctrl-C. With --script people sign in
+by themselves, as a YAML file says:
+
+  - account: carl                          # somebody made this account by hand
+  - signIn:
+      name: ann                            # a user of the directory
+      password: {file: ann.password}
+      newPassword: {file: ann.new}         # if the pages ask for another one
+      authenticator: ann.totp              # secret of the app; kept there if the pages set it up
+      devicePassword: {file: ann.device}   # if the device asks for one of its own
+    expect: done                           # or hidden, or a code such as account_exists
+  - restart: true
+
+With --count a whole fleet enrols, with serial numbers of its own.
+
 Nothing in the package is run but the agent, whose code is that of this program;
 what else a device would run is told, and taken to succeed.
 
@@ -30,9 +49,11 @@ The device is gone when it is done, unless its folder is named with --sandbox.
 The same folder again is the same device, switched on once more: what was
 interrupted goes on, and without a package its agent just runs.`,
 		Example: `  firstday simulate kit/Acme.ppkg
-  firstday simulate kit/Acme.ppkg --device serial=5CG1234XYZ,arch=arm64
+  firstday simulate kit/Acme.ppkg --device serial=5CG1234XYZ,arch=arm64 --screen
   firstday simulate kit/Acme.pkg --sandbox mac --root acme-ca.pem --require-signed
-  firstday simulate --sandbox mac --json`,
+  firstday simulate kit/Acme.pkg --script first-day.yaml
+  firstday simulate kit/Acme.ppkg --count 500 --json
+  firstday simulate --sandbox mac --screen=127.0.0.1:8080`,
 		Args: cobra.ArbitraryArgs, // of several packages simulate tells what a stick with them does
 		RunE: s.run,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -45,8 +66,15 @@ interrupted goes on, and without a package its agent just runs.`,
 	f.StringVar(&s.sandbox, "sandbox", "", "folder of the device; made if there is none, and kept")
 	f.BoolVar(&s.strict, "require-signed", false, "refuse a package without a trusted signature; --root asks for it, too")
 	f.BoolVar(&s.untrusted, "allow-untrusted", false, "take an installer package whose signer is not trusted, as installer -allowUntrusted does")
-	f.DurationVar(&s.patience, "timeout", time.Minute, "how long the agent may take to enrol")
+	f.DurationVar(&s.patience, "timeout", time.Minute, "how long the agent may take to enrol, and people for each scene of a script")
+	f.StringVar(&s.script, "script", "", "file that says who signs in, and what must come of it")
+	f.StringVar(&s.screen, "screen", "", "show the device's screen to browsers on this machine, at an address of it")
+	f.Lookup("screen").NoOptDefVal = "127.0.0.1:0"
+	f.IntVar(&s.count, "count", 0, "enrol so many devices, eight at once")
 	_ = c.MarkFlagDirname("sandbox")
+	_ = c.MarkFlagFilename("script", "yaml", "yml")
+	c.MarkFlagsMutuallyExclusive("count", "screen")
+	c.MarkFlagsMutuallyExclusive("count", "script")
 	return c
 }
 
@@ -56,6 +84,8 @@ type simulation struct {
 	device, sandbox   string
 	strict, untrusted bool
 	patience          time.Duration
+	script, screen    string
+	count             int
 }
 
 // simulated is a simulation as JSON.
@@ -76,14 +106,22 @@ func (s *simulation) run(c *cobra.Command, args []string) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.Sandbox)) }()
 	}
+	if c.Flags().Changed("count") {
+		return s.runFleet(c, args, o)
+	}
 	out := simulated{Events: []simulate.Event{}}
 	quiet, _ := c.Flags().GetBool("quiet")
 	line := timeline(c)
+	window := simulate.NewWindow()
 	o.Events = func(e simulate.Event) {
 		out.Events = append(out.Events, e)
+		window.Tell(e)
 		if !quiet && !asJSON(c) {
 			line(e)
 		}
+	}
+	if o.Then, err = s.then(c, window); err != nil {
+		return err
 	}
 	r, failure := simulate.Run(c.Context(), args, o)
 	out.OK, out.Result = failure == nil, r
@@ -91,10 +129,41 @@ func (s *simulation) run(c *cobra.Command, args []string) (err error) {
 	return errors.Join(failure, err)
 }
 
+// then is what happens once the device is enrolled.
+func (s *simulation) then(c *cobra.Command, window *simulate.Window) (func(context.Context, *simulate.Machine) error, error) {
+	var script *simulate.Script
+	var err error
+	if s.script != "" {
+		if script, err = simulate.ReadScript(s.script); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, m *simulate.Machine) error {
+		if script != nil {
+			if err := m.Play(ctx, script, s.patience); err != nil {
+				return err
+			}
+		}
+		if s.screen == "" {
+			return nil
+		}
+		l, err := net.Listen("tcp", s.screen)
+		if err != nil {
+			return err
+		}
+		return window.Serve(ctx, m, l, func(address string) {
+			fmt.Fprintf(c.ErrOrStderr(), "the device's screen: %s (Ctrl-C switches it off)\n", address)
+		})
+	}, nil
+}
+
 // options are those of simulate.
 func (s *simulation) options(args []string) (o simulate.Options, err error) {
 	if len(args) == 0 && s.sandbox == "" {
 		return o, usageError{errors.New("name a package, or with --sandbox a device that has one")}
+	}
+	if err := onlyHere(s.screen); err != nil {
+		return o, usageError{err}
 	}
 	if s.patience <= 0 {
 		return o, usageError{errors.New("--timeout is no time at all")}
@@ -108,6 +177,22 @@ func (s *simulation) options(args []string) (o simulate.Options, err error) {
 	o.Trust.RequireSignature, o.Trust.AllowUntrusted = s.strict || len(s.trust.roots) > 0, s.untrusted
 	o.Sandbox, o.Patience, o.Version = s.sandbox, s.patience, version
 	return o, nil
+}
+
+// onlyHere refuses addresses that others reach: what is typed on the screen is
+// not encrypted.
+func onlyHere(address string) error {
+	if address == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("--screen: %w", err)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("--screen %s: only addresses of this machine alone will do, such as 127.0.0.1:8080", address)
+	}
+	return nil
 }
 
 // timeline writes each event as it happens.

@@ -36,13 +36,13 @@ type Employee struct {
 	Saw func(title, device string)
 }
 
-// Refusal is what a page says went wrong.
-type Refusal struct {
+// PageError is what a page says went wrong.
+type PageError struct {
 	Code api.Code // empty: the page tells none
 	Text string
 }
 
-func (r *Refusal) Error() string { return "the page says: " + r.Text }
+func (r *PageError) Error() string { return "the page says: " + r.Text }
 
 // maxPages bounds a sign-in: a page that comes back again and again is no way on.
 const maxPages = 20
@@ -64,7 +64,7 @@ func (e *Employee) SignIn(ctx context.Context, at api.Directory, address string)
 			e.Saw(p.title, p.texts["device"])
 		}
 		if p.alert != "" {
-			return "", &Refusal{api.Code(p.code), p.alert}
+			return "", &PageError{api.Code(p.code), p.alert}
 		}
 		f := p.form()
 		if f == nil {
