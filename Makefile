@@ -31,7 +31,7 @@ resources:
 demo:
 	scripts/setup.sh demo
 	$(MAKE) build
-	scripts/demo.sh
+	scripts/demo.sh $(ARGS)
 
 # Every test with every outside judge at hand: under CI=true a missing one fails.
 test:
