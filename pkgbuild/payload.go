@@ -165,7 +165,8 @@ func (p *payload) read(content io.Reader, left int64) ([]byte, error) {
 }
 
 func (p *payload) progress(n int64) {
+	p.o.packed += n
 	if p.o.Progress != nil {
-		p.o.Progress(n)
+		p.o.Progress(p.o.packed)
 	}
 }

@@ -77,6 +77,8 @@ type Options struct {
 	Threads  int         // of compression; 0: one for each processor, at most 16
 	// Progress, if set, is told how many bytes of all payloads are packed.
 	Progress func(done int64)
+
+	packed int64 // so far
 }
 
 // maxThreads bounds the memory that machines with many processors take: a

@@ -263,3 +263,27 @@ func TestRefuses(t *testing.T) {
 		f.Close()
 	}
 }
+
+// Who watches sees all bytes go by, of all components.
+func TestProgressGrowsToTheEnd(t *testing.T) {
+	p := twoComponents(t)
+	var total, last int64
+	for _, c := range p.Components {
+		for _, fsys := range []fs.FS{c.Component.Payload, c.Component.Scripts} {
+			files, _ := fsys.(fstest.MapFS) // none where there are no scripts
+			for _, file := range files {
+				total += int64(len(file.Data))
+			}
+		}
+	}
+	o := Options{Time: at, Progress: func(done int64) {
+		if done < last {
+			t.Errorf("%d after %d", done, last)
+		}
+		last = done
+	}}
+	openPackage(t, func(f *os.File) error { return WriteProduct(t.Context(), f, p, o) })
+	if last != total {
+		t.Errorf("it ends with %d of %d bytes", last, total)
+	}
+}

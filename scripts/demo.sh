@@ -152,6 +152,7 @@ This kit is signed by a throw-away identity. It is for looking at, not for lapto
 EOF
 [ "$auto" = --auto ] && exit 0
 
+trap : INT # ends what runs, and then this script as it should
 say "Try it by hand: a laptop that waits for you"
 "$firstday" user add dora --email dora@example.com --full-name "Dora Example"
 echo "Open the address below in a browser here, press the button, and sign in as dora. Ctrl-C ends it."

@@ -18,22 +18,27 @@ type progress struct {
 	pool *mpb.Progress
 	bar  *mpb.Bar
 	name string
-	// counter shows how far a bar is.
-	counter decor.Decorator
+	// counter makes what shows how far a bar is.
+	counter func() decor.Decorator
 }
+
+func countBytes() decor.Decorator  { return decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace) }
+func countThings() decor.Decorator { return decor.CountersNoUnit("%d / %d", decor.WCSyncSpace) }
 
 // newProgress starts drawing for the command c; close ends it.
 func newProgress(c *cobra.Command) *progress {
 	quiet, _ := c.Flags().GetBool("quiet")
 	asJSON, _ := c.Flags().GetBool("json")
-	if quiet || asJSON || !term.IsTerminal(int(os.Stderr.Fd())) {
+	// A terminal of no width, as some pipelines have, would never see a bar end.
+	width, _, err := term.GetSize(int(os.Stderr.Fd()))
+	if quiet || asJSON || err != nil || width <= 0 {
 		return &progress{}
 	}
-	return &progress{counter: decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace), pool: mpb.New(mpb.WithOutput(io.Writer(os.Stderr)), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+	return &progress{counter: countBytes, pool: mpb.New(mpb.WithOutput(io.Writer(os.Stderr)), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
 }
 
-// step reports that done of total bytes, or what the counter counts, of the step called name are behind us.
-// A new name begins a new bar.
+// step reports that done of total bytes, or what the counter counts, of the step
+// called name are behind us. A new name begins a new bar.
 func (p *progress) step(name string, done, total int64) {
 	if p.pool == nil {
 		return
@@ -41,10 +46,10 @@ func (p *progress) step(name string, done, total int64) {
 	if p.bar == nil || p.name != name {
 		p.finish()
 		p.name = name
-		p.bar = p.pool.AddBar(total,
+		p.bar = p.pool.AddBar(0, // one with a total could not be ended early
 			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(
-				p.counter,
+				p.counter(),
 				decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace)))
 	}
 	p.bar.SetTotal(total, false)

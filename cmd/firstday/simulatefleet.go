@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"firstday.dev/simulate"
 )
@@ -22,7 +21,7 @@ func (s *simulation) runFleet(c *cobra.Command, args []string, o simulate.Option
 		return usageError{fmt.Errorf("--count is not from 1 to %d", simulate.MaxFleet)}
 	}
 	bar := newProgress(c)
-	bar.counter = decor.CountersNoUnit("%d / %d", decor.WCSyncSpace)
+	bar.counter = countThings
 	defer bar.close()
 	done := 0
 	o.Events = func(e simulate.Event) {
