@@ -17,6 +17,7 @@ import (
 type step string
 
 const (
+	stepProvider step = "provider" // signs in with a provider
 	stepTOTP     step = "totp"     // a code of the second factor is asked for
 	stepPassword step = "password" // a temporary one is changed
 	stepEnrol    step = "enrol"    // a second factor is set up
@@ -44,6 +45,8 @@ type pending struct {
 	URL    string   `json:"url,omitempty"`    // the same, for apps
 	Codes  []string `json:"codes,omitempty"`  // for recovery
 	Number string   `json:"number,omitempty"`
+
+	Federation *federation `json:"federation,omitempty"`
 }
 
 // pageSessionLife is that of a sign-in at most, and of its last page.

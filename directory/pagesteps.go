@@ -42,8 +42,12 @@ func (d *Directory) lookUp(r *http.Request, typed string) (*signIn, error) {
 }
 
 func (d *Directory) loginPage(ctx context.Context, s *signIn) (*page, error) {
-	device, err := d.describe(ctx, s)
-	return &page{template: "login", Title: "Sign in on your new device", Device: device, UserCode: api.ShowUserCode(s.userCode), Local: true}, err
+	p := &page{template: "login", Title: "Sign in on your new device", UserCode: api.ShowUserCode(s.userCode)}
+	var err error
+	if p.Device, err = d.describe(ctx, s); err != nil {
+		return nil, err
+	}
+	return p, d.offer(ctx, p)
 }
 
 // logIn takes name and password.
@@ -140,6 +144,8 @@ const qrSize = 480
 func (d *Directory) stepPage(ctx context.Context, s *pageSession) (*page, error) {
 	p := &page{template: string(s.step)}
 	switch s.step {
+	case stepProvider:
+		return d.providerPage(ctx, s)
 	case stepTOTP:
 		p.Title = "Your second factor"
 	case stepPassword:
@@ -206,7 +212,7 @@ func (d *Directory) takeStep(r *http.Request) (*page, error) {
 		s.pending = pending{Proved: true} // the codes are not kept
 	case stepConfirm:
 		return d.takeAnswer(ctx, s, r.PostForm.Get("answer"), remote(r))
-	case stepDone:
+	case stepDone, stepProvider:
 		return &page{next: true}, nil
 	}
 	if err != nil {
