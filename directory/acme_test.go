@@ -61,12 +61,19 @@ func pebbleTool(t *testing.T, name string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "tool", "-modfile=../tools/pebble/go.mod", "-n", name).CombinedOutput()
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s: %v\n%s", name, err, out)
-		}
-		t.Skipf("%s cannot be built: %v\n%s", name, err, out)
+		notBuilt(t, name, err, out)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// notBuilt ends a test that needs a program of another module, which cannot be
+// had.
+func notBuilt(t *testing.T, name string, err error, out []byte) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	t.Skipf("%s cannot be built: %v\n%s", name, err, out)
 }
 
 // run lets a program run until the test ends.

@@ -149,7 +149,11 @@ func (d *Directory) stepPage(ctx context.Context, s *pageSession) (*page, error)
 	case stepTOTP:
 		p.Title = "Your second factor"
 	case stepPassword:
-		p.Title = "Choose a password"
+		user, err := d.FindUser(ctx, s.user.String())
+		if err != nil {
+			return nil, err
+		}
+		p.Title, p.Name = "Choose a password", user.Name // for who keeps passwords
 	case stepEnrol:
 		p.Title, p.Secret = "Set up your second factor", s.pending.Secret
 		png, err := qrcode.Encode(s.pending.URL, qrcode.Medium, qrSize)
