@@ -148,7 +148,7 @@ func (p *ProviderConfig) Check() error {
 	if err := CheckIssuer(p.Issuer); err != nil {
 		return fmt.Errorf("issuer: %w", err)
 	}
-	if _, err := p.Claims(); err != nil {
+	if _, err := p.UserNameClaims(); err != nil {
 		return fmt.Errorf("userName: %w", err)
 	}
 	return errors.Join(p.checkLists(), p.checkDomains())
@@ -181,8 +181,8 @@ func (p *ProviderConfig) checkDomains() error {
 	return nil
 }
 
-// Claims names those that UserName is made of.
-func (p *ProviderConfig) Claims() ([]string, error) {
+// UserNameClaims names those that UserName is made of.
+func (p *ProviderConfig) UserNameClaims() ([]string, error) {
 	var names []string
 	_, err := nametemplate.Fill(p.UserName, func(name string) (string, error) {
 		if name == "" || !PlainText(name) {

@@ -69,7 +69,7 @@ func (c claims) fullName() string {
 
 // lacks tells whether a claim that is of use is not there.
 func (rp *relyingParty) lacks(c claims) bool {
-	names, _ := rp.Claims() // was checked
+	names, _ := rp.UserNameClaims() // was checked
 	names = append(names, "email", rp.VerifiedClaim)
 	if len(rp.Groups) > 0 {
 		names = append(names, rp.GroupsClaim)

@@ -39,17 +39,7 @@ func (d *Directory) offer(ctx context.Context, p *page) error {
 
 // chooseProvider begins to sign somebody in with a provider.
 func (d *Directory) chooseProvider(r *http.Request) (*page, error) {
-	if err := r.ParseForm(); err != nil {
-		return nil, badForm(err)
-	}
-	if wait, ok := d.limits.logins.take(addressKey(remote(r))); !ok {
-		return nil, tooMany(wait)
-	}
-	s, err := d.lookUp(r, r.PostForm.Get("code"))
-	if err != nil {
-		return nil, err
-	}
-	p, err := d.loginPage(r.Context(), s)
+	s, p, err := d.beginLogin(r)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +68,6 @@ func (d *Directory) providerPage(ctx context.Context, s *pageSession) (*page, er
 // takeCallback takes a provider's answer. What goes wrong is said on the page on
 // which another way can be chosen.
 func (d *Directory) takeCallback(r *http.Request) (*page, error) {
-	if wait, ok := d.limits.logins.take(addressKey(remote(r))); !ok {
-		return nil, tooMany(wait)
-	}
 	session, err := d.takeFederation(r)
 	if err != nil {
 		return nil, err

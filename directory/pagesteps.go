@@ -50,19 +50,26 @@ func (d *Directory) loginPage(ctx context.Context, s *signIn) (*page, error) {
 	return p, d.offer(ctx, p)
 }
 
-// logIn takes name and password.
-func (d *Directory) logIn(r *http.Request) (*page, error) {
+// beginLogin reads a form of the first page, and gives the sign-in that it is for
+// with the page to show again.
+func (d *Directory) beginLogin(r *http.Request) (*signIn, *page, error) {
 	if err := r.ParseForm(); err != nil {
-		return nil, badForm(err)
+		return nil, nil, badForm(err)
 	}
 	if wait, ok := d.limits.logins.take(addressKey(remote(r))); !ok {
-		return nil, tooMany(wait)
+		return nil, nil, tooMany(wait)
 	}
 	s, err := d.lookUp(r, r.PostForm.Get("code"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := d.loginPage(r.Context(), s)
+	return s, p, err
+}
+
+// logIn takes name and password.
+func (d *Directory) logIn(r *http.Request) (*page, error) {
+	s, p, err := d.beginLogin(r)
 	if err != nil {
 		return nil, err
 	}
