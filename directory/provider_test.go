@@ -377,3 +377,23 @@ func TestMetadataIsRemembered(t *testing.T) {
 		t.Errorf("after a change: %+v, %d, %v", rp, asked, err)
 	}
 }
+
+// Sessions of people who never came back from a provider do not pile up.
+func TestSessionsEnd(t *testing.T) {
+	d := open(t, t.TempDir(), "")
+	b := newBrowser(t, d)
+	l := newLiar(t)
+	newProvider(t, d, l.config("liar"))
+	a := &attacked{browser: b, started: start(t, d, newDevice(t, d, "S1"))}
+	address := a.choose("liar")
+	now := time.Now().Add(pageSessionLife)
+	d.Now = func() time.Time { return now }
+	b.open(address)
+	b.shows("provider_state")
+	a.started = start(t, d, newDevice(t, d, "S2"))
+	a.choose("liar")
+	var sessions int
+	if err := d.store.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM page_sessions`).Scan(&sessions); err != nil || sessions != 1 {
+		t.Errorf("%d sessions, %v", sessions, err)
+	}
+}
