@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -59,9 +60,12 @@ func startPebble(t *testing.T, tlsPort int) *pebble {
 // pebbleTool builds a program of tools/pebble and gives its path.
 func pebbleTool(t *testing.T, name string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "tool", "-modfile=../tools/pebble/go.mod", "-n", name).CombinedOutput()
+	c := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "tool", "-modfile=../tools/pebble/go.mod", "-n", name)
+	var told bytes.Buffer // of downloads
+	c.Stderr = &told
+	out, err := c.Output()
 	if err != nil {
-		notBuilt(t, name, err, out)
+		notBuilt(t, name, err, told.Bytes())
 	}
 	return strings.TrimSpace(string(out))
 }
