@@ -174,7 +174,7 @@ var attacks = []attack{
 	{name: "issued in the future", prepare: claim("iat", soon(5*time.Minute)), code: api.CodeProviderToken, detail: "issued at"},
 	{name: "holds in the future", prepare: claim("nbf", soon(5*time.Minute)), code: api.CodeProviderToken, detail: "holds from"},
 	{name: "subject is missing", prepare: without("sub"), code: api.CodeProviderToken, detail: "subject"},
-	{name: "subject is a megabyte", prepare: claim("sub", strings.Repeat("s", 300)), code: api.CodeProviderToken, detail: "subject"},
+	{name: "subject is too long", prepare: claim("sub", strings.Repeat("s", api.MaxSubject+1)), code: api.CodeProviderToken, detail: "subject"},
 	{name: "of another access token", prepare: claim("at_hash", "AAAAAAAAAAAAAAAAAAAAAA"), code: api.CodeProviderToken, detail: "another access token"},
 	{name: "no ID token at all", prepare: func(l *liar, _ *api.NewProvider) {
 		l.token = func(w http.ResponseWriter, _ *http.Request) {
@@ -308,6 +308,12 @@ var attacks = []attack{
 			l.tell(w, map[string]any{"sub": "ann-1", "email": "ann@home.example", "email_verified": true})
 		}
 	}, code: api.CodeProviderDomain, detail: "home.example"},
+	{name: "userinfo verifies an address without naming it", prepare: func(l *liar, _ *api.NewProvider) {
+		l.claims = func(c map[string]any) { delete(c, "email_verified") }
+		l.userinfo = func(w http.ResponseWriter, _ *http.Request) {
+			l.tell(w, map[string]any{"sub": "ann-1", "email_verified": true})
+		}
+	}, code: api.CodeEmailUnverified, detail: "email_verified"},
 	{name: "hd is missing", prepare: func(_ *liar, n *api.NewProvider) { n.HostedDomains = []string{"acme.example"} }, code: api.CodeProviderDomain, detail: "hd is"},
 	{name: "hd is another organisation", prepare: func(l *liar, n *api.NewProvider) {
 		n.HostedDomains = []string{"acme.example"}

@@ -150,6 +150,12 @@ func TestUsersAreLinkedByAdmins(t *testing.T) {
 	}
 	b.signInWith("liar", start(t, d, device))
 	b.shows("user_taken")
+	figures := scrape(t, d)
+	for _, want := range []string{`result="ok"} 1`, `result="user_disabled"} 1`, `result="user_taken"} 2`} {
+		if !strings.Contains(figures, `firstday_provider_sign_ins_total{provider="liar",`+want) {
+			t.Errorf("the figures lack %s", want)
+		}
+	}
 	log := auditText(t, d)
 	for _, action := range []string{"user.link", "user.update", "user.unlink"} {
 		if !strings.Contains(log, action) {
@@ -324,7 +330,12 @@ func TestProviderIsTested(t *testing.T) {
 		"huge keys": {func(l *liar, _ *api.NewProvider) { l.keys = huge }, "no set of keys"},
 		"no code":   {saying("response_types_supported", []string{"id_token"}), "no authorization codes"},
 		"scope":     {saying("scopes_supported", []string{"openid", "email"}), `the scope "profile"`},
-		"no token":  {func(l *liar, _ *api.NewProvider) { l.token = hangUp }, "client: "},
+		"pushed":    {saying("require_pushed_authorization_requests", true), "RFC 9126"},
+		"key only":  {saying("token_endpoint_auth_methods_supported", []string{"private_key_jwt"}), "takes no client secret"},
+		"by post": {func(l *liar, n *api.NewProvider) {
+			saying("token_endpoint_auth_methods_supported", []string{"client_secret_post"})(l, n)
+		}, "client: the provider does not know"}, // the liar takes Basic only
+		"no token": {func(l *liar, _ *api.NewProvider) { l.token = hangUp }, "client: "},
 		"takes all": {func(l *liar, _ *api.NewProvider) {
 			l.token = func(w http.ResponseWriter, _ *http.Request) { l.tell(w, map[string]string{"access_token": "x"}) }
 		}, "never gave"},

@@ -89,8 +89,13 @@ func (d *Directory) countKeys(ctx context.Context, rp *relyingParty) (string, er
 // it offers.
 func (rp *relyingParty) checkOffers() (string, error) {
 	m := &rp.metadata
-	if len(m.ResponseTypes) > 0 && !slices.Contains(m.ResponseTypes, "code") {
+	switch {
+	case len(m.ResponseTypes) > 0 && !slices.Contains(m.ResponseTypes, "code"):
 		return "", fmt.Errorf("the provider gives no authorization codes, only %.100q", m.ResponseTypes)
+	case m.PushedOnly:
+		return "", errors.New("the provider takes pushed requests only (RFC 9126); allow others for this client")
+	case !m.takes(secretBasic) && !m.takes(secretPost):
+		return "", fmt.Errorf("the provider takes no client secret, only %.100q", m.Authentication)
 	}
 	for _, scope := range rp.Scopes {
 		if len(m.Scopes) > 0 && !slices.Contains(m.Scopes, scope) {

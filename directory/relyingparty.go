@@ -43,6 +43,7 @@ type metadata struct {
 	Authentication []string `json:"token_endpoint_auth_methods_supported"`
 	Scopes         []string `json:"scopes_supported"`
 	SendsIssuer    bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
+	PushedOnly     bool     `json:"require_pushed_authorization_requests"`          // RFC 9126
 }
 
 // signatures are the algorithms by which ID tokens may be signed: those with a
@@ -154,10 +155,21 @@ func (m *metadata) algorithms() []string {
 	return slices.DeleteFunc(slices.Clone(m.Algorithms), func(a string) bool { return !slices.Contains(signatures, a) })
 }
 
+// The ways to show a client secret (OpenID Connect Core §9). Who names none takes
+// the first.
+const (
+	secretBasic = "client_secret_basic"
+	secretPost  = "client_secret_post"
+)
+
+func (m *metadata) takes(way string) bool {
+	return slices.Contains(m.Authentication, way) || len(m.Authentication) == 0 && way == secretBasic
+}
+
 // client is how the directory speaks to the provider as OAuth 2.0 wants it.
 func (rp *relyingParty) client(secret api.Secret) *oauth2.Config {
-	style := oauth2.AuthStyleInHeader // the default of OpenID Connect Core §9
-	if len(rp.metadata.Authentication) > 0 && !slices.Contains(rp.metadata.Authentication, "client_secret_basic") {
+	style := oauth2.AuthStyleInHeader
+	if !rp.metadata.takes(secretBasic) {
 		style = oauth2.AuthStyleInParams
 	}
 	return &oauth2.Config{
