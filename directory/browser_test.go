@@ -42,7 +42,7 @@ func TestBrowser(t *testing.T) {
 
 	// Søren's claims make his name: {given_name}.{family_name}.
 	third := newDevice(t, d, "C02FX1ABMD6M")
-	c.firstDayOfSøren(start(t, d, third)).has(t, d, third, "soren.aeroskobing", "s.a@acme.example")
+	c.firstDayOfSoren(start(t, d, third)).has(t, d, third, "soren.aeroskobing", "s.a@acme.example")
 
 	// Who may not is told why, and how to ask for help.
 	started = start(t, d, second)
@@ -121,11 +121,11 @@ func (c *chromium) firstDayOfAnn(started *api.SignInResponse, password api.Secre
 	return signedIn{started, c.text(".number")}
 }
 
-// firstDayOfSøren goes from the telephone to the provider, and back.
-func (c *chromium) firstDayOfSøren(started *api.SignInResponse) signedIn {
+// firstDayOfSoren goes from the telephone to the provider, and back.
+func (c *chromium) firstDayOfSoren(started *api.SignInResponse) signedIn {
 	c.t.Helper()
 	c.screen(true, false)
-	c.signInAtOP(started, søren)
+	c.signInAtOP(started, soren)
 	c.shows("Is this your new device?")
 	c.picture("confirm-phone", true, false)
 	c.click(`button[value="yes"]`)

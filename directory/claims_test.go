@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"firstday.dev/api"
@@ -135,6 +136,37 @@ func FuzzCallback(f *testing.F) {
 			t.Errorf("%q: %v", query, err)
 		case err == nil && (code == "" || values.Get("iss") != rp.Issuer || len(values["code"]) != 1 || values.Has("error") && values.Get("error") != ""):
 			t.Errorf("%q gives the code %q", query, code)
+		}
+	})
+}
+
+// Whatever a provider says of itself: people and secrets are led over TLS only,
+// and tokens are signed by a key that nobody else has.
+func FuzzMetadata(f *testing.F) {
+	for _, s := range []string{
+		`{"issuer": "https://a.example", "authorization_endpoint": "https://a.example/a", "token_endpoint": "https://a.example/t", "jwks_uri": "https://a.example/k"}`,
+		`{"issuer": "http://127.0.0.1:1", "authorization_endpoint": "http://127.0.0.1:1/a", "token_endpoint": "http://[::1]/t", "jwks_uri": "http://127.0.0.1/k", "id_token_signing_alg_values_supported": ["none", "ES256"]}`,
+		`{"issuer": "https://a.example", "authorization_endpoint": "javascript:alert(1)", "token_endpoint": "//x", "jwks_uri": "https://u:p@a.example"}`,
+		`{"id_token_signing_alg_values_supported": ["HS256"], "code_challenge_methods_supported": ["plain"]}`, `{}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, document string) {
+		var m metadata
+		if json.Unmarshal([]byte(document), &m) != nil || m.check() != nil {
+			return
+		}
+		for _, address := range []string{m.Authorization, m.Token, m.Keys, m.UserInfo} {
+			u, err := url.Parse(address)
+			local := err == nil && u.Scheme == "http" && strings.HasPrefix(strings.ToLower(m.Issuer), "http://")
+			if address != m.UserInfo && (err != nil || u.Host == "") || err == nil && address != "" && u.Scheme != "https" && !local {
+				t.Errorf("%s is taken, with %q", document, address)
+			}
+		}
+		for _, a := range m.algorithms() {
+			if a == "none" || strings.HasPrefix(a, "HS") {
+				t.Errorf("%s is taken, with %s", document, a)
+			}
 		}
 	})
 }

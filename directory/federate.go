@@ -75,7 +75,9 @@ func (d *Directory) takeCallback(r *http.Request) (*page, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*d.times.provider)
 	defer cancel()
 	user, err := d.federate(ctx, session.pending.Federation, r.URL.Query())
-	d.metrics.federations.WithLabelValues(session.pending.Federation.Provider, result(err)).Inc()
+	if r.Context().Err() == nil { // else the browser left: no word on the provider
+		d.metrics.federations.WithLabelValues(session.pending.Federation.Provider, result(err)).Inc()
+	}
 	if err != nil {
 		return d.otherWay(r.Context(), session), err
 	}

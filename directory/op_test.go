@@ -31,7 +31,7 @@ type realUser struct {
 }
 
 var (
-	søren = realUser{"8fa5d0", "soren@acme.example", "grøn te om morgenen", "JBSWY3DPEHPK3PXP", "Søren", "Ærøskøbing", "s.a@acme.example", true, []string{"staff", "vikings"}}
+	soren = realUser{"8fa5d0", "soren@acme.example", "grøn te om morgenen", "JBSWY3DPEHPK3PXP", "Søren", "Ærøskøbing", "s.a@acme.example", true, []string{"staff", "vikings"}}
 	guest = realUser{"9c0001", "guest@acme.example", "only visiting", "JBSWY3DPEHPK3PXQ", "Gustav", "Guest", "guest@acme.example", true, []string{"guests"}}
 )
 
@@ -48,7 +48,7 @@ func startOP(t *testing.T, d *Directory, change func(*api.NewProvider)) string {
 		notBuilt(t, "tools/op", err, out)
 	}
 	config, err := json.Marshal(map[string]any{
-		"listen": "127.0.0.1:0", "clientId": n.ClientID, "clientSecret": n.ClientSecret, "redirectUri": d.redirectURI(n.ID), "users": []realUser{søren, guest},
+		"listen": "127.0.0.1:0", "clientId": n.ClientID, "clientSecret": n.ClientSecret, "redirectUri": d.redirectURI(n.ID), "users": []realUser{soren, guest},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestRealProvider(t *testing.T) {
 	}
 	b.send("/signin/provider", "code", started.UserCode, "provider", "op")
 	b.shows("You are led to Example Identity")
-	b.signInAtOP(issuer, søren)
+	b.signInAtOP(issuer, soren)
 	b.shows("Is this your new device?", "Søren Ærøskøbing (soren.aeroskobing)")
 	b.send("/signin/step", "step", "confirm", "answer", "yes")
 	number := b.find(`<p class="number" aria-label="Number">(\d\d)</p>`)
@@ -134,7 +134,7 @@ func TestRealProvider(t *testing.T) {
 	// The same person again is the same user.
 	again := start(t, d, newDevice(t, d, "S2"))
 	b.send("/signin/provider", "code", again.UserCode, "provider", "op")
-	b.signInAtOP(issuer, søren)
+	b.signInAtOP(issuer, soren)
 	b.shows("Is this your new device?")
 	if users, err := d.Users(t.Context(), ""); err != nil || len(users) != 1 || users[0].Provider != issuer {
 		t.Errorf("%+v, %v", users, err)

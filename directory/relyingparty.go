@@ -199,9 +199,10 @@ func (rp *relyingParty) authorization(f *federation) string {
 
 // short is an error for the log: providers' answers may be long.
 func short(err error) string {
-	const most = 300
-	if text := err.Error(); len(text) > most {
-		return text[:most] + "…"
+	const most = 300 // bytes
+	text := err.Error()
+	if len(text) > most {
+		text = text[:most] + "…"
 	}
-	return err.Error()
+	return strings.ToValidUTF8(text, "?")
 }
