@@ -154,6 +154,47 @@ func (c *Client) ResetUser(ctx context.Context, name string) (*CreatedUser, erro
 	return ask[CreatedUser](ctx, c, http.MethodPost, "/users/"+url.PathEscape(name)+"/reset", struct{}{})
 }
 
+// LinkUser lets a user sign in with a provider from now on, and no more with a
+// password of the directory.
+func (c *Client) LinkUser(ctx context.Context, name string, l *UserLink) (*User, error) {
+	return ask[User](ctx, c, http.MethodPost, "/users/"+url.PathEscape(name)+"/link", l)
+}
+
+// UnlinkUser lets a user sign in with a password of the directory again.
+func (c *Client) UnlinkUser(ctx context.Context, name string) (*CreatedUser, error) {
+	return ask[CreatedUser](ctx, c, http.MethodPost, "/users/"+url.PathEscape(name)+"/unlink", struct{}{})
+}
+
+// CreateProvider adds an identity provider.
+func (c *Client) CreateProvider(ctx context.Context, n *NewProvider) (*Provider, error) {
+	return ask[Provider](ctx, c, http.MethodPost, "/providers", n)
+}
+
+// Providers lists identity providers by id.
+func (c *Client) Providers(ctx context.Context) ([]Provider, error) {
+	return list[Provider](ctx, c, "/providers")
+}
+
+// Provider gives one identity provider.
+func (c *Client) Provider(ctx context.Context, id string) (*Provider, error) {
+	return ask[Provider](ctx, c, http.MethodGet, "/providers/"+url.PathEscape(id), nil)
+}
+
+// TestProvider lets the directory find out whether people can sign in with a
+// provider.
+func (c *Client) TestProvider(ctx context.Context, id string) ([]ProviderCheck, error) {
+	out, err := ask[items[ProviderCheck]](ctx, c, http.MethodPost, "/providers/"+url.PathEscape(id)+"/test", struct{}{})
+	if err != nil {
+		return nil, err
+	}
+	return out.Items, nil
+}
+
+// RemoveProvider lets nobody sign in with a provider any more. Its users stay.
+func (c *Client) RemoveProvider(ctx context.Context, id string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/providers/"+url.PathEscape(id)+"/remove", struct{}{}, nil)
+}
+
 // Settings gives the settings in force.
 func (c *Client) Settings(ctx context.Context) (*VersionedSettings, error) {
 	return ask[VersionedSettings](ctx, c, http.MethodGet, "/settings", nil)

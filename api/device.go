@@ -84,7 +84,7 @@ func (f *Facts) Check() error {
 		texts = append(texts, u.Name, u.FullName)
 	}
 	for _, t := range texts {
-		if !plainText(t) {
+		if !PlainText(t) {
 			return fmt.Errorf("%.20q… is longer than %d bytes, or no plain text", t, maxFact)
 		}
 	}

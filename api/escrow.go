@@ -36,7 +36,7 @@ func (r *EscrowRequest) Check() error {
 		return fmt.Errorf("confirm: %d", r.Confirm)
 	case r.Confirm > 0:
 		return nil
-	case r.Account == "" || !plainText(r.Account):
+	case r.Account == "" || !PlainText(r.Account):
 		return errors.New("account is missing, too long, or no plain text")
 	case len(r.Sealed) == 0 || len(r.Sealed) > maxSealed:
 		return errors.New("sealed is missing or too long")

@@ -55,6 +55,24 @@ const (
 	CodeTicket               Code = "ticket_ended"
 )
 
+// The codes of signing in with an identity provider.
+const (
+	CodeProviderUnknown       Code = "provider_unknown"
+	CodeProviderUnavailable   Code = "provider_unavailable"
+	CodeProviderMisconfigured Code = "provider_misconfigured"
+	CodeProviderRefused       Code = "provider_refused"
+	CodeProviderState         Code = "provider_state"
+	CodeProviderMixUp         Code = "provider_mix_up"
+	CodeProviderToken         Code = "provider_token"
+	CodeProviderAssurance     Code = "provider_assurance"
+	CodeProviderDomain        Code = "provider_domain"
+	CodeProviderGroup         Code = "provider_group"
+	CodeProviderClaim         Code = "provider_claim"
+	CodeEmailUnverified       Code = "email_unverified"
+	CodeUserUnknown           Code = "user_unknown"
+	CodeUserTaken             Code = "user_taken"
+)
+
 // The codes of making an account, which the device finds out by itself.
 const (
 	CodeOffline         Code = "offline"
@@ -139,6 +157,36 @@ var Problems = []Problem{
 		"Choose another one."},
 	{CodePasswordsDiffer, http.StatusBadRequest, "The two passwords are not the same.", "The new password was typed differently the second time.", "Type it again."},
 	{CodeTicket, http.StatusForbidden, "The sign-in took too long. Please start again.", "The ticket has ended, was used, or belongs to another device.", "Start again."},
+	{CodeProviderUnknown, http.StatusNotFound, "This way to sign in is not offered any more; please start again.", "There is no identity provider of that id.",
+		"firstday provider list"},
+	{CodeProviderUnavailable, http.StatusServiceUnavailable, "The sign-in service of your organisation does not answer; please try again in a few minutes.",
+		"The identity provider is down, slow, or answers what is no answer.", "Look at its state; firstday provider test says what the directory sees."},
+	{CodeProviderMisconfigured, http.StatusBadGateway, "The sign-in service of your organisation is not set up correctly; please contact your IT department.",
+		"The identity provider does not take the directory for its client, or offers what is not safe to use.", "firstday provider test"},
+	{CodeProviderRefused, http.StatusForbidden, "The sign-in was not completed. You can start again.",
+		"Whoever signed in gave up, or the identity provider refused them.", "Start again. If it refuses again, look into the identity provider's log."},
+	{CodeProviderState, http.StatusBadRequest, "This sign-in is not known in this browser, or is over. Please start again.",
+		"An answer of the identity provider came to a browser that did not ask for it, or came twice.",
+		"Start again, in one browser window that keeps cookies. If nobody reloaded a page, somebody tried to sign in with another's browser."},
+	{CodeProviderMixUp, http.StatusForbidden, "The sign-in could not be confirmed. Please start again.", "Another identity provider answered than the one that was asked.",
+		"Look at the issuers of the providers: this does not happen by chance."},
+	{CodeProviderToken, http.StatusForbidden, "The sign-in could not be confirmed; please contact your IT department.",
+		"The identity provider's word on who signed in does not hold: its signature, issuer, audience, nonce or time is wrong.",
+		"Compare both clocks, and issuer and client id. If they are right, the provider is not to be trusted."},
+	{CodeProviderAssurance, http.StatusForbidden, "Please sign in anew, with your second factor.", "The identity provider did not do what acrValues or maxAge of the provider ask for.",
+		"Let the identity provider ask for a second factor, or change the provider."},
+	{CodeProviderDomain, http.StatusForbidden, "This account is of another organisation; please use the one that you have for work.",
+		"The claim hd, or the domain of the e-mail address, is none of the provider's.", "firstday provider show"},
+	{CodeProviderGroup, http.StatusForbidden, "Your account is not allowed to set up a device; please contact your IT department.",
+		"The person is in none of the provider's groups, or the claim with the groups is missing.", "Put them into a group, or let the identity provider send the claim."},
+	{CodeProviderClaim, http.StatusForbidden, "Your account lacks what is needed to set up a device; please contact your IT department.",
+		"No user name can be made from what the identity provider tells of the person.", "Change userName of the provider, or let the identity provider send the claims."},
+	{CodeEmailUnverified, http.StatusForbidden, "Your e-mail address is not confirmed yet; please contact your IT department.",
+		"The identity provider does not say that the e-mail address is verified, so it is not believed.", "Verify it there, or choose a userName that is not made of it."},
+	{CodeUserUnknown, http.StatusForbidden, "You may not set up a device yet; please contact your IT department.", "Nobody is linked to this account of the identity provider.",
+		"firstday user link, with the subject that the directory's log names; or let the provider create users."},
+	{CodeUserTaken, http.StatusForbidden, "Somebody has your name or address here already; please contact your IT department.",
+		"Another user has the name or the e-mail address. They are never taken over.", "If it is the same person: firstday user link, with the subject that the directory's log names."},
 	{CodeOffline, http.StatusServiceUnavailable, "There is no connection. Please connect to a network and try again.", "The device does not reach its directory.",
 		"Look at the network, and at firstday-agent status."},
 	{CodeAccountExists, http.StatusConflict, "This account already exists on this device; please contact your admin.",

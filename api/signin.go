@@ -127,7 +127,7 @@ func (r *CompleteRequest) Check() error {
 	if !r.Ticket.plausible() {
 		return errors.New("ticket is missing or too long")
 	}
-	if r.Account == "" || !plainText(r.Account) || !plainText(r.AccountID) {
+	if r.Account == "" || !PlainText(r.Account) || !PlainText(r.AccountID) {
 		return errors.New("account is missing, too long, or no plain text")
 	}
 	return nil

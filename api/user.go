@@ -72,7 +72,7 @@ func (u *NewUser) Check() error {
 	switch {
 	case !userName.MatchString(u.Name) || len(u.Name) > maxUserName:
 		return fmt.Errorf("name: %.70q is not letters, digits, dots, dashes and underscores in lower case, at most %d", u.Name, maxUserName)
-	case !plainText(u.FullName):
+	case !PlainText(u.FullName):
 		return fmt.Errorf("fullName: longer than %d bytes, or no plain text", maxFact)
 	}
 	if u.Password != "" {
@@ -80,6 +80,11 @@ func (u *NewUser) Check() error {
 			return err
 		}
 	}
+	return u.CheckEmail()
+}
+
+// CheckEmail refuses an address that is none.
+func (u *NewUser) CheckEmail() error {
 	if u.Email == "" {
 		return nil
 	}
@@ -113,7 +118,7 @@ type BindRequest struct {
 	User string `json:"user"` // id, name or e-mail address
 }
 
-// plainText tells whether a text can stand in a list of ours.
-func plainText(t string) bool {
+// PlainText tells whether a text can stand in a list of ours.
+func PlainText(t string) bool {
 	return len(t) <= maxFact && utf8.ValidString(t) && !strings.ContainsFunc(t, unicode.IsControl)
 }

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -59,14 +60,24 @@ func startPebble(t *testing.T, tlsPort int) *pebble {
 // pebbleTool builds a program of tools/pebble and gives its path.
 func pebbleTool(t *testing.T, name string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "tool", "-modfile=../tools/pebble/go.mod", "-n", name).CombinedOutput()
+	c := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "tool", "-modfile=../tools/pebble/go.mod", "-n", name)
+	var told bytes.Buffer // of downloads
+	c.Stderr = &told
+	out, err := c.Output()
 	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s: %v\n%s", name, err, out)
-		}
-		t.Skipf("%s cannot be built: %v\n%s", name, err, out)
+		notBuilt(t, name, err, told.Bytes())
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// notBuilt ends a test that needs a program of another module, which cannot be
+// had.
+func notBuilt(t *testing.T, name string, err error, out []byte) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	t.Skipf("%s cannot be built: %v\n%s", name, err, out)
 }
 
 // run lets a program run until the test ends.

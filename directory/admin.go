@@ -21,7 +21,7 @@ var (
 
 // adminRoutes are what the command line and the console are made of.
 func (d *Directory) adminRoutes() []route {
-	return slices.Concat(d.keyRoutes(), d.fleetRoutes(), d.userRoutes(), d.officeRoutes())
+	return slices.Concat(d.keyRoutes(), d.fleetRoutes(), d.userRoutes(), d.providerRoutes(), d.officeRoutes())
 }
 
 func (d *Directory) keyRoutes() []route {
@@ -87,6 +87,32 @@ func (d *Directory) userRoutes() []route {
 		}),
 		admin(d, "POST /users/{user}/reset", "Give a user a temporary password", keepers, func(c *caller, _ *none) (*api.CreatedUser, error) {
 			return d.ResetUser(c.Context(), c.actor, c.PathValue("user"))
+		}),
+		admin(d, "POST /users/{user}/link", "Let a user sign in with an identity provider", keepers, func(c *caller, in *api.UserLink) (*api.User, error) {
+			return d.LinkUser(c.Context(), c.actor, c.PathValue("user"), in)
+		}),
+		admin(d, "POST /users/{user}/unlink", "Let a user sign in with a password of the directory again, a temporary one", keepers, func(c *caller, _ *none) (*api.CreatedUser, error) {
+			return d.UnlinkUser(c.Context(), c.actor, c.PathValue("user"))
+		}),
+	}
+}
+
+func (d *Directory) providerRoutes() []route {
+	return []route{
+		admin(d, "POST /providers", "Let people sign in with an OpenID Connect provider", owners, func(c *caller, in *api.NewProvider) (*api.Provider, error) {
+			return d.CreateProvider(c.Context(), c.actor, in)
+		}),
+		admin(d, "GET /providers", "List identity providers by id", readers, func(c *caller, _ *none) (*listOf[*api.Provider], error) {
+			return list(d.Providers(c.Context()))
+		}),
+		admin(d, "GET /providers/{provider}", "Show an identity provider", readers, func(c *caller, _ *none) (*api.Provider, error) {
+			return d.Provider(c.Context(), c.PathValue("provider"))
+		}),
+		admin(d, "POST /providers/{provider}/test", "Find out whether people can sign in with an identity provider", keepers, func(c *caller, _ *none) (*listOf[api.ProviderCheck], error) {
+			return list(d.TestProvider(c.Context(), c.PathValue("provider")))
+		}),
+		admin(d, "POST /providers/{provider}/remove", "Let nobody sign in with an identity provider any more; its users stay", owners, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.RemoveProvider(c.Context(), c.actor, c.PathValue("provider"))
 		}),
 	}
 }

@@ -9,12 +9,13 @@ import (
 
 // times are how long the directory has patience.
 type times struct {
-	header  time.Duration // for a handshake, and for a request's header
-	request time.Duration // for a request's body to arrive, and an answer to be read
-	idle    time.Duration // for a connection's next request
+	header   time.Duration // for a handshake, and for a request's header
+	request  time.Duration // for a request's body to arrive, and an answer to be read
+	idle     time.Duration // for a connection's next request
+	provider time.Duration // for an answer of an identity provider
 }
 
-var patience = times{headerTimeout, requestTimeout, idleTimeout}
+var patience = times{headerTimeout, requestTimeout, idleTimeout, providerTimeout}
 
 // attend bounds how long each request may take, whatever it is for, and counts
 // it: a client that sends or reads a byte a minute holds a connection, no more.

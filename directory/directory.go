@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -58,6 +59,8 @@ type Directory struct {
 	metrics   *metrics
 	times     times
 	web       webCertificate // nil: browsers see the own CA's
+	outside   *http.Client   // for providers
+	parties   relyingParties
 
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes
@@ -75,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Directory{Options: o, limits: newLimits(), times: patience}
+	d := &Directory{Options: o, limits: newLimits(), times: patience, outside: newOutside(patience.provider)}
 	d.views.init()
 	d.seen.init()
 	d.strangers.init()
@@ -106,6 +109,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 func (d *Directory) Close() error {
 	d.stop()
 	d.background.Wait()
+	d.outside.CloseIdleConnections()
 	return d.store.close()
 }
 

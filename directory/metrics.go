@@ -26,6 +26,7 @@ type metrics struct {
 	waiting        prometheus.Gauge
 	enrolments     *prometheus.CounterVec
 	signIns        *prometheus.CounterVec
+	federations    *prometheus.CounterVec
 	databaseErrors prometheus.Counter
 }
 
@@ -48,6 +49,9 @@ func newMetrics(d *Directory) *metrics {
 		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "firstday_sign_ins_total", Help: "Attempts to sign in, by what became of them: ok or the code of the refusal.",
 		}, []string{"result"}),
+		federations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "firstday_provider_sign_ins_total", Help: "Answers of identity providers, by the provider and what became of them: ok or the code of the refusal.",
+		}, []string{"provider", "result"}),
 		databaseErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "firstday_database_errors_total", Help: "Requests that could not be answered because of the database.",
 		}),
@@ -59,7 +63,7 @@ func newMetrics(d *Directory) *metrics {
 	retries := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "firstday_database_retries_total", Help: "Transactions that were begun anew because another was faster or the database was away.",
 	}, func() float64 { return float64(d.store.retries.Load()) })
-	m.registry.MustRegister(m.requests, m.durations, m.waiting, m.enrolments, m.signIns, m.databaseErrors, build, retries,
+	m.registry.MustRegister(m.requests, m.durations, m.waiting, m.enrolments, m.signIns, m.federations, m.databaseErrors, build, retries,
 		expiries{d}, collectors.NewDBStatsCollector(d.store.write, "directory"),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

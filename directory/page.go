@@ -53,7 +53,7 @@ type pageProvider struct{ ID, Name string }
 
 // pageTemplates are parsed once; a mistake in one ends every program that has
 // them, and so every test.
-var pageTemplates = parsePages("code", "login", "totp", "password", "enrol", "recovery", "confirm", "done", "problem")
+var pageTemplates = parsePages("code", "login", "continue", "totp", "password", "enrol", "recovery", "confirm", "done", "problem")
 
 func parsePages(names ...string) map[string]*template.Template {
 	layout := template.Must(template.ParseFS(pageFiles, "pages/layout.html"))
@@ -92,6 +92,8 @@ func (d *Directory) pageCalls(mux *http.ServeMux) {
 	}
 	serve("GET "+api.PathPages, d.firstPage)
 	serve("POST "+api.PathPages+"/login", d.logIn)
+	serve("POST "+api.PathPages+"/provider", d.chooseProvider)
+	serve("GET "+api.PathCallback+"/{provider}", d.takeCallback)
 	serve("GET "+api.PathPages+"/step", d.showStep)
 	serve("POST "+api.PathPages+"/step", d.takeStep)
 }

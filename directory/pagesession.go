@@ -17,6 +17,7 @@ import (
 type step string
 
 const (
+	stepProvider step = "provider" // signs in with a provider
 	stepTOTP     step = "totp"     // a code of the second factor is asked for
 	stepPassword step = "password" // a temporary one is changed
 	stepEnrol    step = "enrol"    // a second factor is set up
@@ -44,6 +45,8 @@ type pending struct {
 	URL    string   `json:"url,omitempty"`    // the same, for apps
 	Codes  []string `json:"codes,omitempty"`  // for recovery
 	Number string   `json:"number,omitempty"`
+
+	Federation *federation `json:"federation,omitempty"`
 }
 
 // pageSessionLife is that of a sign-in at most, and of its last page.
@@ -55,7 +58,8 @@ const sessionCookie = "__Host-firstday"
 
 const sessionSeal = "page session"
 
-// beginSession makes a session, and gives its cookie.
+// beginSession makes a session, and gives its cookie. Sessions that are over go:
+// they remember secrets.
 func (d *Directory) beginSession(ctx context.Context, s *pageSession) (*http.Cookie, error) {
 	secret, hash := newSecret("")
 	s.hash = hash
@@ -64,6 +68,9 @@ func (d *Directory) beginSession(ctx context.Context, s *pageSession) (*http.Coo
 		return nil, err
 	}
 	err = d.change(ctx, func(t *transaction) error {
+		if _, err := t.exec(`DELETE FROM page_sessions WHERE expires_at <= $1`, millis(d.now())); err != nil {
+			return err
+		}
 		_, err := t.exec(`INSERT INTO page_sessions (hash, signin, expires_at, step, user_id, pending) VALUES ($1, $2, $3, $4, $5, $6)`,
 			hash, s.signIn.String(), millis(d.now().Add(pageSessionLife)), s.step, uuidText(s.user), sealed)
 		return err

@@ -42,23 +42,34 @@ func (d *Directory) lookUp(r *http.Request, typed string) (*signIn, error) {
 }
 
 func (d *Directory) loginPage(ctx context.Context, s *signIn) (*page, error) {
-	device, err := d.describe(ctx, s)
-	return &page{template: "login", Title: "Sign in on your new device", Device: device, UserCode: api.ShowUserCode(s.userCode), Local: true}, err
+	p := &page{template: "login", Title: "Sign in on your new device", UserCode: api.ShowUserCode(s.userCode)}
+	var err error
+	if p.Device, err = d.describe(ctx, s); err != nil {
+		return nil, err
+	}
+	return p, d.offer(ctx, p)
+}
+
+// beginLogin reads a form of the first page, and gives the sign-in that it is for
+// with the page to show again.
+func (d *Directory) beginLogin(r *http.Request) (*signIn, *page, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, nil, badForm(err)
+	}
+	if wait, ok := d.limits.logins.take(addressKey(remote(r))); !ok {
+		return nil, nil, tooMany(wait)
+	}
+	s, err := d.lookUp(r, r.PostForm.Get("code"))
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := d.loginPage(r.Context(), s)
+	return s, p, err
 }
 
 // logIn takes name and password.
 func (d *Directory) logIn(r *http.Request) (*page, error) {
-	if err := r.ParseForm(); err != nil {
-		return nil, badForm(err)
-	}
-	if wait, ok := d.limits.logins.take(addressKey(remote(r))); !ok {
-		return nil, tooMany(wait)
-	}
-	s, err := d.lookUp(r, r.PostForm.Get("code"))
-	if err != nil {
-		return nil, err
-	}
-	p, err := d.loginPage(r.Context(), s)
+	s, p, err := d.beginLogin(r)
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +151,16 @@ const qrSize = 480
 func (d *Directory) stepPage(ctx context.Context, s *pageSession) (*page, error) {
 	p := &page{template: string(s.step)}
 	switch s.step {
+	case stepProvider:
+		return d.providerPage(ctx, s)
 	case stepTOTP:
 		p.Title = "Your second factor"
 	case stepPassword:
-		p.Title = "Choose a password"
+		user, err := d.FindUser(ctx, s.user.String())
+		if err != nil {
+			return nil, err
+		}
+		p.Title, p.Name = "Choose a password", user.Name // for who keeps passwords
 	case stepEnrol:
 		p.Title, p.Secret = "Set up your second factor", s.pending.Secret
 		png, err := qrcode.Encode(s.pending.URL, qrcode.Medium, qrSize)
@@ -206,7 +223,7 @@ func (d *Directory) takeStep(r *http.Request) (*page, error) {
 		s.pending = pending{Proved: true} // the codes are not kept
 	case stepConfirm:
 		return d.takeAnswer(ctx, s, r.PostForm.Get("answer"), remote(r))
-	case stepDone:
+	case stepDone, stepProvider:
 		return &page{next: true}, nil
 	}
 	if err != nil {

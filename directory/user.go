@@ -165,6 +165,17 @@ func (d *Directory) SetUserState(ctx context.Context, actor, name string, state 
 // ResetUser gives a user a temporary password, takes the second factor away,
 // and ends the wait after wrong passwords.
 func (d *Directory) ResetUser(ctx context.Context, actor, name string) (*api.CreatedUser, error) {
+	return d.giveTemporary(ctx, name, func(t *transaction, u *api.User) error {
+		if u.Provider != "" {
+			return api.Refuse(api.CodeConflict, "%s signs in with %s, which has the password; or: firstday user unlink", u.Name, u.Provider)
+		}
+		t.audit(actor, "user.reset", "user:"+u.ID.String(), map[string]any{"name": u.Name})
+		return nil
+	})
+}
+
+// giveTemporary gives a user a temporary password, where first allows it.
+func (d *Directory) giveTemporary(ctx context.Context, name string, first func(*transaction, *api.User) error) (*api.CreatedUser, error) {
 	password := temporaryPassword()
 	hash, err := hashPassword(ctx, password, made)
 	if err != nil {
@@ -172,10 +183,9 @@ func (d *Directory) ResetUser(ctx context.Context, actor, name string) (*api.Cre
 	}
 	out := &api.CreatedUser{Password: password}
 	err = d.changeUser(ctx, name, func(t *transaction, u *api.User) error {
-		if u.Provider != "" {
-			return api.Refuse(api.CodeConflict, "%s signs in with %s, which has the password", u.Name, u.Provider)
+		if err := first(t, u); err != nil {
+			return err
 		}
-		t.audit(actor, "user.reset", "user:"+u.ID.String(), map[string]any{"name": u.Name})
 		out.User = *u
 		out.TOTP, out.Temporary = false, true
 		_, err := t.exec(`UPDATE users SET password = $1, temporary = 1, totp = $2, totp_step = 0, recovery = '[]', failures = 0, locked_until = 0 WHERE id = $3`, hash, []byte{}, u.ID.String())

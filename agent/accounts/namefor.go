@@ -6,9 +6,8 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/unicode/norm"
-
 	"firstday.dev/api"
+	"firstday.dev/internal/nametemplate"
 )
 
 // User is whose account gets a name.
@@ -18,18 +17,15 @@ type User struct{ Email, FullName string }
 // itself. Each needs IT to set a name for the user, or a better template.
 var (
 	// ErrTemplate: IT wrote something that is no template.
-	ErrTemplate = errors.New("not a template for names of accounts")
+	ErrTemplate = nametemplate.Err
 	// ErrNotLatin: a name has letters, but none that ASCII can stand for.
 	ErrNotLatin = errors.New("no Latin letters to make the name of an account from: IT must set one")
 	// ErrNothingLeft: the user has no name or address, or one of signs only.
 	ErrNothingLeft = errors.New("nothing to make the name of an account from: IT must set one")
 )
 
-// maxTemplate bounds templates, maxSource names and addresses, in bytes.
-const (
-	maxTemplate = 100
-	maxSource   = 1000
-)
+// maxSource bounds names and addresses, in bytes.
+const maxSource = 1000
 
 // NameFor derives the name of the user's account from a template: text with
 // {local}, the part of the e-mail address before the @; {first} and {last},
@@ -58,41 +54,11 @@ func NameFor(p api.Platform, template string, u User) (string, error) {
 
 // fill gives lower-case ASCII letters, digits and .-_ only.
 func fill(template string, u User) (string, error) {
-	if len(template) > maxTemplate {
-		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrTemplate, maxTemplate)
-	}
 	if len(u.Email) > maxSource || len(u.FullName) > maxSource {
 		return "", fmt.Errorf("%w: an address or name of more than %d bytes", ErrName, maxSource)
 	}
-	var b strings.Builder
-	for rest := template; rest != ""; {
-		text, after, found := strings.Cut(rest, "{")
-		if strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune(nameSigns, r) }) {
-			return "", fmt.Errorf("%w: %q has other than %s and fields", ErrTemplate, template, nameSigns)
-		}
-		b.WriteString(text)
-		if !found {
-			break
-		}
-		field, behind, closed := strings.Cut(after, "}")
-		if !closed {
-			return "", fmt.Errorf("%w: %q lacks a }", ErrTemplate, template)
-		}
-		value, err := u.field(field)
-		if err != nil {
-			return "", fmt.Errorf("%q: %w", template, err)
-		}
-		b.WriteString(value)
-		rest = behind
-	}
-	if !strings.Contains(template, "{") {
-		return "", fmt.Errorf("%w: %q has no field", ErrTemplate, template)
-	}
-	return b.String(), nil
+	return nametemplate.Fill(template, u.field)
 }
-
-// nameSigns are what the names of all platforms may hold.
-const nameSigns = "abcdefghijklmnopqrstuvwxyz0123456789._-"
 
 // field gives what stands for {name}, empty if the user has no such thing.
 func (u User) field(name string) (string, error) {
@@ -100,8 +66,7 @@ func (u User) field(name string) (string, error) {
 	source := ""
 	switch name {
 	case "local":
-		local, _, _ := strings.Cut(u.Email, "@")
-		source, _, _ = strings.Cut(local, "+") // behind it is no part of a person
+		source = nametemplate.Local(u.Email)
 	case "first", "f":
 		source = first
 	case "last", "l":
@@ -109,7 +74,7 @@ func (u User) field(name string) (string, error) {
 	default:
 		return "", fmt.Errorf("%w: {%.20s} is none of {local}, {first}, {last}, {f} and {l}", ErrTemplate, name)
 	}
-	value := ascii(source)
+	value := nametemplate.Fold(source)
 	if strings.Trim(value, "._-") == "" {
 		value = ""
 	}
@@ -137,26 +102,4 @@ func words(fullName string) (first, last string) {
 		return w[0], ""
 	}
 	return w[0], w[len(w)-1]
-}
-
-// ascii keeps of a text what nameSigns has, after accents went and letters that
-// are none with an accent were written out.
-func ascii(s string) string {
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(s) {
-		r = unicode.ToLower(r)
-		if written, ok := writtenOut[r]; ok {
-			b.WriteString(written)
-		} else if r < unicode.MaxASCII && strings.ContainsRune(nameSigns, r) {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// writtenOut are the letters of Latin alphabets that Unicode does not take
-// apart.
-var writtenOut = map[rune]string{
-	'ß': "ss", 'æ': "ae", 'œ': "oe", 'ø': "o", 'ł': "l", 'đ': "d", 'ð': "d", 'þ': "th", 'ħ': "h", 'ı': "i",
-	'ŋ': "n", 'ŧ': "t", 'ĸ': "k", 'ə': "e", 'ɓ': "b", 'ɗ': "d", 'ƙ': "k", 'ƴ': "y", 'ƒ': "f", 'ɛ': "e", 'ɔ': "o",
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/nametemplate"
 )
 
 func TestCheckName(t *testing.T) {
@@ -216,7 +217,7 @@ func FuzzNameFor(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, r := range name {
-				if r >= utf8.RuneSelf || !strings.ContainsRune(nameSigns, r) {
+				if r >= utf8.RuneSelf || !strings.ContainsRune(nametemplate.Signs, r) {
 					t.Fatalf("%q", name)
 				}
 			}

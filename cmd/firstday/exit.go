@@ -47,7 +47,7 @@ const exitCodesHelp = `Exit codes:
     5  signature: missing, wrong or not trusted, or contents that were changed;
        also an identity that cannot sign, and what Apple does not notarise
     6  input or output: a file is missing, not permitted, or the disk is full
-    7  the directory refuses, or cannot be reached
+    7  the directory refuses, or cannot be reached; provider test: something is wrong
   130  interrupted`
 
 // usageError is a command line that makes no sense.
@@ -95,7 +95,7 @@ func exitCode(ctx context.Context, err error) int {
 		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile):
 		return exitInput
-	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, simulate.ErrNotEnrolled):
+	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, errProviderTest, simulate.ErrNotEnrolled):
 		return exitDirectory
 	case is(api.ErrAudit, kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
@@ -141,6 +141,7 @@ func hint(err error) string {
 		{simulate.ErrSeveral, "leave one package on the stick"},
 		{simulate.ErrOtherDevice, "leave out --device, or name another --sandbox"},
 		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},
+		{errProviderTest, "put right what is said to be wrong, there or by provider remove and add, then test again"},
 		{api.ErrUnreachable, "check the address, the pin, and whether the directory runs"},
 		{directory.ErrNoDatabase, "name the folder that serve --data names; back up PostgreSQL with pg_dump, and the file directory.key"},
 		{directory.ErrBackupEncrypted, "name the file of an age identity that opens it with --identity"},

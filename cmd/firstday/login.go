@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -84,7 +85,7 @@ FIRSTDAY_PIN and FIRSTDAY_TOKEN say the same.`,
 		},
 	}
 	c.Flags().StringVar(&l.Pin, "pin", "", "pin of the directory's CA (default: the system's roots)")
-	c.Flags().StringVar(&tokenFile, "token-file", "", "file with the token (default: it is asked for)")
+	c.Flags().StringVar(&tokenFile, "token-file", "", "file with the token, - for standard input (default: it is asked for)")
 	c.Flags().StringVar(&file, "file", "", "file with all of it, such as owner.json")
 	c.MarkFlagsMutuallyExclusive("file", "pin")
 	c.MarkFlagsMutuallyExclusive("file", "token-file")
@@ -100,27 +101,32 @@ func (l *login) read(c *cobra.Command, args []string, file, tokenFile string) er
 	}
 	l.URL = args[0]
 	var err error
-	l.Token, err = readToken(c, tokenFile)
+	l.Token, err = readSecret(c, tokenFile, "token")
 	return err
 }
 
-func readToken(c *cobra.Command, file string) (api.Secret, error) {
+// readSecret reads a word that nobody else may know from a file, from standard
+// input (-), or from the terminal.
+func readSecret(c *cobra.Command, file, what string) (api.Secret, error) {
 	var data []byte
 	var err error
-	if file != "" {
+	switch file {
+	case "":
+		data, err = prompter(c.Context())(what)
+	case "-":
+		data, err = io.ReadAll(io.LimitReader(c.InOrStdin(), maxLogin))
+	default:
 		data, err = os.ReadFile(file)
-	} else {
-		data, err = prompter(c.Context())("token")
 	}
 	if err != nil {
 		return "", err
 	}
-	token := strings.TrimSpace(string(data))
+	secret := strings.TrimSpace(string(data))
 	clear(data)
-	if token == "" || strings.ContainsAny(token, " \t\r\n") {
-		return "", usageError{errors.New("there is no token, or more than one")}
+	if secret == "" || strings.ContainsAny(secret, " \t\r\n") {
+		return "", usageError{fmt.Errorf("there is no %s, or more than one", what)}
 	}
-	return api.Secret(token), nil
+	return api.Secret(secret), nil
 }
 
 func (l *login) save(file string) error {

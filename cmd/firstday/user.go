@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 func newUser() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "user",
-		Short: "Add, import, list and disable users whose passwords the directory has",
+		Short: "Add, import, list, disable and link users",
 		Example: `  firstday user add ann --email ann@acme.example --full-name "Ann Example"
   firstday user import people.csv >passwords.csv
   firstday user reset ann`,
@@ -27,7 +28,7 @@ func newUser() *cobra.Command {
 	c.AddCommand(newUserAdd(), newUserImport(), newUserList(), newUserShow(),
 		newChange("user disable", "USER", "Let a user sign in no more; accounts on devices stay, unless you unbind them", "disabled", asIs, (*api.Client).DisableUser),
 		newChange("user enable", "USER", "Let a disabled user sign in again", "active", asIs, (*api.Client).EnableUser),
-		newUserReset())
+		newUserReset(), newUserLink(), newUserUnlink())
 	return c
 }
 
@@ -230,19 +231,59 @@ func describeUser(w *text, u *api.User) {
 }
 
 func newUserReset() *cobra.Command {
+	return newTemporary("reset", "Give a user another temporary password",
+		`Reset gives a user a temporary password to hand over, takes the second factor
+away, and lets them try again at once after wrong passwords.`, (*api.Client).ResetUser)
+}
+
+func newUserUnlink() *cobra.Command {
+	return newTemporary("unlink", "Let a user sign in with a password of the directory again",
+		`Unlink forgets who a user is at an identity provider, and gives them a temporary
+password to hand over.`, (*api.Client).UnlinkUser)
+}
+
+// newTemporary makes the command that gives a user a temporary password.
+func newTemporary(verb, short, long string, change func(*api.Client, context.Context, string) (*api.CreatedUser, error)) *cobra.Command {
 	return &cobra.Command{
-		Use:   "reset USER",
-		Short: "Give a user another temporary password",
-		Long: `Reset gives a user a temporary password to hand over, takes the second factor
-away, and lets them try again at once after wrong passwords.`,
-		Example: `  firstday user reset ann`,
+		Use:     verb + " USER",
+		Short:   short,
+		Long:    long,
+		Example: "  firstday user " + verb + " ann",
 		Args:    cobra.ExactArgs(1),
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
-			u, err := client.ResetUser(c.Context(), args[0])
+			u, err := change(client, c.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			return show(c, u, func(w *text) { describeCreated(w, u) })
 		}),
 	}
+}
+
+func newUserLink() *cobra.Command {
+	var l api.UserLink
+	c := &cobra.Command{
+		Use:   "link USER",
+		Short: "Let a user sign in with an identity provider",
+		Long: `Link says who a user is at an identity provider: by the subject, which the
+provider's own console shows, and the directory's log where it refused them. Their
+password here, and their second factor here, end.`,
+		Example: `  firstday user link ann --provider google --subject 110248495921238986420`,
+		Args:    cobra.ExactArgs(1),
+		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
+			if err := l.Check(); err != nil {
+				return usageError{err}
+			}
+			u, err := client.LinkUser(c.Context(), args[0], &l)
+			if err != nil {
+				return err
+			}
+			return show(c, u, func(w *text) { w.line("%s signs in with %s from now on", u.Name, l.Provider) })
+		}),
+	}
+	c.Flags().StringVar(&l.Provider, "provider", "", "id of the provider")
+	c.Flags().StringVar(&l.Subject, "subject", "", "who they are there: the claim sub")
+	_ = c.MarkFlagRequired("provider")
+	_ = c.MarkFlagRequired("subject")
+	return c
 }
