@@ -3,7 +3,6 @@ package agent
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -245,36 +244,5 @@ func TestRecordsOfOtherDirectories(t *testing.T) {
 	}
 	if _, err := readRecord(path, here); err == nil {
 		t.Error("a newer record was read")
-	}
-}
-
-func TestDeviceKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "device.key")
-	key, err := openKey(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := openKey(path); err != nil || !again.Equal(key) {
-		t.Errorf("%v, %v", again, err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
-	for _, bad := range []string{"", "x", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"} {
-		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := openKey(path); err == nil {
-			t.Errorf("%q is a key", bad)
-		}
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openKey(path); err == nil || errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a folder is a key: %v", err)
 	}
 }

@@ -320,6 +320,10 @@ func TestWindowsEnrols(t *testing.T) {
 		device.Facts.Platform != api.Windows || device.Facts.AgentVersion != "1.2.3" || device.Facts.Name == "" {
 		t.Errorf("status says %+v, the directory %+v", s.Enrolment, device)
 	}
+	// There is no TPM in Wine; its TPM base services say so.
+	if k := s.Enrolment.Key; k == nil || k.Storage != api.KeyInFile || !strings.HasPrefix(k.Reason, "there is no TPM: TBS Error 0x8028400F") || device.Facts.KeyStorage != api.KeyInFile {
+		t.Errorf("the key is %+v", k)
+	}
 	// The package runs again, with the key: nothing is new.
 	mustRun(t, p, d.dir, installCommand, exitOK)
 	mustRun(t, p, d.dir, `firstday-agent-amd64.exe uninstall`, exitOK)
