@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -75,6 +76,13 @@ func TestKeyInTPMEnrols(t *testing.T) {
 		t.Errorf("the list shows %+v", device.Facts)
 	}
 	end()
+	summary, files := m.diagnose()
+	if k := summary.Key; k.Storage != api.KeyInTPM || !ibm(k.TPM) || !k.Works || k.State == nil || k.State.Owned || k.TPMError != "" {
+		t.Errorf("diagnose finds %+v", k)
+	}
+	if content, err := os.ReadFile(m.Layout().DeviceKey()); err != nil || holds(fmt.Sprint(files), content) {
+		t.Errorf("the bundle holds the key's file, %v", err)
+	}
 
 	// The agent starts again, then the machine.
 	end = m.run()
@@ -252,6 +260,9 @@ func TestKeyOfAMemberIsLost(t *testing.T) {
 			}
 			if d.OnlyDevice().ID != before {
 				t.Error("it enrolled without a connect key")
+			}
+			if summary, _ := m.diagnose(); summary.Key.Works || !strings.Contains(summary.Key.Error, test.text) {
+				t.Errorf("diagnose finds %+v", summary.Key)
 			}
 
 			m.bring(d.At, d.MustMint(api.NewConnectKey{}))

@@ -14,6 +14,8 @@ import (
 const (
 	PathEnroll  = "/v1/enroll"
 	PathCheckIn = "/v1/device/checkin"
+	// PathHealth answers whoever asks that the directory runs.
+	PathHealth = "/healthz"
 	// PathAdmin is where the calls of who administers begin.
 	PathAdmin = "/v1/admin"
 )
