@@ -20,6 +20,9 @@ const (
 	EnrolmentNoDirectory EnrolmentState = "no-directory"
 	// EnrolmentRefused: the directory refuses the device; the code says why.
 	EnrolmentRefused EnrolmentState = "refused"
+	// EnrolmentKeyWaits: the device's own key, or the TPM for it, cannot be used
+	// now. It is tried again.
+	EnrolmentKeyWaits EnrolmentState = "key-waits"
 	// EnrolmentKeyLost: the device is enrolled and cannot prove it: its own key,
 	// or the TPM that holds it, is gone.
 	EnrolmentKeyLost EnrolmentState = "key-lost"
@@ -107,6 +110,8 @@ func (c *contact) step(now time.Time, result error) time.Duration {
 		// The attempts go on: the directory judges by its own clock, and this
 		// device's may be wrong.
 		c.State, wait = EnrolmentKeyExpired, settledWait
+	case errors.As(result, new(keyError)):
+		c.State, wait = EnrolmentKeyWaits, backOff(c.failures)
 	case refused && refusal != nil && refusal.Code == api.CodeDeviceKey:
 		c.State, wait = EnrolmentKeyLost, settledWait
 	case refused:

@@ -50,6 +50,31 @@ func (m *machine) run() (end func()) {
 	}
 }
 
+// mustJoin makes the membership of a machine, as its service does when it starts.
+func (m *machine) mustJoin() *member {
+	m.t.Helper()
+	raw, err := os.ReadFile(m.Layout().Enrollment())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	e, err := api.ReadEnrollment(bytes.NewReader(raw))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	member, err := m.program("1.2.3", false).newMember(e, raw)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return member
+}
+
+func (m *member) mustAttempt(t *testing.T) {
+	t.Helper()
+	if err := m.attempt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // becomes waits until the service reports what is wanted.
 func (m *machine) becomes(what string, is func(Enrolment) bool) Enrolment {
 	m.t.Helper()
@@ -155,22 +180,8 @@ func TestDeviceIsRefused(t *testing.T) {
 func TestEnrolmentThatWasCutIsTheSameDevice(t *testing.T) {
 	d := testdirectory.New(t)
 	m := joining(t, d.At, d.MustMint(api.NewConnectKey{Uses: 1}))
-	raw, err := os.ReadFile(m.Layout().Enrollment())
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := api.ReadEnrollment(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range 3 {
-		member, err := m.program("1.2.3", false).newMember(e, raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := member.attempt(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m.mustJoin().mustAttempt(t)
 		if err := os.Remove(m.Layout().Device()); err != nil {
 			t.Fatal(err)
 		}

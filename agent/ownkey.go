@@ -10,9 +10,17 @@ import (
 	"firstday.dev/api"
 )
 
-// maxMissed is how often in a row the device's key may fail for want of its TPM
-// before that counts as gone: one that wakes up late is not.
+// maxMissed is how often in a row a TPM may fail before the device does without
+// it: one that wakes up late is not broken. With the wait between, that is half
+// a minute at most.
 const maxMissed = 5
+
+// keyError: the device's own key cannot be used now. It will be tried again.
+type keyError struct{ error }
+
+func (e keyError) Error() string { return "the device's key: " + e.error.Error() }
+
+func (e keyError) Unwrap() error { return e.error }
 
 // openKey reads the device's own key. Where there is none, or it is damaged, the
 // device has none yet; what that means depends on whether it is enrolled.
@@ -30,12 +38,20 @@ func (m *member) openKey() error {
 	return nil
 }
 
-// makeKey makes the device's own key. One in a TPM that does not work must not
-// keep the device from its directory.
+// makeKey makes the device's own key. A TPM that does not work must not keep the
+// device from its directory; one that is not ready yet, as in the first minutes
+// of a new laptop, is waited for: the key stays where it is made.
 func (m *member) makeKey(ctx context.Context) error {
-	key, err := devicekey.Make(m.System.Layout().DeviceKey(), m.tpm)
+	path := m.System.Layout().DeviceKey()
+	key, err := devicekey.MakeInTPM(path, m.tpm)
 	if err != nil {
-		return fmt.Errorf("the device's key: %w", err)
+		if m.missed++; m.missed < maxMissed && !errors.Is(err, devicekey.ErrNoTPM) {
+			return keyError{err}
+		}
+		key, err = devicekey.MakeInFile(path, err)
+	}
+	if err != nil {
+		return keyError{err}
 	}
 	if key.TPMFailed() {
 		m.log().WarnContext(ctx, "the TPM cannot be used; the device's key is in a file", "reason", key.Reason())
@@ -59,7 +75,7 @@ func (m *member) keyRequest(ctx context.Context) ([]byte, error) {
 			return request, nil
 		}
 		if m.missed++; !lostKey(err) && m.missed < maxMissed {
-			return nil, fmt.Errorf("the device's key: %w", err)
+			return nil, keyError{err}
 		}
 		m.log().WarnContext(ctx, "the device's key is replaced", "error", err)
 	}
@@ -90,7 +106,7 @@ func (m *member) keyTrouble(err error) error {
 	if lostKey(trouble) || m.missed >= maxMissed {
 		return api.Refuse(api.CodeDeviceKey, "%v", trouble)
 	}
-	return fmt.Errorf("the device's key: %w", trouble)
+	return keyError{trouble}
 }
 
 // addKey says where the key is.

@@ -57,18 +57,16 @@ var (
 
 // newRedactor reads the secrets in the data folder.
 func newRedactor(layout Layout) *redactor {
-	var pairs []string
+	var texts []string
 	for _, s := range secretsIn(layout.Data) {
-		for _, text := range encodings(s) {
-			pairs = append(pairs, text)
-		}
+		texts = append(texts, encodings(s)...)
 	}
-	slices.SortFunc(pairs, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) // the longest of those that begin alike
-	var list []string
-	for _, p := range slices.Compact(pairs) {
-		list = append(list, p, redacted)
+	slices.SortFunc(texts, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) // the longest of those that begin alike
+	var pairs []string
+	for _, text := range slices.Compact(texts) {
+		pairs = append(pairs, text, redacted)
 	}
-	return &redactor{strings.NewReplacer(list...)}
+	return &redactor{strings.NewReplacer(pairs...)}
 }
 
 // json gives JSON without secrets.

@@ -21,37 +21,28 @@ import (
 	"firstday.dev/internal/testtpm"
 )
 
-// mustJoin makes the membership of a machine, as its service does when it starts.
-func (m *machine) mustJoin() *member {
-	m.t.Helper()
-	raw, err := os.ReadFile(m.Layout().Enrollment())
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	e, err := api.ReadEnrollment(bytes.NewReader(raw))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	member, err := m.program("1.2.3", false).newMember(e, raw)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return member
-}
-
-func (m *member) mustAttempt(t *testing.T) {
-	t.Helper()
-	if err := m.attempt(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // mustCheckIn makes a connection of its own, for which the key must sign.
 func (m *member) mustCheckIn(t *testing.T) {
 	t.Helper()
 	m.directory.Close()
 	m.told = [32]byte{} // so that it does not wait for news
 	m.mustAttempt(t)
+}
+
+// mustWait makes attempts that fail for want of the TPM, for now.
+func (m *member) mustWait(t *testing.T, why error, attempts int) {
+	t.Helper()
+	for range attempts {
+		err := m.attempt(t.Context())
+		if !errors.Is(err, why) || api.CodeOf(err) != "" {
+			t.Fatalf("it says %v, not %v", err, why)
+		}
+		c := &contact{random: func() float64 { return 0 }}
+		m.into(&c.Enrolment)
+		if wait := c.step(time.Now(), err); c.State != EnrolmentKeyWaits || wait > firstWait || !strings.Contains(c.problem(), "the device's key: ") {
+			t.Fatalf("%+v, %v: %q", c.Enrolment, wait, c.problem())
+		}
+	}
 }
 
 // inTPM is a machine with an enrollment and a TPM.
@@ -150,8 +141,11 @@ func TestKeyIsInAFileWhereTheTPMFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
 			m.tpm = test.tpm
-			for range 2 { // and again, after a restart
-				member := m.mustJoin()
+			member := m.mustJoin()
+			if test.problem {
+				member.mustWait(t, os.ErrPermission, maxMissed-1)
+			}
+			for range 2 {
 				member.mustAttempt(t)
 				var e Enrolment
 				member.into(&e)
@@ -165,8 +159,23 @@ func TestKeyIsInAFileWhereTheTPMFails(t *testing.T) {
 				if told := strings.Contains(strings.Join(device.Facts.Problems, "\n"), test.reason); told != test.problem || device.Facts.KeyStorage != api.KeyInFile {
 					t.Errorf("the list shows %+v", device.Facts)
 				}
+				member = m.mustJoin() // a restart
 			}
 		})
+	}
+}
+
+// A TPM that the system has yet to prepare gets some time for it.
+func TestKeyWaitsForItsTPM(t *testing.T) {
+	d := testdirectory.New(t)
+	m, software := inTPM(t, d)
+	m.tpm = func() (transport.TPMCloser, error) { return nil, os.ErrPermission }
+	member := m.mustJoin()
+	member.mustWait(t, os.ErrPermission, maxMissed-1)
+	m.tpm = software.Open
+	member.mustAttempt(t)
+	if d.OnlyDevice().Facts.KeyStorage != api.KeyInTPM {
+		t.Error("the key is in a file")
 	}
 }
 
@@ -196,11 +205,7 @@ func TestUnfinishedEnrolmentSurvivesItsTPM(t *testing.T) {
 			d.Serve()
 			test.spoil(m, software)
 			member := m.mustJoin()
-			for range test.attempts {
-				if err := member.attempt(t.Context()); !errors.Is(err, devicekey.ErrNoTPM) {
-					t.Fatal(err)
-				}
-			}
+			member.mustWait(t, devicekey.ErrNoTPM, test.attempts)
 			member.mustAttempt(t)
 			member.mustCheckIn(t)
 			if f := d.OnlyDevice().Facts; f.KeyStorage != test.storage {
@@ -242,11 +247,7 @@ func TestKeyOfAMemberIsLost(t *testing.T) {
 			test.spoil(m, software)
 
 			member = m.mustJoin()
-			for range test.attempts {
-				if err := member.attempt(t.Context()); api.CodeOf(err) != "" || !errors.Is(err, devicekey.ErrNoTPM) {
-					t.Fatalf("it says %v", err)
-				}
-			}
+			member.mustWait(t, devicekey.ErrNoTPM, test.attempts)
 			for range 2 {
 				err := member.attempt(t.Context())
 				if api.CodeOf(err) != api.CodeDeviceKey || !strings.Contains(err.Error(), test.text) {
@@ -267,11 +268,7 @@ func TestKeyOfAMemberIsLost(t *testing.T) {
 
 			m.bring(d.At, d.MustMint(api.NewConnectKey{}))
 			member = m.mustJoin()
-			for range test.attempts {
-				if err := member.attempt(t.Context()); !errors.Is(err, devicekey.ErrNoTPM) {
-					t.Fatal(err)
-				}
-			}
+			member.mustWait(t, devicekey.ErrNoTPM, test.attempts)
 			member.mustAttempt(t)
 			member.mustCheckIn(t)
 			if after := d.OnlyDevice(); after.Replaces != before || after.Facts.KeyStorage != test.storage {
@@ -289,11 +286,7 @@ func TestMembershipSurvivesAPauseOfItsTPM(t *testing.T) {
 	member.mustAttempt(t)
 	before := d.OnlyDevice().ID
 	software.Stop()
-	for range maxMissed - 1 { // although there is a connect key
-		if err := member.attempt(t.Context()); !errors.Is(err, devicekey.ErrNoTPM) {
-			t.Fatal(err)
-		}
-	}
+	member.mustWait(t, devicekey.ErrNoTPM, maxMissed-1) // although there is a connect key
 	software.Start()
 	member.mustCheckIn(t)
 	if d.OnlyDevice().ID != before {

@@ -48,48 +48,40 @@ type Key struct {
 	last error
 }
 
-// Make makes a key and writes its file: in the TPM if that can be used, which is
-// tried out first, else in the file. Why it is not in the TPM the key remembers.
-func Make(path string, t *TPM) (*Key, error) {
-	k, content, err := makeInTPM(t)
-	if err != nil {
-		if k, content, err = makeInFile(err); err != nil {
-			return nil, err
-		}
-	}
-	defer clear(content)
-	return k, statefile.WriteBytes(path, content)
-}
-
-// makeInTPM makes a key that works, and what its file holds.
-func makeInTPM(t *TPM) (*Key, []byte, error) {
+// MakeInTPM makes a key in the TPM, tries it, and writes its file.
+func MakeInTPM(path string, t *TPM) (*Key, error) {
 	made, err := t.create()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	k := &Key{loadable: *made, tpm: t}
 	if k.public, err = made.key(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	probe := make([]byte, crypto.SHA256.Size())
-	if _, err := rand.Read(probe); err != nil {
-		return nil, nil, err
-	}
 	if _, err := k.Sign(rand.Reader, probe, crypto.SHA256); err != nil {
-		return nil, nil, fmt.Errorf("trying the new key: %w", err)
+		return nil, fmt.Errorf("trying the new key: %w", err)
 	}
 	content, err := made.encode()
-	return k, content, err
+	if err != nil {
+		return nil, err
+	}
+	return k, statefile.WriteBytes(path, content)
 }
 
-func makeInFile(why error) (*Key, []byte, error) {
+// MakeInFile makes a key in its file. It remembers why it is not in the TPM.
+func MakeInFile(path string, why error) (*Key, error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	k := &Key{public: &private.PublicKey, private: private, reason: oneLine(why.Error())}
 	content, err := encodePrivate(private, k.reason)
-	return k, content, err
+	if err != nil {
+		return nil, err
+	}
+	defer clear(content)
+	return k, statefile.WriteBytes(path, content)
 }
 
 // maxReason bounds what a key remembers of why it is in a file, in bytes.

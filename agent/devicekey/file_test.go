@@ -31,7 +31,11 @@ func TestKeyInFile(t *testing.T) {
 	if _, err := Read(path, without()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("before: %v", err)
 	}
-	k, err := Make(path, without())
+	_, none := MakeInTPM(path, without())
+	if !errors.Is(none, ErrNoTPM) {
+		t.Fatal(none)
+	}
+	k, err := MakeInFile(path, none)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +139,7 @@ func TestFilesThatAreNoKeys(t *testing.T) {
 	if _, err := Read(path, without()); err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err := Make(path, without()); err == nil {
+	if _, err := MakeInFile(path, ErrNoTPM); err == nil {
 		t.Error("a key took a folder's place")
 	}
 }

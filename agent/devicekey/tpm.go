@@ -105,7 +105,7 @@ func once[T any](t *TPM, work func(transport.TPM) (T, error)) (value T, err erro
 	if err != nil {
 		return value, err
 	}
-	defer device.Close() //nolint:errcheck // the answer is there
+	defer device.Close()
 	return work(device)
 }
 

@@ -33,23 +33,27 @@ func impatient(open func() (transport.TPMCloser, error)) *TPM {
 	return t
 }
 
-// mustMake makes a key in a file of its own.
-func mustMake(t *testing.T, tpm *TPM) (k *Key, path string) {
+// mustMake makes a key, in a file if need be, and reads it.
+func mustMake(t *testing.T, tpm *TPM) *Key {
 	t.Helper()
-	path = filepath.Join(t.TempDir(), "device.key")
-	k, err := Make(path, tpm)
+	path := filepath.Join(t.TempDir(), "device.key")
+	_, err := MakeInTPM(path, tpm)
+	if err != nil {
+		_, err = MakeInFile(path, err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k, path
+	return mustRead(t, path, tpm)
 }
 
 // mustBeInTPM makes a key that is.
 func mustBeInTPM(t *testing.T, tpm *TPM) (k *Key, path string) {
 	t.Helper()
-	k, path = mustMake(t, tpm)
-	if k.Storage() != api.KeyInTPM || k.Reason() != "" {
-		t.Fatalf("the key is in the %s: %s", k.Storage(), k.Reason())
+	path = filepath.Join(t.TempDir(), "device.key")
+	k, err := MakeInTPM(path, tpm)
+	if err != nil || k.Storage() != api.KeyInTPM || k.Reason() != "" {
+		t.Fatalf("%+v, %v", k, err)
 	}
 	return k, path
 }
@@ -232,8 +236,7 @@ func TestStorageRootKeys(t *testing.T) {
 			test.prepare(t, software)
 			tpm := NewTPM(software.Open)
 			tpm.primaries = !test.windows
-			k, path := mustMake(t, tpm)
-			k = mustRead(t, path, tpm)
+			k := mustMake(t, tpm)
 			mustSign(t, k)
 			if k.parent != test.parent || !strings.HasPrefix(k.Reason(), test.reason) && !strings.Contains(k.Reason(), test.reason) || (test.reason == "") != (k.Reason() == "") {
 				t.Errorf("it is under %#x, in the %s: %q", k.parent, k.Storage(), k.Reason())
@@ -423,8 +426,7 @@ func TestTPMThatIsSwitchedOff(t *testing.T) {
 	if err := sign(k); err == nil || errors.Is(err, ErrOtherTPM) || errors.Is(err, ErrDamaged) {
 		t.Errorf("signing: %v", err)
 	}
-	other, path := mustMake(t, tpm)
-	other = mustRead(t, path, tpm)
+	other := mustMake(t, tpm)
 	if mustSign(t, other); other.Storage() != api.KeyInFile || !other.TPMFailed() {
 		t.Errorf("the other key is in the %s: %q", other.Storage(), other.Reason())
 	}
@@ -454,7 +456,7 @@ func TestTPMThatIsFull(t *testing.T) {
 	if err := sign(k); !errors.Is(err, tpm2.TPMRCObjectMemory) || errors.Is(err, ErrOtherTPM) {
 		t.Errorf("signing: %v", err)
 	}
-	if other, _ := mustMake(t, tpm); other.Storage() != api.KeyInFile || !strings.Contains(other.Reason(), "TPM_RC_OBJECT_MEMORY") {
+	if other := mustMake(t, tpm); other.Storage() != api.KeyInFile || !strings.Contains(other.Reason(), "TPM_RC_OBJECT_MEMORY") {
 		t.Errorf("the other key is in the %s: %q", other.Storage(), other.Reason())
 	}
 	software.Do(func(c transport.TPM) error {
@@ -635,7 +637,7 @@ func TestTPMThatTalksNonsense(t *testing.T) {
 				t.Cleanup(func() { _ = there.Close() })
 				return between{TPMCloser: transport.FromReadWriteCloser(here), command: func(tpm2.TPMCC, []byte) ([]byte, error) { return answer, nil }}, nil
 			})
-			if k, _ := mustMake(t, tpm); k.Storage() != api.KeyInFile || !k.TPMFailed() {
+			if k := mustMake(t, tpm); k.Storage() != api.KeyInFile || !k.TPMFailed() {
 				t.Errorf("the key is in the %s: %q", k.Storage(), k.Reason())
 			}
 			if state, err := tpm.State(); err == nil {

@@ -4,6 +4,7 @@
 package testtpm
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"os"
@@ -53,7 +54,8 @@ func (t *TPM) Start() {
 	t.tb.Helper()
 	t.process = exec.Command(t.program, "socket", "--tpm2", "--tpmstate", "dir="+t.state(),
 		"--server", "type=unixio,path="+t.socket(), "--flags", "not-need-init,startup-clear")
-	t.process.Stderr = os.Stderr
+	var said bytes.Buffer
+	t.process.Stderr = &said
 	if err := t.process.Start(); err != nil {
 		t.tb.Fatal(err)
 	}
@@ -64,7 +66,8 @@ func (t *TPM) Start() {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.tb.Fatal("swtpm does not answer")
+	t.Stop()
+	t.tb.Fatalf("swtpm does not answer: %s", &said)
 }
 
 // Stop switches it off, whatever it is doing. There is no TPM then.
