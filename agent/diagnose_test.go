@@ -3,6 +3,8 @@ package agent
 import (
 	"archive/zip"
 	"bytes"
+	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -17,8 +19,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
+	"filippo.io/age"
+
+	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 	"firstday.dev/internal/testdirectory"
@@ -247,6 +253,89 @@ func TestBundleHoldsNoSecret(t *testing.T) {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s does not hold %s:\n%.2000s", name, want, files[name])
 		}
+	}
+}
+
+// overheard is a directory whose secrets for the device are noted.
+type overheard struct {
+	directory
+	note func(...api.Secret)
+}
+
+func (o overheard) SignIn(ctx context.Context, r *api.SignInRequest) (*api.SignInResponse, error) {
+	answer, err := o.directory.SignIn(ctx, r)
+	if err == nil {
+		o.note(answer.DeviceCode, api.Secret(answer.UserCode))
+	}
+	return answer, err
+}
+
+func (o overheard) WhoSignedIn(ctx context.Context, r *api.TokenRequest) (*api.TokenResponse, error) {
+	answer, err := o.directory.WhoSignedIn(ctx, r)
+	if err == nil {
+		o.note(answer.Ticket)
+	}
+	return answer, err
+}
+
+// What the agent writes itself on a first day needs no redaction: enrolment,
+// break-glass password, somebody who signs in, and somebody who may not.
+func TestLogsOfAFirstDayHoldNoSecret(t *testing.T) {
+	d := testdirectory.New(t)
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Change(func(s *api.Settings) { s.RecoveryKey = identity.Recipient().String() })
+	key := d.MustMint(api.NewConnectKey{})
+	m := joining(t, d.At, key)
+	m.mustHaveRescue()
+	var mu sync.Mutex
+	secrets := []api.Secret{key, "of this device", "correct horse battery"}
+	m.limits.dial = func(at api.Directory, certificate func() (*tls.Certificate, error)) (directory, error) {
+		dir, err := dialDirectory(at, certificate)
+		return overheard{dir, func(s ...api.Secret) {
+			mu.Lock()
+			defer mu.Unlock()
+			secrets = append(secrets, s...)
+		}}, err
+	}
+	offered := make(chan *signin.Machine, 1)
+	m.limits.SignIn = func(s *signin.Machine) { offered <- s }
+	end := m.run()
+	desk := &desk{m, d, <-offered}
+	desk.sees(signin.Ready, "")
+	desk.identify("ann")
+	desk.choosePassword()
+	desk.sees(signin.Done, "")
+	desk.press(signin.Close, nil)
+	m.mustEscrow(d)
+	end()
+	list, err := d.Reveal(t.Context(), "token:ann", d.OnlyDevice().ID, &api.RevealRequest{Reason: "test"})
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%v, %v", list, err)
+	}
+	secrets = append(secrets, api.Secret(mustOpen(t, list[0].Sealed, identity)))
+	if len(secrets) < 7 {
+		t.Errorf("only %d secrets were there", len(secrets))
+	}
+	_, files := m.diagnose()
+	for _, name := range []string{m.Layout().ServiceLog(), m.Layout().Report(), m.Layout().Device()} {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(content)
+	}
+	for name, content := range files {
+		for _, s := range secrets {
+			if holds(content, []byte(s.Reveal())) {
+				t.Errorf("%s holds %q", name, s.Reveal())
+			}
+		}
+	}
+	if log := files["log/service.jsonl"]; log != files[m.Layout().ServiceLog()] || !strings.Contains(log, "break-glass password changed") {
+		t.Errorf("the log was changed, or is short:\n%s", log)
 	}
 }
 

@@ -215,20 +215,28 @@ func TestCertificateIsRenewed(t *testing.T) {
 	end := m.run()
 	m.becomes("enrolment", done)
 	end()
+	m.renews(d)
+}
+
+// renews runs the service, after half of its certificate's time, until it has
+// another one.
+func (m *machine) renews(d *testdirectory.Service) *record {
+	m.t.Helper()
 	r, err := readRecord(m.Layout().Device(), d.At)
 	if err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	old := r.Certificates[0]
 	r.Heard.Time = time.Now().AddDate(0, 4, 0) // what the directory's clock said
 	if err := statefile.Write(m.Layout().Device(), r); err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	defer m.run()()
-	eventually(t, "another certificate", func() bool {
-		r, err := readRecord(m.Layout().Device(), d.At)
+	eventually(m.t, "another certificate", func() bool {
+		r, err = readRecord(m.Layout().Device(), d.At)
 		return err == nil && !bytes.Equal(r.Certificates[0], old)
 	})
+	return r
 }
 
 func TestRecordsOfOtherDirectories(t *testing.T) {

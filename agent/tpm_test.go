@@ -16,7 +16,6 @@ import (
 
 	"firstday.dev/agent/devicekey"
 	"firstday.dev/api"
-	"firstday.dev/internal/statefile"
 	"firstday.dev/internal/testdirectory"
 	"firstday.dev/internal/testtpm"
 )
@@ -85,21 +84,7 @@ func TestKeyInTPMEnrols(t *testing.T) {
 	m.becomes("membership after a boot", done)
 	end()
 
-	r, err := readRecord(m.Layout().Device(), d.At)
-	if err != nil {
-		t.Fatal(err)
-	}
-	old := r.Certificates[0]
-	r.Heard.Time = time.Now().AddDate(0, 4, 0) // what the directory's clock said
-	if err := statefile.Write(m.Layout().Device(), r); err != nil {
-		t.Fatal(err)
-	}
-	defer m.run()()
-	eventually(t, "another certificate", func() bool {
-		r, err = readRecord(m.Layout().Device(), d.At)
-		return err == nil && !bytes.Equal(r.Certificates[0], old)
-	})
-	leaf, err := r.leaf()
+	leaf, err := m.renews(d).leaf()
 	if err != nil {
 		t.Fatal(err)
 	}

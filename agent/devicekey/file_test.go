@@ -150,19 +150,26 @@ func uniqueOf(x, y []byte) tpm2.TPMUPublicID {
 
 func unique(x, y byte) tpm2.TPMUPublicID { return uniqueOf([]byte{x}, []byte{y}) }
 
-// encoded is the file of a key by the template, as if a TPM had made it, changed.
-func encoded(t testing.TB, change func(*tpm2.TPMTPublic, *loadable)) string {
+// point is some public key, and its coordinates.
+func point(t testing.TB) (public *ecdsa.PublicKey, x, y []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	point, err := private.PublicKey.Bytes()
+	b, err := private.PublicKey.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return &private.PublicKey, b[1:33], b[33:]
+}
+
+// encoded is the file of a key by the template, as if a TPM had made it, changed.
+func encoded(t testing.TB, change func(*tpm2.TPMTPublic, *loadable)) string {
+	t.Helper()
+	_, x, y := point(t)
 	public := template
-	public.Unique = uniqueOf(point[1:33], point[33:])
+	public.Unique = uniqueOf(x, y)
 	l := &loadable{parent: tpm2.TPMRHOwner, parentName: make([]byte, nameSize), inPrivate: tpm2.TPM2BPrivate{Buffer: make([]byte, 126)}}
 	change(&public, l)
 	l.inPublic = tpm2.New2B(public)
@@ -180,20 +187,12 @@ func sample(t testing.TB) []byte {
 // Coordinates without their leading zeros are the same point.
 func TestShortCoordinates(t *testing.T) {
 	for {
-		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		point, err := private.PublicKey.Bytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		x, y := point[1:33], point[33:]
+		public, x, y := point(t)
 		if x[0] != 0 {
 			continue
 		}
 		got, err := publicKey(&tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: x[1:]}, Y: tpm2.TPM2BECCParameter{Buffer: y}})
-		if err != nil || !got.Equal(&private.PublicKey) {
+		if err != nil || !got.Equal(public) {
 			t.Errorf("%v, %v", got, err)
 		}
 		return

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -140,5 +141,20 @@ func TestDiagnose(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 2 {
 		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestStatusTellsWhereTheKeyIs(t *testing.T) {
+	for want, k := range map[string]agent.KeyStatus{
+		"in the TPM (IFX, firmware 7.85.17.51968)": {Storage: api.KeyInTPM, TPM: &api.TPM{Manufacturer: "IFX", Firmware: "7.85.17.51968"}},
+		"in the TPM, which does not answer":        {Storage: api.KeyInTPM},
+		"in a file: there is no TPM":               {Storage: api.KeyInFile, Reason: "there is no TPM"},
+		"in a file":                                {Storage: api.KeyInFile},
+	} {
+		var out bytes.Buffer
+		err := printStatus(&out, &agent.Status{Enrolment: &agent.Enrolment{Key: &k}})
+		if err != nil || !regexp.MustCompile(`(?m)^key +`+regexp.QuoteMeta(want)+`$`).MatchString(out.String()) {
+			t.Errorf("%q is not in\n%s%v", want, &out, err)
+		}
 	}
 }
