@@ -20,6 +20,12 @@ const (
 	EnrolmentNoDirectory EnrolmentState = "no-directory"
 	// EnrolmentRefused: the directory refuses the device; the code says why.
 	EnrolmentRefused EnrolmentState = "refused"
+	// EnrolmentKeyWaits: the device's own key, or the TPM for it, cannot be used
+	// now. It is tried again.
+	EnrolmentKeyWaits EnrolmentState = "key-waits"
+	// EnrolmentKeyLost: the device is enrolled and cannot prove it: its own key,
+	// or the TPM that holds it, is gone.
+	EnrolmentKeyLost EnrolmentState = "key-lost"
 	// EnrolmentKeyExpired: by this device's clock the connect key is no longer
 	// good. Only a new package helps, or a clock put right.
 	EnrolmentKeyExpired EnrolmentState = "key-expired"
@@ -32,6 +38,7 @@ type Enrolment struct {
 	State        EnrolmentState  `json:"state"`
 	Directory    string          `json:"directory"`             // URL
 	Code         api.Code        `json:"code,omitempty"`        // why it is refused
+	Key          *KeyStatus      `json:"key,omitempty"`         // the device's own, once it has one
 	DeviceID     uuid.UUID       `json:"deviceId,omitzero"`     // once it is enrolled
 	DeviceState  api.DeviceState `json:"deviceState,omitempty"` // what the directory said last
 	Version      int64           `json:"version,omitempty"`     // of what it said
@@ -40,6 +47,13 @@ type Enrolment struct {
 	LastAttempt  *time.Time      `json:"lastAttempt,omitempty"`
 	LastError    string          `json:"lastError,omitempty"`
 	NextAttempt  *time.Time      `json:"nextAttempt,omitempty"`
+}
+
+// KeyStatus is where the device's own key is.
+type KeyStatus struct {
+	Storage api.KeyStorage `json:"storage"`
+	TPM     *api.TPM       `json:"tpm,omitempty"`    // that holds it, as far as it says
+	Reason  string         `json:"reason,omitempty"` // why it is in no TPM
 }
 
 // Back-off: the wait doubles from the first to the longest one, and half of
@@ -96,6 +110,10 @@ func (c *contact) step(now time.Time, result error) time.Duration {
 		// The attempts go on: the directory judges by its own clock, and this
 		// device's may be wrong.
 		c.State, wait = EnrolmentKeyExpired, settledWait
+	case errors.As(result, new(keyError)):
+		c.State, wait = EnrolmentKeyWaits, backOff(c.failures)
+	case refused && refusal != nil && refusal.Code == api.CodeDeviceKey:
+		c.State, wait = EnrolmentKeyLost, settledWait
 	case refused:
 		c.State, wait = EnrolmentRefused, settledWait
 	default:

@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-tpm/tpm2/transport"
+
 	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/devicekey"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
@@ -79,6 +82,8 @@ type machine struct {
 	dark            bool
 
 	accounts *accounts.InMemory
+
+	tpm func() (transport.TPMCloser, error) // nil: it has none
 }
 
 // errPowerCut is what a power cut panics with.
@@ -215,6 +220,13 @@ func (m view) Lock(ctx context.Context, file string) (func(bool) error, error) {
 
 func (m view) Facts() (api.Facts, error) {
 	return api.Facts{Platform: api.Windows, Serial: "SN-1", Name: "ACME-1", OS: "Windows 11 Pro", OSVersion: "10.0.26100", Arch: m.arch}, nil
+}
+
+func (m view) OpenTPM() (transport.TPMCloser, error) {
+	if m.tpm == nil {
+		return nil, devicekey.ErrNoTPM
+	}
+	return m.tpm()
 }
 
 func (m view) Accounts() (accounts.Store, error) { return m.accounts, nil }

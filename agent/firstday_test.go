@@ -154,34 +154,55 @@ func TestBreakGlass(t *testing.T) {
 	}
 	d.Change(func(s *api.Settings) { s.RecoveryKey = identity.Recipient().String() })
 	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
-	if _, err := m.accounts.Create(t.Context(), accounts.New{Name: "rescue", Password: []byte("of the package"), Tag: "package"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.accounts.Enable(t.Context(), "rescue"); err != nil {
-		t.Fatal(err)
-	}
+	m.mustHaveRescue()
 	var before string
 	for range 2 { // what somebody has seen is changed
 		end := m.run()
 		m.becomes("enrolment", done)
 		device := d.OnlyDevice().ID
-		eventually(t, "the escrow", func() bool {
-			answer, err := d.CheckIn(t.Context(), device, new(api.CheckInRequest))
-			return err == nil && !answer.Rotate
-		})
+		m.mustEscrow(d)
 		end()
 		list, err := d.Reveal(t.Context(), "token:ann", device, &api.RevealRequest{Reason: "test"})
 		if err != nil || len(list) != 1 || !list[0].Confirmed {
 			t.Fatalf("%+v, %v", list, err)
 		}
-		r, err := age.Decrypt(bytes.NewReader(list[0].Sealed), identity)
-		if err != nil {
-			t.Fatal(err)
+		password := mustOpen(t, list[0].Sealed, identity)
+		if password == before || !m.accounts.CheckPassword("rescue", password) {
+			t.Errorf("the account has another password than %q", password)
 		}
-		password, err := io.ReadAll(r)
-		if err != nil || string(password) == before || !m.accounts.CheckPassword("rescue", string(password)) {
-			t.Errorf("the account has another password than %q, %v", password, err)
-		}
-		before = string(password)
+		before = password
 	}
+}
+
+// mustHaveRescue makes the break-glass account, as the package does.
+func (m *machine) mustHaveRescue() {
+	m.t.Helper()
+	if _, err := m.accounts.Create(m.t.Context(), accounts.New{Name: "rescue", Password: []byte("of the package"), Tag: "package"}); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := m.accounts.Enable(m.t.Context(), "rescue"); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// mustEscrow waits until the directory has the account's password.
+func (m *machine) mustEscrow(d *testdirectory.Service) {
+	m.t.Helper()
+	eventually(m.t, "the escrow", func() bool {
+		answer, err := d.CheckIn(m.t.Context(), d.OnlyDevice().ID, new(api.CheckInRequest))
+		return err == nil && !answer.Rotate
+	})
+}
+
+func mustOpen(t *testing.T, sealed []byte, identity age.Identity) string {
+	t.Helper()
+	r, err := age.Decrypt(bytes.NewReader(sealed), identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(secret)
 }

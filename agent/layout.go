@@ -32,7 +32,7 @@ func (l Layout) PreviousEnrollment() string {
 // Device is what the directory made of the device.
 func (l Layout) Device() string { return filepath.Join(l.Data, "device.json") }
 
-// DeviceKey is the device's private key.
+// DeviceKey is the device's private key, or what the TPM needs to use it.
 func (l Layout) DeviceKey() string { return filepath.Join(l.Data, "device.key") }
 
 // State is how far the installation is, written by whoever holds the lock.

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"firstday.dev/agent/devicekey"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
@@ -48,9 +48,9 @@ type member struct {
 	raw        []byte // of the enrollment
 	directory  directory
 
-	mu     sync.Mutex // connections are made whenever they are needed
-	key    *ecdsa.PrivateKey
-	record *record // nil: not enrolled
+	mu     sync.Mutex     // connections are made whenever they are needed
+	key    *devicekey.Key // nil: none
+	record *record        // nil: not enrolled
 	facts  api.Facts
 	// problems are those of accounts, in plain sentences.
 	problems []string
@@ -60,6 +60,10 @@ type member struct {
 	signIn   *signin.Machine
 
 	told [sha256.Size]byte // the facts that the directory knows
+
+	tpm     *devicekey.TPM
+	keyless error // why there is no key
+	missed  int   // how often in a row the key failed, see maxMissed
 }
 
 // newMember reads what there is of the membership.
@@ -70,8 +74,8 @@ func (a *Agent) newMember(e *api.Enrollment, raw []byte) (*member, error) {
 	if m.record, err = readRecord(layout.Device(), e.Directory); err != nil {
 		return nil, err
 	}
-	if m.key, err = openKey(layout.DeviceKey()); err != nil {
-		return nil, fmt.Errorf("the device's key: %w", err)
+	if err = m.openKey(); err != nil {
+		return nil, err
 	}
 	dial := a.dial
 	if dial == nil {
@@ -87,7 +91,7 @@ func (a *Agent) newMember(e *api.Enrollment, raw []byte) (*member, error) {
 func (m *member) certificate() (*tls.Certificate, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.record != nil {
+	if m.record != nil && m.key != nil {
 		return m.record.certificate(m.key), nil
 	}
 	return new(tls.Certificate), nil
@@ -135,13 +139,18 @@ func (m *member) attempt(ctx context.Context) error {
 		return m.enroll(ctx)
 	}
 	err := m.checkIn(ctx)
+	if err == nil {
+		m.missed = 0
+		return nil
+	}
+	err = m.keyTrouble(err)
 	switch api.CodeOf(err) {
-	case api.CodeDeviceRemoved, api.CodeDeviceReplaced, api.CodeCertificate:
+	case api.CodeDeviceRemoved, api.CodeDeviceReplaced, api.CodeCertificate, api.CodeDeviceKey:
 		// A new package brings a removed device back; without one it stays out.
 		if m.enrollment.ConnectKey == "" {
 			return err
 		}
-		return m.startOver(ctx)
+		return m.startOver(ctx, err)
 	}
 	return err
 }
@@ -150,13 +159,13 @@ func (m *member) enroll(ctx context.Context) error {
 	if m.enrollment.ConnectKey == "" {
 		return errNoKey
 	}
+	request, err := m.keyRequest(ctx)
+	if err != nil {
+		return err
+	}
 	facts, err := m.factsOf(ctx)
 	if err != nil {
 		return fmt.Errorf("this device's facts: %w", err)
-	}
-	request, err := certificateRequest(m.key)
-	if err != nil {
-		return err
 	}
 	answer, err := m.directory.Enroll(ctx, &api.EnrollRequest{
 		ConnectKey: m.enrollment.ConnectKey, PackageID: m.enrollment.PackageID, Facts: facts, CertificateRequest: request,
@@ -178,20 +187,16 @@ var errNoKey = errors.New("there is no connect key to enrol with; a new package 
 
 // startOver enrols the device anew, with another key of its own: the directory
 // never takes a removed one back.
-func (m *member) startOver(ctx context.Context) error {
+func (m *member) startOver(ctx context.Context, why error) error {
 	layout := m.System.Layout()
-	m.log().WarnContext(ctx, "the directory does not know this device any more; it enrols anew")
+	m.log().WarnContext(ctx, "the device is no member any more; it enrols anew", "error", why)
 	for _, file := range []string{layout.Device(), layout.DeviceKey()} {
 		if err := m.System.RemoveAll(file); err != nil {
 			return err
 		}
 	}
-	key, err := openKey(layout.DeviceKey())
-	if err != nil {
-		return err
-	}
 	m.mu.Lock()
-	m.key, m.record = key, nil
+	m.key, m.record = nil, nil
 	m.mu.Unlock()
 	m.directory.Close()
 	return m.enroll(ctx)
@@ -200,6 +205,9 @@ func (m *member) startOver(ctx context.Context) error {
 // checkIn tells the directory what changed here, and waits until something
 // changes there.
 func (m *member) checkIn(ctx context.Context) error {
+	if m.key == nil {
+		return m.keyless
+	}
 	r := m.current()
 	request := &api.CheckInRequest{Version: r.Heard.Version, Wait: int(newsWait / time.Second)}
 	digest, err := m.addFacts(ctx, request)
@@ -283,7 +291,7 @@ func (m *member) addRenewal(request *api.CheckInRequest, r *record) error {
 
 // into tells status what the membership is.
 func (m *member) into(e *Enrolment) {
-	e.DeviceID, e.DeviceState, e.Version = uuid.Nil, "", 0
+	e.DeviceID, e.DeviceState, e.Version, e.Key = uuid.Nil, "", 0, m.keyStatus()
 	if r := m.current(); r != nil {
 		e.DeviceID, e.DeviceState, e.Version = r.DeviceID, r.Heard.State, r.Heard.Version
 	}

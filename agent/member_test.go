@@ -3,7 +3,6 @@ package agent
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,6 +47,31 @@ func (m *machine) run() (end func()) {
 		if err := <-ended; err != nil {
 			m.t.Error(err)
 		}
+	}
+}
+
+// mustJoin makes the membership of a machine, as its service does when it starts.
+func (m *machine) mustJoin() *member {
+	m.t.Helper()
+	raw, err := os.ReadFile(m.Layout().Enrollment())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	e, err := api.ReadEnrollment(bytes.NewReader(raw))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	member, err := m.program("1.2.3", false).newMember(e, raw)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return member
+}
+
+func (m *member) mustAttempt(t *testing.T) {
+	t.Helper()
+	if err := m.attempt(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -156,22 +180,8 @@ func TestDeviceIsRefused(t *testing.T) {
 func TestEnrolmentThatWasCutIsTheSameDevice(t *testing.T) {
 	d := testdirectory.New(t)
 	m := joining(t, d.At, d.MustMint(api.NewConnectKey{Uses: 1}))
-	raw, err := os.ReadFile(m.Layout().Enrollment())
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := api.ReadEnrollment(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
 	for range 3 {
-		member, err := m.program("1.2.3", false).newMember(e, raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := member.attempt(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m.mustJoin().mustAttempt(t)
 		if err := os.Remove(m.Layout().Device()); err != nil {
 			t.Fatal(err)
 		}
@@ -205,20 +215,28 @@ func TestCertificateIsRenewed(t *testing.T) {
 	end := m.run()
 	m.becomes("enrolment", done)
 	end()
+	m.renews(d)
+}
+
+// renews runs the service, after half of its certificate's time, until it has
+// another one.
+func (m *machine) renews(d *testdirectory.Service) *record {
+	m.t.Helper()
 	r, err := readRecord(m.Layout().Device(), d.At)
 	if err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	old := r.Certificates[0]
 	r.Heard.Time = time.Now().AddDate(0, 4, 0) // what the directory's clock said
 	if err := statefile.Write(m.Layout().Device(), r); err != nil {
-		t.Fatal(err)
+		m.t.Fatal(err)
 	}
 	defer m.run()()
-	eventually(t, "another certificate", func() bool {
-		r, err := readRecord(m.Layout().Device(), d.At)
+	eventually(m.t, "another certificate", func() bool {
+		r, err = readRecord(m.Layout().Device(), d.At)
 		return err == nil && !bytes.Equal(r.Certificates[0], old)
 	})
+	return r
 }
 
 func TestRecordsOfOtherDirectories(t *testing.T) {
@@ -245,36 +263,5 @@ func TestRecordsOfOtherDirectories(t *testing.T) {
 	}
 	if _, err := readRecord(path, here); err == nil {
 		t.Error("a newer record was read")
-	}
-}
-
-func TestDeviceKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "device.key")
-	key, err := openKey(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := openKey(path); err != nil || !again.Equal(key) {
-		t.Errorf("%v, %v", again, err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("%v, %v", info.Mode(), err)
-	}
-	for _, bad := range []string{"", "x", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"} {
-		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := openKey(path); err == nil {
-			t.Errorf("%q is a key", bad)
-		}
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openKey(path); err == nil || errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a folder is a key: %v", err)
 	}
 }

@@ -2,17 +2,14 @@ package agent
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"crypto"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/google/uuid"
 
@@ -66,55 +63,12 @@ func (r *record) leaf() (*x509.Certificate, error) {
 }
 
 // certificate is what the device shows the directory.
-func (r *record) certificate(key *ecdsa.PrivateKey) *tls.Certificate {
+func (r *record) certificate(key crypto.Signer) *tls.Certificate {
 	return &tls.Certificate{Certificate: r.Certificates, PrivateKey: key}
 }
 
-const keyBlock = "PRIVATE KEY"
-
-// openKey reads the device's own key, or makes one.
-func openKey(path string) (*ecdsa.PrivateKey, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return makeKey(path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer clear(data)
-	block, _ := pem.Decode(data)
-	if block == nil || block.Type != keyBlock {
-		return nil, fmt.Errorf("%s is no private key", path)
-	}
-	defer clear(block.Bytes)
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	key, ok := parsed.(*ecdsa.PrivateKey)
-	if !ok || key.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("%s is no key on P-256", path)
-	}
-	return key, nil
-}
-
-func makeKey(path string) (*ecdsa.PrivateKey, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(der)
-	encoded := pem.EncodeToMemory(&pem.Block{Type: keyBlock, Bytes: der})
-	defer clear(encoded)
-	return key, statefile.WriteBytes(path, encoded)
-}
-
 // certificateRequest proves that the device has its key.
-func certificateRequest(key *ecdsa.PrivateKey) ([]byte, error) {
+func certificateRequest(key crypto.Signer) ([]byte, error) {
 	return x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key)
 }
 

@@ -179,6 +179,13 @@ func (e Enrolment) problem() string {
 		return "not enrolled: " + e.LastError
 	case e.State == EnrolmentRefused:
 		return fmt.Sprintf("the directory refuses this device: %s %s", api.Explain(e.Code).IT, api.Explain(e.Code).Remedy)
+	case e.State == EnrolmentKeyWaits && enrolled:
+		return "enrolled, but cannot prove it now: " + e.LastError
+	case e.State == EnrolmentKeyWaits:
+		return "not enrolled: " + e.LastError
+	case e.State == EnrolmentKeyLost:
+		p := api.Explain(e.Code)
+		return fmt.Sprintf("%s %s (%s)", p.IT, p.Remedy, e.LastError)
 	case e.State == EnrolmentKeyExpired:
 		return fmt.Sprintf("not enrolled: by this device's clock the connect key expired at %v", e.KeyExpiresAt)
 	default:

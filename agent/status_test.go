@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 )
 
@@ -34,6 +35,7 @@ func TestStatusJSONKeepsItsShape(t *testing.T) {
 		Enrolment: &Enrolment{
 			State: EnrolmentNoDirectory, Directory: "https://directory.acme.test", KeyExpiresAt: &at, Attempts: 3,
 			LastAttempt: &at, LastError: "refused", NextAttempt: &at,
+			Key: &KeyStatus{Storage: api.KeyInTPM, TPM: &api.TPM{Manufacturer: "INTC", Firmware: "600.18.54.0"}, Reason: "why"},
 		},
 	}
 	got, err := json.MarshalIndent(s, "", "  ")

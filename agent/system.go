@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/google/go-tpm/tpm2/transport"
+
 	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
 )
@@ -34,6 +36,8 @@ type System interface {
 	Facts() (api.Facts, error)
 	// Accounts are this system's own.
 	Accounts() (accounts.Store, error)
+	// OpenTPM opens the machine's TPM 2.0, devicekey.ErrNoTPM if it has none.
+	OpenTPM() (transport.TPMCloser, error)
 	// Journal takes what the system's own log should hold.
 	Journal() (slog.Handler, func() error, error)
 

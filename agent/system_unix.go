@@ -15,7 +15,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/google/go-tpm/tpm2/transport"
 	"golang.org/x/sys/unix"
+
+	"firstday.dev/agent/devicekey"
 )
 
 // unixSystem is what the systems without msiexec have in common.
@@ -167,6 +170,14 @@ func (w syslogWriter) writeRecord(l slog.Level, text string) error {
 	default:
 		return w.Notice(text)
 	}
+}
+
+// OpenTPM: this machine's is none of a system that does not run.
+func (s unixSystem) OpenTPM() (transport.TPMCloser, error) {
+	if s.root != "" {
+		return nil, devicekey.ErrNoTPM
+	}
+	return devicekey.OpenTPM()
 }
 
 // Payloads are Windows installers so far.

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/devicekey"
+	"github.com/google/go-tpm/tpm2/transport"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
@@ -168,6 +170,9 @@ func (w eventWriter) writeRecord(l slog.Level, text string) error {
 		return w.Info(1, text)
 	}
 }
+
+// OpenTPM opens the machine's TPM.
+func (windowsSystem) OpenTPM() (transport.TPMCloser, error) { return devicekey.OpenTPM() }
 
 // Accounts are this system's own.
 func (s windowsSystem) Accounts() (accounts.Store, error) { return accounts.Open("") }

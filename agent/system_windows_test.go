@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"firstday.dev/agent/devicekey"
+	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 )
 
@@ -48,6 +50,30 @@ func TestWindowsArchIsNative(t *testing.T) {
 	}
 	if older := nativeSystemMachine(); older != imageFileMachineAMD64 && older != imageFileMachineARM64 {
 		t.Errorf("the older way gives %#x", older)
+	}
+}
+
+// In the TPM where there is one; Wine has none.
+func TestWindowsMakesAKey(t *testing.T) {
+	s := openWindows(t)
+	tpm := devicekey.NewTPM(s.OpenTPM)
+	path := filepath.Join(tempDir(t), "device.key")
+	k, err := devicekey.MakeInTPM(path, tpm)
+	if err != nil {
+		k, err = devicekey.MakeInFile(path, err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("in the %s: %q, %+v", k.Storage(), k.Reason(), tpm.Identity())
+	if k, err = devicekey.Read(path, tpm); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := certificateRequest(k); err != nil {
+		t.Error(err)
+	}
+	if none := k.Reason() != "" && !k.TPMFailed(); none != (tpm.Identity() == nil) || (k.Storage() == api.KeyInTPM) == none {
+		t.Errorf("it is in the %s: %q", k.Storage(), k.Reason())
 	}
 }
 

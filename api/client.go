@@ -35,12 +35,9 @@ const (
 // NewClient makes a client of a directory. certificate gives the device's own
 // certificate when the directory asks for one; nil: there is none.
 func NewClient(d Directory, certificate func() (*tls.Certificate, error)) (*Client, error) {
-	config, err := d.TLS()
+	config, err := d.DeviceTLS()
 	if err != nil {
 		return nil, err
-	}
-	if d.Pin != "" {
-		config.NextProtos = []string{"h2", "http/1.1", Protocol}
 	}
 	if certificate != nil {
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate() }

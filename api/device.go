@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 const (
 	PathEnroll  = "/v1/enroll"
 	PathCheckIn = "/v1/device/checkin"
+	// PathHealth answers whoever asks that the directory runs.
+	PathHealth = "/healthz"
 	// PathAdmin is where the calls of who administers begin.
 	PathAdmin = "/v1/admin"
 )
@@ -35,21 +38,46 @@ const (
 	KeyInFile KeyStorage = "file"
 )
 
+// TPM names a Trusted Platform Module, as it names itself.
+type TPM struct {
+	// Manufacturer is of the TCG's registry, such as INTC or IFX.
+	Manufacturer string `json:"manufacturer"`
+	// Firmware is its version, four numbers of 16 bits with dots between.
+	Firmware string `json:"firmware"`
+}
+
+var (
+	tpmManufacturer = regexp.MustCompile(`^[!-~]{1,16}$`)
+	tpmFirmware     = regexp.MustCompile(`^[0-9]{1,5}(\.[0-9]{1,5}){3}$`)
+)
+
+// Check refuses what no TPM says.
+func (t *TPM) Check() error {
+	if !tpmManufacturer.MatchString(t.Manufacturer) || !tpmFirmware.MatchString(t.Firmware) {
+		return fmt.Errorf("tpm: %.20q %.30q names no TPM", t.Manufacturer, t.Firmware)
+	}
+	return nil
+}
+
 // Facts is what a device says about itself. Nothing of it proves anything.
 type Facts struct {
-	Platform     Platform    `json:"platform"`
-	Serial       string      `json:"serial"` // empty: the firmware does not say
-	Manufacturer string      `json:"manufacturer,omitempty"`
-	Model        string      `json:"model,omitempty"`
-	Name         string      `json:"name"` // of the computer
-	OS           string      `json:"os"`   // such as Windows 11 Pro
-	OSVersion    string      `json:"osVersion"`
-	Arch         string      `json:"arch"` // in Go's words
-	AgentVersion string      `json:"agentVersion"`
-	KeyStorage   KeyStorage  `json:"keyStorage"`
-	Encrypted    *bool       `json:"encrypted,omitempty"` // the system's disk; nil: not known
-	Users        []LocalUser `json:"users,omitempty"`
-	Problems     []string    `json:"problems,omitempty"` // of the agent's health
+	Platform     Platform `json:"platform"`
+	Serial       string   `json:"serial"` // empty: the firmware does not say
+	Manufacturer string   `json:"manufacturer,omitempty"`
+	Model        string   `json:"model,omitempty"`
+	Name         string   `json:"name"` // of the computer
+	OS           string   `json:"os"`   // such as Windows 11 Pro
+	OSVersion    string   `json:"osVersion"`
+	Arch         string   `json:"arch"` // in Go's words
+	AgentVersion string   `json:"agentVersion"`
+	// KeyStorage is where the device's private key is, and TPM which one holds it,
+	// as far as it says. That is the device's own claim: the directory has no
+	// proof (attestation) of either.
+	KeyStorage KeyStorage  `json:"keyStorage"`
+	TPM        *TPM        `json:"tpm,omitempty"`
+	Encrypted  *bool       `json:"encrypted,omitempty"` // the system's disk; nil: not known
+	Users      []LocalUser `json:"users,omitempty"`
+	Problems   []string    `json:"problems,omitempty"` // of the agent's health
 }
 
 // LocalUser is an account on the device that people can sign in to.
@@ -74,6 +102,14 @@ func (f *Facts) Check() error {
 	}
 	if f.KeyStorage != KeyInTPM && f.KeyStorage != KeyInFile {
 		return fmt.Errorf("keyStorage %.20q is neither tpm nor file", string(f.KeyStorage))
+	}
+	if f.TPM != nil {
+		if f.KeyStorage != KeyInTPM {
+			return errors.New("tpm: the key is not in it")
+		}
+		if err := f.TPM.Check(); err != nil {
+			return err
+		}
 	}
 	if len(f.Users) > maxLocalUsers || len(f.Problems) > maxProblems {
 		return fmt.Errorf("%d users and %d problems, at most %d and %d are allowed", len(f.Users), len(f.Problems), maxLocalUsers, maxProblems)

@@ -8,7 +8,7 @@ import (
 
 func facts() Facts {
 	return Facts{Platform: Windows, Serial: "ABC123", Name: "ACME-1", OS: "Windows 11 Pro", OSVersion: "10.0.26100", Arch: "amd64",
-		AgentVersion: "1.0.0", KeyStorage: KeyInTPM, Users: []LocalUser{{Name: "ann", FullName: "Ann"}}}
+		AgentVersion: "1.0.0", KeyStorage: KeyInTPM, TPM: &TPM{Manufacturer: "INTC", Firmware: "600.18.54.0"}, Users: []LocalUser{{Name: "ann", FullName: "Ann"}}}
 }
 
 func TestRequestsAreChecked(t *testing.T) {
@@ -24,9 +24,10 @@ func TestRequestsAreChecked(t *testing.T) {
 		return r.Check()
 	}
 	for name, err := range map[string]error{
-		"enroll":   enroll(func(*EnrollRequest) {}),
-		"check-in": checkIn(func(*CheckInRequest) {}),
-		"no facts": checkIn(func(r *CheckInRequest) { r.Facts = nil }),
+		"enroll":        enroll(func(*EnrollRequest) {}),
+		"check-in":      checkIn(func(*CheckInRequest) {}),
+		"no TPM's name": enroll(func(r *EnrollRequest) { r.Facts.TPM = nil }),
+		"no facts":      checkIn(func(r *CheckInRequest) { r.Facts = nil }),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -39,6 +40,10 @@ func TestRequestsAreChecked(t *testing.T) {
 		"a huge request":     enroll(func(r *EnrollRequest) { r.CertificateRequest = make([]byte, maxCertificateRequest+1) }),
 		"no platform":        enroll(func(r *EnrollRequest) { r.Facts.Platform = "" }),
 		"no key storage":     enroll(func(r *EnrollRequest) { r.Facts.KeyStorage = "" }),
+		"a TPM for a file":   enroll(func(r *EnrollRequest) { r.Facts.KeyStorage = KeyInFile }),
+		"a nameless TPM":     enroll(func(r *EnrollRequest) { r.Facts.TPM.Manufacturer = "" }),
+		"a TPM with blanks":  enroll(func(r *EnrollRequest) { r.Facts.TPM.Manufacturer = "I N" }),
+		"a TPM's firmware":   enroll(func(r *EnrollRequest) { r.Facts.TPM.Firmware = "7.2" }),
 		"a long serial":      enroll(func(r *EnrollRequest) { r.Facts.Serial = strings.Repeat("s", maxFact+1) }),
 		"a line break":       enroll(func(r *EnrollRequest) { r.Facts.Name = "a\nb" }),
 		"no text":            enroll(func(r *EnrollRequest) { r.Facts.Model = "\xff" }),

@@ -33,6 +33,16 @@ func (d Directory) TLS() (*tls.Config, error) {
 	return c, nil
 }
 
+// DeviceTLS is TLS for those who know the directory's pin: it asks for the
+// certificate of the directory's own CA, see [Protocol].
+func (d Directory) DeviceTLS() (*tls.Config, error) {
+	c, err := d.TLS()
+	if err == nil && d.Pin != "" {
+		c.NextProtos = []string{"h2", "http/1.1", Protocol}
+	}
+	return c, err
+}
+
 // verifyPinned accepts a server whose certificate was issued, directly or by
 // way of others it presents, by the CA whose public key has the pin. The
 // server has to present that CA's certificate too. The host is the one that was

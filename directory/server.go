@@ -59,7 +59,7 @@ func (d *Directory) Serve(ctx context.Context, l net.Listener) error {
 // Handler is the whole API.
 func (d *Directory) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET "+api.PathHealth, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	mux.HandleFunc("GET /readyz", d.ready)
 	for _, r := range d.routes() {
 		mux.HandleFunc(r.method+" "+r.path, r.handler)

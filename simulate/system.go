@@ -12,8 +12,11 @@ import (
 	"path"
 	"path/filepath"
 
+	"github.com/google/go-tpm/tpm2/transport"
+
 	"firstday.dev/agent"
 	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/devicekey"
 	"firstday.dev/api"
 )
 
@@ -56,6 +59,9 @@ func (s system) Accounts() (accounts.Store, error) {
 	}
 	return store, nil
 }
+
+// OpenTPM: simulated devices have none; their keys are files on their disks.
+func (system) OpenTPM() (transport.TPMCloser, error) { return nil, devicekey.ErrNoTPM }
 
 // MakeFolder makes it below the disk, where no link may be on the way: what the
 // agent writes must stay there.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"firstday.dev/agent"
+	"firstday.dev/api"
 	"github.com/spf13/cobra"
 )
 
@@ -75,6 +76,9 @@ func printStatus(w io.Writer, s *agent.Status) error {
 	if e := s.Enrolment; e != nil {
 		row("directory", e.Directory)
 		row("enrolment", e.State)
+		if e.Key != nil {
+			row("key", describeKey(e.Key))
+		}
 		if e.NextAttempt != nil {
 			row("next attempt", e.NextAttempt.Local().Format(time.DateTime))
 		}
@@ -89,4 +93,17 @@ func printStatus(w io.Writer, s *agent.Status) error {
 		row("problem", p)
 	}
 	return t.Flush()
+}
+
+// describeKey tells where the device's own key is.
+func describeKey(k *agent.KeyStatus) string {
+	switch {
+	case k.TPM != nil:
+		return fmt.Sprintf("in the TPM (%s, firmware %s)", k.TPM.Manufacturer, k.TPM.Firmware)
+	case k.Storage == api.KeyInTPM:
+		return "in the TPM, which does not answer"
+	case k.Reason != "":
+		return "in a file: " + k.Reason
+	}
+	return "in a file"
 }

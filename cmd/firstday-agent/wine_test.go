@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -319,6 +320,28 @@ func TestWindowsEnrols(t *testing.T) {
 	if s.Enrolment.DeviceID != device.ID || !s.Healthy || device.Batch != "PO-7" || device.PackageID != d.PackageID ||
 		device.Facts.Platform != api.Windows || device.Facts.AgentVersion != "1.2.3" || device.Facts.Name == "" {
 		t.Errorf("status says %+v, the directory %+v", s.Enrolment, device)
+	}
+	// There is no TPM in Wine; its TPM base services say so.
+	if k := s.Enrolment.Key; k == nil || k.Storage != api.KeyInFile || !strings.HasPrefix(k.Reason, "there is no TPM: TBS Error 0x8028400F") || device.Facts.KeyStorage != api.KeyInFile {
+		t.Errorf("the key is %+v", k)
+	}
+	res := mustRun(t, p, d.dir, `firstday-agent-amd64.exe diagnose --json -o C:\bundle.zip`, exitOK)
+	var found diagnoseResult
+	if err := json.Unmarshal([]byte(res.Stdout), &found); err != nil {
+		t.Fatalf("%v in %s", err, res.Stdout)
+	}
+	if len(found.Problems) != 0 || !found.Key.Works || found.DeviceID != device.ID || !found.Installed || found.Service != agent.ServiceRunning {
+		t.Errorf("diagnose finds %s", res.Stdout)
+	}
+	if bundle, err := zip.OpenReader(p.Path(`bundle.zip`)); err != nil {
+		t.Error(err)
+	} else {
+		for _, f := range found.Files {
+			if _, err := bundle.Open(f.Name); (err == nil) != (f.Missing == "") {
+				t.Errorf("%+v, in the bundle: %v", f, err)
+			}
+		}
+		bundle.Close()
 	}
 	// The package runs again, with the key: nothing is new.
 	mustRun(t, p, d.dir, installCommand, exitOK)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,7 +74,8 @@ func describeDevice(w *text, d *api.Device) {
 	f := &d.Facts
 	w.line("device    %s, %s", d.ID, d.State)
 	w.line("name      %s, serial %s, %s %s", f.Name, f.Serial, f.Manufacturer, f.Model)
-	w.line("system    %s %s, %s, agent %s, key in %s", f.OS, f.OSVersion, f.Arch, f.AgentVersion, f.KeyStorage)
+	w.line("system    %s %s, %s, agent %s", f.OS, f.OSVersion, f.Arch, f.AgentVersion)
+	w.line("key       %s", describeKey(f))
 	w.line("enrolled  %s, seen %s", d.EnrolledAt.Format(time.RFC3339), d.SeenAt.Format(time.RFC3339))
 	w.line("brought   by package %s, connect key %s, batch %q", d.PackageID, d.KeyID, d.Batch)
 	if d.Replaces != uuid.Nil {
@@ -88,6 +90,18 @@ func describeDevice(w *text, d *api.Device) {
 	for _, p := range f.Problems {
 		w.line("problem   %s", p)
 	}
+}
+
+// describeKey tells where the device says its key is.
+func describeKey(f *api.Facts) string {
+	where := "in a " + string(f.KeyStorage)
+	if f.KeyStorage == api.KeyInTPM {
+		where = "in its TPM"
+		if f.TPM != nil {
+			where += fmt.Sprintf(" (%s, firmware %s)", f.TPM.Manufacturer, f.TPM.Firmware)
+		}
+	}
+	return where + ", as the device says"
 }
 
 // newDeviceUser makes a command that is about a user and a device.
