@@ -28,7 +28,8 @@ type flow struct {
 type offer struct {
 	organisation string
 	settings     api.PlatformSettings
-	open         bool // somebody may sign in
+	open         bool     // somebody may sign in
+	why          api.Code // nobody may; empty: not known
 }
 
 // What can happen.
