@@ -169,7 +169,7 @@ func TestEnrolmentThatWasCutIsTheSameDevice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := member.attempt(t.Context()); err != nil {
+		if err := member.attempt(t.Context(), newsWait); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Remove(m.Layout().Device()); err != nil {
