@@ -79,6 +79,7 @@ type machine struct {
 	dark            bool
 
 	accounts *accounts.InMemory
+	surfaces string // where they find the service; empty: nowhere
 }
 
 // errPowerCut is what a power cut panics with.
@@ -121,7 +122,7 @@ type view struct {
 }
 
 func (m *machine) Layout() Layout {
-	return Layout{Program: filepath.Join(m.dir, "Program", "Agent"), Data: filepath.Join(m.dir, "Data"), Executable: "agent"}
+	return Layout{Program: filepath.Join(m.dir, "Program", "Agent"), Data: filepath.Join(m.dir, "Data"), Executable: "agent", Surfaces: m.surfaces}
 }
 
 // call is the beginning of every request to the system. Only those made by
