@@ -149,7 +149,7 @@ func (c *session) greet(ctx context.Context) (surface string, err error) {
 		c.refuse(refusedVersion, "the agent speaks version 1")
 		return r.name, errBye
 	}
-	c.Log.InfoContext(ctx, "surface", "surface", r.name)
+	c.Log.DebugContext(ctx, "surface", "surface", r.name)
 	b := newBlock(kindHello, "1")
 	b.add("agent", c.Version)
 	return r.name, c.send(b)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"firstday.dev/agent"
+	"firstday.dev/agent/terminal"
 	"firstday.dev/api"
 )
 
@@ -39,6 +40,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 		agent.ErrBusy:           exitBusy,
 		agent.ErrPayload:        exitPayload,
 		agent.ErrNotInstalled:   exitNotInstalled,
+		&terminal.NotOffered{}:  exitNotOffered,
 		answer(exitReboot):      exitReboot,
 		answer(exitNotEnrolled): exitNotEnrolled,
 	} {
@@ -56,7 +58,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 }
 
 func TestHelpShowsExamples(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"install", "--help"}, {"run", "--help"}, {"status", "--help"}, {"uninstall", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"install", "--help"}, {"run", "--help"}, {"signin", "--help"}, {"status", "--help"}, {"uninstall", "--help"}} {
 		code, out, _ := execute(args...)
 		if code != exitOK || !strings.Contains(out, "Examples:") {
 			t.Errorf("%q: code %d\n%s", args, code, out)

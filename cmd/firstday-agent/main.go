@@ -64,6 +64,7 @@ there what changes.
 		Example: `  firstday-agent install
   firstday-agent status
   firstday-agent status --json
+  firstday-agent signin
   firstday-agent uninstall`,
 		Version:       version,
 		Args:          cobra.NoArgs,
@@ -77,7 +78,7 @@ there what changes.
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
 	root.PersistentFlags().String("root", "", "work on the file system tree in this folder instead of the running\nsystem, starting nothing (not on Windows)")
-	root.AddCommand(newInstall(), newRun(), newStatus(), newUninstall())
+	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newUninstall())
 	markUsageErrors(root)
 	return root
 }
