@@ -248,4 +248,6 @@ func (k *call) hand(a any) {
 	k.answer <- a
 }
 
-func (b *block) refused() *Refused { return &Refused{Word: b.word(1), Message: b.value("message")} }
+func (b *block) refused() *RefusedError {
+	return &RefusedError{Word: b.word(1), Message: b.value("message")}
+}

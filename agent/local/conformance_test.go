@@ -283,6 +283,12 @@ func serve(t testing.TB, s *Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveOn(t, s, l)
+	return address
+}
+
+// serveOn runs a server until the test ends.
+func serveOn(t testing.TB, s *Server, l net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l) }()
@@ -292,7 +298,6 @@ func serve(t testing.TB, s *Server) string {
 			t.Error(err)
 		}
 	})
-	return address
 }
 
 func TestServiceUnderstands(t *testing.T) {

@@ -35,7 +35,7 @@ func (l *lines) next() ([]byte, error) {
 		l.to += n
 		switch {
 		case n > 0: // the error comes again
-		case err == io.EOF && l.to > 0: //nolint:errorlint // as io.Reader says
+		case err == io.EOF && l.to > 0:
 			return nil, io.ErrUnexpectedEOF
 		case err != nil:
 			return nil, err

@@ -242,13 +242,13 @@ func (s *Screen) takeAction(value string) error {
 	return nil
 }
 
-// Refused is what the service says it does not do.
-type Refused struct {
+// RefusedError is what the service says it does not do.
+type RefusedError struct {
 	Word    string // one of those in docs/local-protocol.md
 	Message string
 }
 
-func (r *Refused) Error() string {
+func (r *RefusedError) Error() string {
 	if r.Message == "" {
 		return "the agent's service refuses: " + r.Word
 	}

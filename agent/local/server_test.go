@@ -153,36 +153,37 @@ func TestClient(t *testing.T) {
 func TestClientsOfOddServices(t *testing.T) {
 	const hello = "hello 1\n\n"
 	for name, c := range map[string]struct {
-		says  string
-		hangs bool
+		says  []string // to each line
+		hangs bool     // and does not hang up then
 		want  error
 	}{
-		"it hangs up":           {says: hello, want: ErrClosed},
-		"it never answers":      {says: hello, hangs: true, want: ErrClosed},
-		"it stops in a block":   {says: hello + "screen 1\nstate=ready\n", hangs: true, want: ErrClosed},
-		"it hangs up in one":    {says: hello + "screen 1\nstate=ready\n", want: io.ErrUnexpectedEOF},
-		"it speaks otherwise":   {says: hello + "{}\n\n", want: ErrProtocol},
-		"it never greets":       {hangs: true, want: os.ErrDeadlineExceeded},
-		"it greets otherwise":   {says: "HTTP/1.1 400 Bad Request\r\n\r\n", want: ErrProtocol},
-		"it is of another kind": {says: "hello 2\n\n", want: ErrProtocol},
-		"it answers no words":   {says: "hello\n\n", want: ErrProtocol},
+		"it hangs up":           {says: []string{hello, ""}, want: ErrClosed},
+		"it never answers":      {says: []string{hello, ""}, hangs: true, want: ErrClosed},
+		"it stops in a block":   {says: []string{hello, "screen 1\nstate=ready\n"}, hangs: true, want: ErrClosed},
+		"it hangs up in one":    {says: []string{hello, "screen 1\nstate=ready\n"}, want: io.ErrUnexpectedEOF},
+		"it speaks otherwise":   {says: []string{hello, "{}\n\n"}, want: ErrProtocol},
+		"it refuses":            {says: []string{hello, "error malformed\n\n"}, want: errRefused},
+		"it never greets":       {says: []string{""}, hangs: true, want: os.ErrDeadlineExceeded},
+		"it greets otherwise":   {says: []string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, want: ErrProtocol},
+		"it is of another kind": {says: []string{"hello 2\n\n"}, want: ErrProtocol},
+		"it answers no words":   {says: []string{"hello\n\n"}, want: ErrProtocol},
+		"it has no room":        {says: []string{"error busy\n\n"}, want: errRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				near, far := net.Pipe()
 				go func() {
 					in := bufio.NewReader(far)
-					for range strings.Count(c.says, "\n\n") + 1 { // hello, then what it never answers
+					for _, answer := range c.says {
 						if _, err := in.ReadString('\n'); err != nil {
-							break
+							return
 						}
-						if c.says != "" {
-							_, _ = io.WriteString(far, c.says)
-							c.says = ""
-							if !c.hangs {
-								far.Close()
-							}
+						if _, err := io.WriteString(far, answer); err != nil {
+							return
 						}
+					}
+					if !c.hangs {
+						far.Close()
 					}
 				}()
 				defer far.Close()
@@ -190,13 +191,17 @@ func TestClientsOfOddServices(t *testing.T) {
 				if err == nil {
 					_, err = client.Next(t.Context(), 0)
 				}
-				if !errors.Is(err, c.want) {
+				var refused *RefusedError
+				if !errors.Is(err, c.want) && (c.want != errRefused || !errors.As(err, &refused)) {
 					t.Errorf("%v, want %v", err, c.want)
 				}
 			})
 		})
 	}
 }
+
+// errRefused stands for any refusal.
+var errRefused = errors.New("refused")
 
 // Whatever a screen says, it is sent in the sizes that surfaces have room for.
 func TestLongScreens(t *testing.T) {

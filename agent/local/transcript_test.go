@@ -126,16 +126,7 @@ func (l *inside) Addr() net.Addr { return nil }
 func serveInside(t *testing.T, s SignIn) *inside {
 	t.Helper()
 	l := newInside()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	server := &Server{SignIn: s, Refresh: func(context.Context) api.Code { return api.CodeOffline }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
-	go func() { ended <- server.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
+	serveOn(t, &Server{SignIn: s, Refresh: func(context.Context) api.Code { return api.CodeOffline }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, l)
 	return l
 }
 

@@ -230,24 +230,21 @@ func TestEveryQuestionEnds(t *testing.T) {
 		}
 		time.Sleep(7 * time.Minute)
 		s.shows(Failed, api.CodeExpiredToken)
-		s.press(Retry)
-		s.shows(Number, "")
-		s.press(Submit, FieldNumber, "47")
-		s.shows(Password, "")
-		time.Sleep(4 * time.Minute)
-		s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
-		if got := left(s.shows(PIN, "")); got != 6*time.Minute {
+		toPIN := func(after time.Duration) Screen {
+			s.press(Retry)
+			s.shows(Number, "")
+			s.press(Submit, FieldNumber, "47")
+			s.shows(Password, "")
+			time.Sleep(after)
+			s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
+			return s.shows(PIN, "")
+		}
+		if got := left(toPIN(4 * time.Minute)); got != 6*time.Minute {
 			t.Errorf("the PIN ends in %v", got)
 		}
 		time.Sleep(6 * time.Minute)
 		s.shows(Failed, api.CodeTicket)
-
-		s.press(Retry)
-		s.shows(Number, "")
-		s.press(Submit, FieldNumber, "47")
-		s.shows(Password, "")
-		s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
-		s.shows(PIN, "")
+		toPIN(0)
 		s.store.Refuse = func([]byte) string { return "no digits" }
 		s.press(Submit, FieldPIN, "482915", FieldPINAgain, "482915")
 		s.shows(Password, api.CodeAccountPassword)

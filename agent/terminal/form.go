@@ -96,7 +96,7 @@ func (f *form) edit(key rune) signin.ActionName {
 		*typed = (*typed)[:max(0, len(*typed)-1)]
 	case key == ctrlU:
 		*typed = (*typed)[:0]
-	case f.fields[f.at].Digits && !('0' <= key && key <= '9'), !unicode.IsPrint(key):
+	case f.fields[f.at].Digits && (key < '0' || key > '9'), !unicode.IsPrint(key):
 	case len(string(*typed))+utf8.RuneLen(key) <= maxTyped:
 		*typed = append(*typed, key)
 	}

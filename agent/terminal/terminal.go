@@ -23,10 +23,10 @@ import (
 // ErrEnded: the sign-in ended, and nobody has an account by it.
 var ErrEnded = errors.New("nobody has signed in")
 
-// NotOffered says why nobody can sign in on this device.
-type NotOffered struct{ Why api.Code }
+// NotOfferedError says why nobody can sign in on this device.
+type NotOfferedError struct{ Why api.Code }
 
-func (n *NotOffered) Error() string {
+func (n *NotOfferedError) Error() string {
 	if n.Why == "" {
 		return "signing in is not offered: the agent has not heard from the directory yet"
 	}
@@ -103,7 +103,7 @@ func Show(ctx context.Context, s Service, keys <-chan rune, out io.Writer, look 
 			err = t.press(ctx, key)
 		case <-patience.C:
 			if t.screen == nil || t.screen.State == signin.Hidden {
-				return &NotOffered{}
+				return &NotOfferedError{}
 			}
 		case <-tick.C:
 		case <-ctx.Done():
@@ -138,7 +138,7 @@ func (t *show) take(s *local.Screen) (over bool, err error) {
 	case s.State == signin.Hidden && s.Why == "" && !t.begun: // it has heard nothing yet
 		return false, nil
 	case s.State == signin.Hidden:
-		return true, &NotOffered{s.Why}
+		return true, &NotOfferedError{s.Why}
 	case s.State == signin.Ready && t.begun:
 		return true, ErrEnded
 	}

@@ -255,12 +255,12 @@ func TestEnds(t *testing.T) {
 		"switched off": {func(p *sitting) {
 			p.types("\r")
 			p.shows(signin.Screen{State: signin.Hidden, Why: api.CodeSwitchedOff})
-		}, new(NotOffered), "start"},
-		"nothing offered": {func(p *sitting) { p.shows(hidden) }, new(NotOffered), ""},
+		}, new(NotOfferedError), "start"},
+		"nothing offered": {func(p *sitting) { p.shows(hidden) }, new(NotOfferedError), ""},
 		"an agent that just begins": {func(p *sitting) {
 			p.shows(signin.Screen{State: signin.Hidden})
 			time.Sleep(firstNews)
-		}, new(NotOffered), ""},
+		}, new(NotOfferedError), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -273,7 +273,7 @@ func TestEnds(t *testing.T) {
 				default:
 					t.Fatalf("it goes on, after\n%s", &p.out)
 				}
-				var not *NotOffered
+				var not *NotOfferedError
 				if errors.As(c.want, &not) != errors.As(err, &not) || not == nil && !errors.Is(err, c.want) {
 					t.Errorf("%v, want %v", err, c.want)
 				}

@@ -30,19 +30,19 @@ func execute(args ...string) (code int, stdout, stderr string) {
 
 func TestEveryErrorHasItsExitCode(t *testing.T) {
 	for err, want := range map[error]int{
-		nil:                     exitOK,
-		errors.New("odd"):       exitFailure,
-		usageError{nil}:         exitUsage,
-		agent.ErrEnrollment:     exitEnrollment,
-		agent.ErrArchitecture:   exitArchitecture,
-		fs.ErrPermission:        exitPermission,
-		agent.ErrDowngrade:      exitDowngrade,
-		agent.ErrBusy:           exitBusy,
-		agent.ErrPayload:        exitPayload,
-		agent.ErrNotInstalled:   exitNotInstalled,
-		&terminal.NotOffered{}:  exitNotOffered,
-		answer(exitReboot):      exitReboot,
-		answer(exitNotEnrolled): exitNotEnrolled,
+		nil:                         exitOK,
+		errors.New("odd"):           exitFailure,
+		usageError{nil}:             exitUsage,
+		agent.ErrEnrollment:         exitEnrollment,
+		agent.ErrArchitecture:       exitArchitecture,
+		fs.ErrPermission:            exitPermission,
+		agent.ErrDowngrade:          exitDowngrade,
+		agent.ErrBusy:               exitBusy,
+		agent.ErrPayload:            exitPayload,
+		agent.ErrNotInstalled:       exitNotInstalled,
+		&terminal.NotOfferedError{}: exitNotOffered,
+		answer(exitReboot):          exitReboot,
+		answer(exitNotEnrolled):     exitNotEnrolled,
 	} {
 		wrapped := err
 		if err != nil {

@@ -82,7 +82,7 @@ func exitCode(err error) int {
 		return exitPayload
 	case errors.Is(err, agent.ErrNotInstalled):
 		return exitNotInstalled
-	case errors.As(err, new(*terminal.NotOffered)):
+	case errors.As(err, new(*terminal.NotOfferedError)):
 		return exitNotOffered
 	case errors.Is(err, fs.ErrPermission):
 		return exitPermission
@@ -119,7 +119,7 @@ func hint(err error) string {
 
 // remedy is what to do where nobody can sign in.
 func remedy(err error) string {
-	var n *terminal.NotOffered
+	var n *terminal.NotOfferedError
 	if !errors.As(err, &n) || n.Why == "" {
 		return "'firstday-agent status' tells how the service is doing"
 	}
