@@ -35,9 +35,11 @@ const maxSurfaces = 16
 // It closes the listener.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var group sync.WaitGroup
-	defer group.Wait()
+	defer func() {
+		cancel()
+		group.Wait()
+	}()
 	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
 	defer l.Close()
 	room := make(chan struct{}, maxSurfaces)

@@ -73,32 +73,38 @@ func TestOneSurfaceTooMany(t *testing.T) {
 	})
 }
 
-// The service ends at once, whatever its surfaces do.
+// The service ends at once, whatever its surfaces do: with its context, and when
+// nobody can connect any more.
 func TestServiceEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		l := newInside()
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		server := &Server{SignIn: newFixed(), Log: slog.New(slog.DiscardHandler)}
-		go func() { ended <- server.Serve(ctx, l) }()
-		c, err := NewClient(t.Context(), l.call(), "terminal")
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			if _, err := c.Next(t.Context(), 7); !errors.Is(err, ErrClosed) {
-				t.Errorf("a watch: %v", err)
+	for want, end := range map[error]func(*inside, context.CancelFunc){
+		nil:           func(_ *inside, cancel context.CancelFunc) { cancel() },
+		net.ErrClosed: func(l *inside, _ context.CancelFunc) { l.Close() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newInside()
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			server := &Server{SignIn: newFixed(), Log: slog.New(slog.DiscardHandler)}
+			go func() { ended <- server.Serve(ctx, l) }()
+			c, err := NewClient(t.Context(), l.call(), "terminal")
+			if err != nil {
+				t.Fatal(err)
 			}
-		}()
-		l.call() // and says nothing
-		synctest.Wait()
-		begun := time.Now()
-		cancel()
-		if err := <-ended; err != nil || time.Since(begun) != 0 {
-			t.Errorf("%v after %v", err, time.Since(begun))
-		}
-		synctest.Wait()
-	})
+			go func() {
+				if _, err := c.Next(t.Context(), 7); !errors.Is(err, ErrClosed) {
+					t.Errorf("a watch: %v", err)
+				}
+			}()
+			l.call() // and says nothing
+			synctest.Wait()
+			begun := time.Now()
+			end(l, cancel)
+			if err := <-ended; !errors.Is(err, want) || time.Since(begun) != 0 {
+				t.Errorf("%v after %v, want %v", err, time.Since(begun), want)
+			}
+			synctest.Wait()
+		})
+	}
 }
 
 func TestClient(t *testing.T) {

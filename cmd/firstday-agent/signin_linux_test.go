@@ -256,6 +256,21 @@ func TestSignInAtATerminal(t *testing.T) {
 	y.ends(exitNotOffered)
 }
 
+func TestSignInWithoutAService(t *testing.T) {
+	l := &laptop{t: t, root: t.TempDir()}
+	y := l.terminal()
+	y.sees("error: the agent is not installed")
+	y.sees("hint: apply the organisation's provisioning package")
+	y.ends(exitNotInstalled)
+	if err := os.MkdirAll(filepath.Join(l.root, "var/lib/firstday"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	y = l.terminal()
+	y.sees("error: the agent's service does not answer")
+	y.sees("hint: 'firstday-agent status'")
+	y.ends(exitFailure)
+}
+
 // Who goes, by Ctrl-C or with the terminal, leaves no sign-in behind.
 func TestSignInIsCancelled(t *testing.T) {
 	d := testdirectory.New(t)
