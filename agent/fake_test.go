@@ -83,7 +83,8 @@ type machine struct {
 
 	accounts *accounts.InMemory
 
-	tpm func() (transport.TPMCloser, error) // nil: it has none
+	tpm      func() (transport.TPMCloser, error) // nil: it has none
+	surfaces string                              // where they find the service; empty: nowhere
 }
 
 // errPowerCut is what a power cut panics with.
@@ -126,7 +127,7 @@ type view struct {
 }
 
 func (m *machine) Layout() Layout {
-	return Layout{Program: filepath.Join(m.dir, "Program", "Agent"), Data: filepath.Join(m.dir, "Data"), Executable: "agent"}
+	return Layout{Program: filepath.Join(m.dir, "Program", "Agent"), Data: filepath.Join(m.dir, "Data"), Executable: "agent", Surfaces: m.surfaces}
 }
 
 // call is the beginning of every request to the system. Only those made by

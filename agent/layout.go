@@ -4,14 +4,17 @@ import "path/filepath"
 
 // Layout says where things are on a device.
 //
-//	            Program                                   Data
-//	Windows     %ProgramFiles%\Firstday\Agent             %ProgramData%\Firstday
-//	macOS       /Library/Application Support/Firstday/Agent   …/Firstday/Data
-//	Linux       /opt/firstday/agent                       /var/lib/firstday
+//	            Program                                   Data                     Surfaces
+//	Windows     %ProgramFiles%\Firstday\Agent             %ProgramData%\Firstday    \\.\pipe\firstday-agent
+//	macOS       /Library/Application Support/Firstday/Agent   …/Firstday/Data         /var/run/firstday/agent.sock
+//	Linux       /opt/firstday/agent                       /var/lib/firstday        /run/firstday/agent.sock
 type Layout struct {
 	Program    string // holds one folder per version; everybody may read
 	Data       string // system and administrators only
 	Executable string // base name of the agent
+	// Surfaces is where the service speaks with what shows the sign-in: a
+	// socket, on Windows a named pipe. Empty: it does not.
+	Surfaces string
 }
 
 // Agent is where the agent of a version lies.

@@ -134,11 +134,11 @@ func (m *member) write(r *record) error {
 }
 
 // attempt enrols the device, or checks in and waits for news.
-func (m *member) attempt(ctx context.Context) error {
+func (m *member) attempt(ctx context.Context, wait time.Duration) error {
 	if m.current() == nil {
 		return m.enroll(ctx)
 	}
-	err := m.checkIn(ctx)
+	err := m.checkIn(ctx, wait)
 	if err == nil {
 		m.missed = 0
 		return nil
@@ -203,13 +203,13 @@ func (m *member) startOver(ctx context.Context, why error) error {
 }
 
 // checkIn tells the directory what changed here, and waits until something
-// changes there.
-func (m *member) checkIn(ctx context.Context) error {
+// changes there or the time is over.
+func (m *member) checkIn(ctx context.Context, wait time.Duration) error {
 	if m.key == nil {
 		return m.keyless
 	}
 	r := m.current()
-	request := &api.CheckInRequest{Version: r.Heard.Version, Wait: int(newsWait / time.Second)}
+	request := &api.CheckInRequest{Version: r.Heard.Version, Wait: int(wait / time.Second)}
 	digest, err := m.addFacts(ctx, request)
 	if err != nil {
 		return fmt.Errorf("this device's facts: %w", err)

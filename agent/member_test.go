@@ -70,7 +70,7 @@ func (m *machine) mustJoin() *member {
 
 func (m *member) mustAttempt(t *testing.T) {
 	t.Helper()
-	if err := m.attempt(t.Context()); err != nil {
+	if err := m.attempt(t.Context(), newsWait); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -27,7 +27,8 @@ type report struct {
 	StartedAt     time.Time `json:"startedAt"`
 	UpdatedAt     time.Time `json:"updatedAt"`
 	Enrolment     Enrolment `json:"enrolment"`
-	Error         string    `json:"error,omitempty"` // why there is nothing to do
+	Error         string    `json:"error,omitempty"`    // why there is nothing to do
+	Surfaces      string    `json:"surfaces,omitempty"` // why none can reach the service
 }
 
 func readReport(path string) (*report, error) {
@@ -46,20 +47,19 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	layout := a.System.Layout()
 	a, stop := a.logging(ctx, layout.ServiceLog())
 	defer func() { err = errors.Join(err, stop()) }()
-	r := report{Schema: stateSchema, PID: os.Getpid(), AgentVersion: a.Version, StartedAt: stamp()}
+	r := &reporter{Agent: a, report: report{Schema: stateSchema, PID: os.Getpid(), AgentVersion: a.Version, StartedAt: stamp()}}
 	raw, err := os.ReadFile(layout.Enrollment())
 	var e *api.Enrollment
 	if err == nil {
 		e, err = api.ReadEnrollment(bytes.NewReader(raw))
 	}
 	if err != nil {
-		r.Error = fmt.Sprintf("reading the enrollment: %v", err)
 		a.log().ErrorContext(ctx, "there is no usable enrollment", "error", err)
-		a.tell(ctx, &r)
+		r.tell(ctx, func(r *report) { r.Error = fmt.Sprintf("reading the enrollment: %v", err) })
 		<-ctx.Done()
 		return nil
 	}
-	r.PackageID, r.Configuration = e.PackageID, configurationOf(raw)
+	r.report.PackageID, r.report.Configuration = e.PackageID, configurationOf(raw)
 	a.log().Log(ctx, LevelNotice, "service runs", "version", a.Version, "package", e.PackageID)
 
 	var group sync.WaitGroup
@@ -71,22 +71,35 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	return nil
 }
 
-// tell writes the report. A full disk must not end the service: it would only
-// be started again, and again.
-func (a *Agent) tell(ctx context.Context, r *report) {
-	r.UpdatedAt = stamp()
-	if err := statefile.Write(a.System.Layout().Report(), r); err != nil {
-		a.log().WarnContext(ctx, "the report was not written", "error", err)
+// reporter keeps the report on disk.
+type reporter struct {
+	*Agent
+	mu     sync.Mutex
+	report report
+}
+
+// tell changes the report and writes it. A full disk must not end the service:
+// it would only be started again, and again.
+func (r *reporter) tell(ctx context.Context, change func(*report)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.report)
+	r.report.UpdatedAt = stamp()
+	if err := statefile.Write(r.System.Layout().Report(), &r.report); err != nil {
+		r.log().WarnContext(ctx, "the report was not written", "error", err)
 	}
 }
 
 // keepContact drives the contact machine until the context ends.
-func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, r report) {
+func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, r *reporter) {
 	random := a.Random
 	if random == nil {
 		random = rand.Float64
 	}
-	c := &contact{random: random, Enrolment: Enrolment{Directory: e.Directory.URL, KeyExpiresAt: e.ExpiresAt}}
+	c := &contact{random: random, Enrolment: Enrolment{State: EnrolmentPending, Directory: e.Directory.URL, KeyExpiresAt: e.ExpiresAt}}
+	enrolment := func(r *report) { r.Enrolment = c.Enrolment }
+	enrolment(&r.report) // surfaces may have something to report first
+	refreshes := newRefreshes()
 	var group sync.WaitGroup
 	defer group.Wait()
 	join := func() (*member, error) {
@@ -94,6 +107,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		if err == nil {
 			m.into(&c.Enrolment)
 			group.Go(func() { m.signIn.Run(ctx) })
+			group.Go(func() { a.serveSurfaces(ctx, m.signIn, refreshes, r) })
 			if a.SignIn != nil {
 				a.SignIn(m.signIn)
 			}
@@ -103,20 +117,27 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 	}
 	m, broken := join()
 	c.begin(time.Now())
-	r.Enrolment = c.Enrolment
-	a.tell(ctx, &r)
+	r.tell(ctx, enrolment)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
+		case <-refreshes.wanted:
 		case <-ctx.Done():
 			return
 		}
-		begun, before := time.Now(), c.Enrolment
+		begun, before, failures := time.Now(), c.Enrolment, c.failures
+		attempt, asked := refreshes.begin(ctx)
 		result := broken
 		if broken == nil {
-			result = m.attempt(ctx)
+			result = m.attempt(attempt, patience(asked))
+		}
+		if refreshes.end(attempt) && ctx.Err() == nil {
+			timer.Reset(0)
+			continue // somebody does not want to wait for news
+		}
+		if broken == nil {
 			m.into(&c.Enrolment)
 			m.passOn(ctx, result)
 		} else {
@@ -126,12 +147,15 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 			return
 		}
 		wait := max(c.step(time.Now(), result), notTooOften(before.Version, c.Version, time.Since(begun)))
+		if len(asked) > 0 && result != nil {
+			c.failures = failures // who asks does not make the device ask less
+		}
 		timer.Reset(wait)
+		asked.answer(codeOf(result))
 		if c.State != EnrolmentDone || before.State != c.State || before.Version != c.Version {
 			a.log().InfoContext(ctx, "directory tried", "state", c.State, "error", c.LastError, "wait", wait.Round(time.Second))
 		}
-		r.Enrolment = c.Enrolment
-		a.tell(ctx, &r)
+		r.tell(ctx, enrolment)
 	}
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -56,21 +57,41 @@ func (m *member) shown() signin.Device {
 // passOn tells the sign-in what came of an attempt to reach the directory. As
 // long as nobody answers, what it said last holds.
 func (m *member) passOn(ctx context.Context, result error) {
-	heard := &api.CheckInResponse{State: api.DeviceRemoved} // nothing is offered
+	// What the sign-in is told fails with the context only. Who sees that the
+	// directory answers sees what it said, too.
+	defer func() { _ = m.signIn.Reached(ctx, result == nil) }()
 	r := m.current()
-	if code := api.CodeOf(result); r != nil && (result == nil || code == "" || passes(code)) {
-		heard = &r.Heard
-		problems := m.accounts.Follow(ctx, heard.Users, &heard.Settings)
-		if err := m.rotate(ctx, heard); err != nil {
-			m.log().WarnContext(ctx, "the break-glass password was not changed", "error", err)
-			problems = append(problems, "the break-glass password was not changed: "+err.Error())
-		}
-		m.note(problems)
+	if code := codeOf(result); r == nil || settled(code) {
+		_ = m.signIn.Withdraw(ctx, code)
+		return
 	}
-	// Both end with the context only. Who sees that the directory answers sees
-	// what it said, too.
-	_ = m.signIn.Heard(ctx, heard)
-	_ = m.signIn.Reached(ctx, result == nil)
+	problems := m.accounts.Follow(ctx, r.Heard.Users, &r.Heard.Settings)
+	if err := m.rotate(ctx, &r.Heard); err != nil {
+		m.log().WarnContext(ctx, "the break-glass password was not changed", "error", err)
+		problems = append(problems, "the break-glass password was not changed: "+err.Error())
+	}
+	m.note(problems)
+	_ = m.signIn.Heard(ctx, &r.Heard)
+}
+
+// codeOf says what came of an attempt to reach the directory, empty if all is
+// well or nothing is known.
+func codeOf(result error) api.Code {
+	switch code := api.CodeOf(result); {
+	case code != "" || result == nil || errors.Is(result, errNotTried):
+		return code
+	case errors.Is(result, errNoKey):
+		return api.CodeDeviceRemoved
+	case errors.Is(result, api.ErrUnreachable):
+		return api.CodeOffline
+	default:
+		return api.CodeInternal
+	}
+}
+
+// settled tells refusals that only people can change.
+func settled(code api.Code) bool {
+	return code != "" && code != api.CodeOffline && !passes(code)
 }
 
 // note keeps what is wrong with users' accounts, for the next report.

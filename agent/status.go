@@ -151,6 +151,9 @@ func (s *Status) addReport(layout Layout) error {
 		s.fault("%s", r.Error)
 		return nil
 	}
+	if r.Surfaces != "" {
+		s.fault("the sign-in cannot be shown: %s", r.Surfaces)
+	}
 	s.Enrolment = &r.Enrolment
 	if p := r.Enrolment.problem(); p != "" {
 		s.Problems = append(s.Problems, p)

@@ -34,6 +34,7 @@ func Open(root string) (System, error) {
 		Program:    macos.ProgramFolder,
 		Data:       macos.DataFolder,
 		Executable: macos.Executable,
+		Surfaces:   "/var/run/firstday/agent.sock",
 	})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ func Open(root string) (System, error) {
 		Program:    "/opt/firstday/agent",
 		Data:       "/var/lib/firstday",
 		Executable: "firstday-agent",
+		Surfaces:   "/run/firstday/agent.sock",
 	})
 	if err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func newUnixSystem(root string, layout Layout) (unixSystem, error) {
 
 func (s unixSystem) Layout() Layout {
 	l := s.layout
-	l.Program, l.Data = filepath.Join(s.root, l.Program), filepath.Join(s.root, l.Data)
+	l.Program, l.Data, l.Surfaces = s.path(l.Program), s.path(l.Data), s.path(l.Surfaces)
 	return l
 }
 

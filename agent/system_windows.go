@@ -37,6 +37,7 @@ func Open(root string) (System, error) {
 		Program:    filepath.Join(programs, "Firstday", "Agent"),
 		Data:       filepath.Join(data, "Firstday"),
 		Executable: "firstday-agent.exe",
+		Surfaces:   `\\.\pipe\firstday-agent`,
 	}}, nil
 }
 

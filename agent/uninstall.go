@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"firstday.dev/agent/local"
 )
 
 // uninstallPatience is how long an installation at work is waited for.
@@ -28,6 +30,11 @@ func (a *Agent) Uninstall(ctx context.Context) (err error) {
 	}
 	if err := a.System.Unregister(ctx); err != nil {
 		return fmt.Errorf("removing the service: %w", err)
+	}
+	if layout.Surfaces != "" {
+		if err := local.Remove(layout.Surfaces); err != nil {
+			return err
+		}
 	}
 	if err := a.System.RemoveAll(layout.Program); err != nil {
 		return err

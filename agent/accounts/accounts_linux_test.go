@@ -17,74 +17,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"firstday.dev/internal/testroot"
 	"firstday.dev/internal/testtool"
 )
 
-// scratchRoot makes a system of files that has nobody but root and a service.
-func scratchRoot(t *testing.T) string {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can change accounts")
-	}
-	for _, tool := range []string{"useradd", "usermod", "userdel", "groupdel", "chpasswd", "gpasswd", "openssl"} {
-		testtool.Need(t, tool, "/usr/sbin/"+tool)
-	}
-	root := t.TempDir()
-	if err := os.Chmod(root, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		"etc/passwd":       "root:x:0:0:root:/root:/bin/bash\nwww:x:33:33:www:/var/www:/usr/sbin/nologin\nbot:x:1500:1500::/:/usr/sbin/nologin\n",
-		"etc/shadow":       "root:*:19000:0:99999:7:::\nwww:*:19000:0:99999:7:::\nbot:!:19000:0:99999:7:::\n",
-		"etc/group":        "root:x:0:\nsudo:x:27:\nwww:x:33:\nusers:x:100:\nStaff:x:50:\nbot:x:1500:\n",
-		"etc/gshadow":      "root:*::\nsudo:*::\nwww:*::\nusers:*::\nStaff:*::\nbot:!::\n",
-		"etc/login.defs":   "ENCRYPT_METHOD SHA512\nUID_MIN 1000\nUID_MAX 60000\nUSERGROUPS_ENAB yes\n",
-		"etc/skel/.bashrc": "# hello\n",
-		"bin/bash":         "",
-		"home/.keep":       "",
-	} {
-		file := filepath.Join(root, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
 func openScratch(t *testing.T) linuxStore {
 	t.Helper()
-	s, err := Open(scratchRoot(t))
+	s, err := Open(testroot.New(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s.(linuxStore)
-}
-
-// canSignIn reads shadow(5) as PAM would: with SHA-512 hashes only.
-func canSignIn(t *testing.T, root, name, password string) bool {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "etc/shadow"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		f := strings.Split(strings.TrimSpace(line), ":")
-		if f[0] != name {
-			continue
-		}
-		hash := strings.Split(f[1], "$")
-		if len(hash) != 4 || hash[0] != "" || hash[1] != "6" {
-			return false
-		}
-		cmd := exec.Command("openssl", "passwd", "-6", "-salt", hash[2], "-stdin")
-		cmd.Stdin = strings.NewReader(password + "\n")
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.TrimSpace(string(out)) == f[1] && f[7] == ""
-	}
-	return false
 }
 
 func lineOf(t *testing.T, root, file, name string) string {
@@ -136,7 +79,7 @@ func TestLinuxAccountInTheFiles(t *testing.T) {
 	if got := lineOf(t, s.root, "etc/passwd", "jane"); got != "jane:x:1501:1501:Jane Doe,,,,firstday/T-1:/home/jane:/bin/bash" {
 		t.Error(got)
 	}
-	if !canSignIn(t, s.root, "jane", "correct horse") {
+	if !testroot.CanSignIn(t, s.root, "jane", "correct horse") {
 		t.Error("nobody can sign in")
 	}
 }
@@ -161,7 +104,7 @@ func TestLinuxWhatAKillLeaves(t *testing.T) {
 			if err := s.setPassword(t.Context(), "jane", []byte("correct horse")); err != nil {
 				t.Fatal(err)
 			}
-			if canSignIn(t, s.root, "jane", "correct horse") {
+			if testroot.CanSignIn(t, s.root, "jane", "correct horse") {
 				t.Error("somebody can sign in already")
 			}
 		},
@@ -442,7 +385,7 @@ func TestLinuxRunningSystem(t *testing.T) {
 		runningSystem(t)
 		return
 	}
-	root := scratchRoot(t)
+	root := testroot.New(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestLinuxRunningSystem$", "-test.v")
 	cmd.Env = append(os.Environ(), inNamespace+"="+root)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
@@ -483,7 +426,7 @@ func runningSystem(t *testing.T) {
 	if _, err := s.Create(t.Context(), n); !errors.Is(err, ErrExists) {
 		t.Errorf("again: %v", err)
 	}
-	if canSignIn(t, "/", "jane", "correct horse") {
+	if testroot.CanSignIn(t, "/", "jane", "correct horse") {
 		t.Error("somebody can sign in already")
 	}
 	if err := errors.Join(s.Enable(t.Context(), "jane"), s.SetPassword(t.Context(), "jane", []byte("another horse"))); err != nil {
@@ -519,9 +462,3 @@ func runningSystem(t *testing.T) {
 		t.Errorf("left: %v", err)
 	}
 }
-
-// For TestLinuxStore, which is outside the package.
-var (
-	ScratchRoot = scratchRoot
-	CanSignIn   = canSignIn
-)

@@ -28,7 +28,8 @@ type flow struct {
 type offer struct {
 	organisation string
 	settings     api.PlatformSettings
-	open         bool // somebody may sign in
+	open         bool     // somebody may sign in
+	why          api.Code // nobody may; empty: not known
 }
 
 // What can happen.
@@ -316,7 +317,7 @@ func (f *flow) created(e created) []effect {
 	switch code := codeOf(e.err); {
 	case e.err == nil:
 		f.state, f.account = Done, e.account
-		f.offer.open = false // until the directory says whether there may be another
+		f.offer.open, f.offer.why = false, api.CodeSlotTaken // until the directory says otherwise
 		return []effect{setAlarm{doneLife}}
 	case code == api.CodeAccountPassword && f.token.Password == api.ChoosePassword:
 		f.state, f.code = Password, code // another one may do

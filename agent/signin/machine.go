@@ -32,7 +32,7 @@ type Machine struct {
 	PINs bool
 
 	once   sync.Once
-	events chan told
+	events chan event
 
 	mu      sync.Mutex
 	shown   Screen
@@ -41,7 +41,7 @@ type Machine struct {
 
 func (m *Machine) init() {
 	m.once.Do(func() {
-		m.events, m.changed = make(chan told), make(chan struct{})
+		m.events, m.changed = make(chan event), make(chan struct{})
 		m.shown = Screen{Serial: 1, State: Hidden}
 	})
 }
@@ -81,17 +81,48 @@ func (m *Machine) Next(ctx context.Context, serial int64) (Screen, error) {
 	}
 }
 
+// ErrStale: the action answers a screen that is not shown any more.
+var ErrStale = errors.New("the screen has changed meanwhile")
+
+// asked is an action, and who wants to know whether it came in time.
+type asked struct {
+	pressed
+	answer chan<- error
+}
+
 // Act takes what a person did on a surface, and returns when the screen shows
-// what came of it at once.
-func (m *Machine) Act(ctx context.Context, a Action) error { return m.tell(ctx, pressed{a}) }
+// what came of it at once. It gives ErrStale if the action came too late.
+func (m *Machine) Act(ctx context.Context, a Action) error {
+	answer := make(chan error, 1)
+	if err := m.tell(ctx, asked{pressed{a}, answer}); err != nil {
+		return err
+	}
+	return <-answer // the loop has it, and gives one
+}
 
 // Heard takes what the directory says of this device.
 func (m *Machine) Heard(ctx context.Context, r *api.CheckInResponse) error {
+	o := offer{organisation: r.Organisation, settings: r.Settings}
 	awaited := slices.ContainsFunc(r.Users, func(b api.Binding) bool { return b.State == api.Awaiting })
-	return m.tell(ctx, heard{offer{
-		organisation: r.Organisation, settings: r.Settings,
-		open: r.State == api.DeviceActive && r.Settings.SSAP && (r.Free || awaited),
-	}})
+	switch {
+	case r.State == api.DevicePending:
+		o.why = api.CodeDevicePending
+	case r.State != api.DeviceActive:
+		o.why = api.CodeDeviceRemoved
+	case !r.Settings.SSAP:
+		o.why = api.CodeSwitchedOff
+	case !r.Free && !awaited:
+		o.why = api.CodeSlotTaken
+	default:
+		o.open = true
+	}
+	return m.tell(ctx, heard{o})
+}
+
+// Withdraw takes that the directory offers nothing to this device, and why, if
+// that is known.
+func (m *Machine) Withdraw(ctx context.Context, why api.Code) error {
+	return m.tell(ctx, heard{offer{why: why}})
 }
 
 // Reached takes whether the directory answers.
@@ -99,23 +130,14 @@ func (m *Machine) Reached(ctx context.Context, online bool) error {
 	return m.tell(ctx, connection{online})
 }
 
-// told is an event, and what is closed when it was taken.
-type told struct {
-	event
-	taken chan struct{}
-}
-
-// tell returns when the event was taken.
 func (m *Machine) tell(ctx context.Context, e event) error {
 	m.init()
-	t := told{e, make(chan struct{})}
 	select {
-	case m.events <- t:
+	case m.events <- e:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	<-t.taken // it never takes long
-	return nil
 }
 
 // Run drives the sign-in until the context ends. What a kill interrupted it
@@ -133,9 +155,12 @@ func (m *Machine) Run(ctx context.Context) {
 	}
 	for {
 		select {
-		case t := <-m.events:
-			l.take(t.event)
-			close(t.taken)
+		case e := <-m.events:
+			if a, ok := e.(asked); ok {
+				a.answer <- l.press(a.Action)
+			} else {
+				l.take(e)
+			}
 		case r := <-l.results:
 			if r.job == l.job {
 				l.take(r.event)
@@ -154,6 +179,7 @@ type loop struct {
 	ctx   context.Context
 	flow  flow
 	alarm *time.Timer
+	ends  time.Time // when the alarm goes off; zero: it does not
 
 	group   sync.WaitGroup
 	results chan result
@@ -167,12 +193,26 @@ type result struct {
 	event
 }
 
+func (l *loop) press(a Action) error {
+	if a.Serial != 0 && a.Serial != l.shown.Serial {
+		return ErrStale
+	}
+	l.take(pressed{a})
+	return nil
+}
+
 func (l *loop) take(e event) {
 	before := l.flow.state
 	todo := l.flow.step(e)
 	if l.flow.state != before {
 		l.Log.InfoContext(l.ctx, "sign-in", "state", l.flow.state, "code", l.flow.code)
-		l.alarm.Stop()
+		switch {
+		case !timed(l.flow.state):
+			l.alarm.Stop()
+			l.ends = time.Time{}
+		case before == Creating: // it may have gone off meanwhile, unheard
+			l.alarm.Reset(time.Until(l.ends))
+		}
 		if !working(l.flow.state) {
 			l.end()
 		}
@@ -188,9 +228,18 @@ func working(s State) bool {
 	return s == Starting || s == Waiting || s == Number || s == Password || s == Creating
 }
 
+// timed tells states that have not for ever: the alarm that was set on the way
+// goes on.
+func timed(s State) bool {
+	return s == Waiting || s == Number || s == Password || s == PIN || s == Creating
+}
+
 // show lets the surfaces see the screen, if it is another one.
 func (l *loop) show() {
 	screen := l.flow.screen()
+	if screen.State != Creating { // which ends when it is done
+		screen.Ends = l.ends
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	screen.Serial = l.shown.Serial
@@ -205,7 +254,8 @@ func (l *loop) show() {
 
 func equal(a, b *Screen) bool {
 	return slices.Equal(a.Fields, b.Fields) && slices.Equal(a.Actions, b.Actions) && a.State == b.State && a.Title == b.Title && a.Message == b.Message &&
-		a.UserCode == b.UserCode && a.QR == b.QR && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account
+		a.UserCode == b.UserCode && a.QR == b.QR && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account &&
+		a.Why == b.Why && a.Ends.Equal(b.Ends)
 }
 
 func (l *loop) do(e effect) {
@@ -238,6 +288,7 @@ func (l *loop) do(e effect) {
 		l.group.Go(func() { l.cancelSignIn(e.deviceCode) })
 	case setAlarm:
 		l.alarm.Reset(e.after)
+		l.ends = time.Now().Add(e.after)
 	}
 }
 

@@ -207,6 +207,90 @@ func TestCancelAndFailure(t *testing.T) {
 	})
 }
 
+// Whoever is asked for something has as long as the directory waits for it, and
+// can see how long that is.
+func TestEveryQuestionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newFakeDirectory()
+		d.number, d.pin = "47", true
+		s := begin(t, d)
+		defer s.end()
+		left := func(screen Screen) time.Duration { return time.Until(screen.Ends) }
+		if ready := s.shows(Ready, ""); !ready.Ends.IsZero() {
+			t.Errorf("the button goes in %v", left(ready))
+		}
+		s.press(Start)
+		if got := left(s.shows(Waiting, "")); got != 10*time.Minute {
+			t.Errorf("the code ends in %v", got)
+		}
+		time.Sleep(3 * time.Minute)
+		close(d.approved)
+		if got := left(s.shows(Number, "")); got != 7*time.Minute {
+			t.Errorf("the number ends in %v", got)
+		}
+		time.Sleep(7 * time.Minute)
+		s.shows(Failed, api.CodeExpiredToken)
+		toPIN := func(after time.Duration) Screen {
+			s.press(Retry)
+			s.shows(Number, "")
+			s.press(Submit, FieldNumber, "47")
+			s.shows(Password, "")
+			time.Sleep(after)
+			s.press(Submit, FieldPassword, annsPassword, FieldAgain, annsPassword)
+			return s.shows(PIN, "")
+		}
+		if got := left(toPIN(4 * time.Minute)); got != 6*time.Minute {
+			t.Errorf("the PIN ends in %v", got)
+		}
+		time.Sleep(6 * time.Minute)
+		s.shows(Failed, api.CodeTicket)
+		toPIN(0)
+		s.store.Refuse = func([]byte) string { return "no digits" }
+		s.press(Submit, FieldPIN, "482915", FieldPINAgain, "482915")
+		s.shows(Password, api.CodeAccountPassword)
+		time.Sleep(10 * time.Minute)
+		s.shows(Failed, api.CodeTicket)
+	})
+}
+
+func TestActionsThatComeTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t, newFakeDirectory())
+		defer s.end()
+		ready := s.shows(Ready, "")
+		s.must(s.Act(t.Context(), Action{Name: Start, Serial: ready.Serial}))
+		s.shows(Waiting, "")
+		if err := s.Act(t.Context(), Action{Name: Cancel, Serial: ready.Serial}); !errors.Is(err, ErrStale) {
+			t.Errorf("an action on another screen: %v", err)
+		}
+		waiting := s.shows(Waiting, "")
+		s.must(s.Act(t.Context(), Action{Name: Cancel, Serial: waiting.Serial}))
+		s.shows(Ready, "")
+	})
+}
+
+func TestWhyNothingIsOffered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t, newFakeDirectory())
+		defer s.end()
+		for want, change := range map[api.Code]func(*api.CheckInResponse){
+			api.CodeDevicePending: func(r *api.CheckInResponse) { r.State = api.DevicePending },
+			api.CodeDeviceRemoved: func(r *api.CheckInResponse) { r.State = api.DeviceRemoved },
+			api.CodeSwitchedOff:   func(r *api.CheckInResponse) { r.Settings.SSAP = false },
+			api.CodeSlotTaken:     func(r *api.CheckInResponse) { r.Free = false },
+		} {
+			s.hears(change)
+			if hidden := s.shows(Hidden, ""); hidden.Why != want {
+				t.Errorf("nothing is offered because of %q, not of %s", hidden.Why, want)
+			}
+		}
+		s.must(s.Withdraw(t.Context(), api.CodeKeyExpired))
+		if hidden := s.shows(Hidden, ""); hidden.Why != api.CodeKeyExpired {
+			t.Errorf("nothing is offered because of %q", hidden.Why)
+		}
+	})
+}
+
 func TestTheDirectorysPassword(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newFakeDirectory()
@@ -305,7 +389,7 @@ func FuzzFlow(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) {
 		fl := flow{state: Hidden, pins: true}
 		settings := api.DefaultSettings()
-		open := offer{"Acme", settings.Windows, true}
+		open := offer{organisation: "Acme", settings: settings.Windows, open: true}
 		refused := api.Refuse(api.CodeNumberRequired, "")
 		token := &api.TokenResponse{Ticket: "secret ticket", Password: api.ChoosePassword, PIN: true}
 		events := []event{

@@ -42,7 +42,10 @@ type Screen struct {
 	// type at an address, or a picture that holds both. QR is what it says.
 	UserCode, URI, QR string
 	// Code is why the sign-in failed, or why a field was refused.
-	Code   api.Code
+	Code api.Code
+	// Why tells, in the state Hidden, why nothing is offered; empty: the
+	// directory has not been heard yet.
+	Why    api.Code
 	Help   string // address of a page; empty: there is none
 	Text   string // of the organisation, under the button
 	Device Device
@@ -50,6 +53,9 @@ type Screen struct {
 	Online bool
 	// Account is the name of the one that was made, in the state Done.
 	Account string
+	// Ends is when the screen goes by itself, if nobody does anything; zero: it
+	// does not.
+	Ends time.Time
 }
 
 // Field is something to type.
@@ -94,6 +100,9 @@ type Action struct {
 	Fields map[string]string
 	// SameDevice: the surface shows the pages itself, see [api.SignInRequest].
 	SameDevice bool
+	// Serial is that of the screen it answers: it has no effect on any other.
+	// 0: whichever is shown.
+	Serial int64
 }
 
 // Device is what the surface tells of the device, for the telephone.

@@ -50,7 +50,7 @@ func (f *flow) screen() *Screen {
 		s.Title, s.Message = "This did not work", api.Explain(f.code).Employee
 		s.Actions = []ActionButton{{Retry, "Try again", true}, {Close, "Close", false}}
 	case Hidden:
-		return &Screen{State: Hidden, Online: f.online}
+		return &Screen{State: Hidden, Online: f.online, Why: f.offer.why}
 	}
 	if f.code != "" && f.state != Failed {
 		s.Message = api.Explain(f.code).Employee

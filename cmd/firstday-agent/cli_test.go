@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"firstday.dev/agent"
+	"firstday.dev/agent/terminal"
 	"firstday.dev/api"
 )
 
@@ -32,18 +33,19 @@ func execute(args ...string) (code int, stdout, stderr string) {
 
 func TestEveryErrorHasItsExitCode(t *testing.T) {
 	for err, want := range map[error]int{
-		nil:                     exitOK,
-		errors.New("odd"):       exitFailure,
-		usageError{nil}:         exitUsage,
-		agent.ErrEnrollment:     exitEnrollment,
-		agent.ErrArchitecture:   exitArchitecture,
-		fs.ErrPermission:        exitPermission,
-		agent.ErrDowngrade:      exitDowngrade,
-		agent.ErrBusy:           exitBusy,
-		agent.ErrPayload:        exitPayload,
-		agent.ErrNotInstalled:   exitNotInstalled,
-		answer(exitReboot):      exitReboot,
-		answer(exitNotEnrolled): exitNotEnrolled,
+		nil:                         exitOK,
+		errors.New("odd"):           exitFailure,
+		usageError{nil}:             exitUsage,
+		agent.ErrEnrollment:         exitEnrollment,
+		agent.ErrArchitecture:       exitArchitecture,
+		fs.ErrPermission:            exitPermission,
+		agent.ErrDowngrade:          exitDowngrade,
+		agent.ErrBusy:               exitBusy,
+		agent.ErrPayload:            exitPayload,
+		agent.ErrNotInstalled:       exitNotInstalled,
+		&terminal.NotOfferedError{}: exitNotOffered,
+		answer(exitReboot):          exitReboot,
+		answer(exitNotEnrolled):     exitNotEnrolled,
 	} {
 		wrapped := err
 		if err != nil {
@@ -59,7 +61,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 }
 
 func TestHelpShowsExamples(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"install", "--help"}, {"run", "--help"}, {"status", "--help"}, {"diagnose", "--help"}, {"uninstall", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"install", "--help"}, {"run", "--help"}, {"signin", "--help"}, {"status", "--help"}, {"diagnose", "--help"}, {"uninstall", "--help"}} {
 		code, out, _ := execute(args...)
 		if code != exitOK || !strings.Contains(out, "Examples:") {
 			t.Errorf("%q: code %d\n%s", args, code, out)

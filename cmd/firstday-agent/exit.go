@@ -5,6 +5,9 @@ import (
 	"io/fs"
 
 	"firstday.dev/agent"
+	"firstday.dev/agent/local"
+	"firstday.dev/agent/terminal"
+	"firstday.dev/api"
 )
 
 // The exit codes. 0 and 3010 are what a package expects of its command
@@ -23,6 +26,7 @@ const (
 	exitNotEnrolled  = 10
 	exitFaulty       = 11
 	exitNotInstalled = 12
+	exitNotOffered   = 13
 	exitReboot       = 3010
 )
 
@@ -39,7 +43,8 @@ const exitCodesHelp = `Exit codes:
         whether or not one asks for a restart
     10  status: the agent runs, but the device is not enrolled
     11  status: something is wrong on this device
-    12  status: the agent is not installed
+    12  status, signin: the agent is not installed
+    13  signin: nobody can sign in on this device
   3010  installed; an installer in the package asks for a restart`
 
 type usageError struct{ error }
@@ -77,6 +82,8 @@ func exitCode(err error) int {
 		return exitPayload
 	case errors.Is(err, agent.ErrNotInstalled):
 		return exitNotInstalled
+	case errors.As(err, new(*terminal.NotOfferedError)):
+		return exitNotOffered
 	case errors.Is(err, fs.ErrPermission):
 		return exitPermission
 	default:
@@ -101,6 +108,20 @@ func hint(err error) string {
 		return "'firstday-agent status' tells which; the installer's own log may tell why"
 	case exitNotInstalled:
 		return "apply the organisation's provisioning package"
+	case exitNotOffered:
+		return remedy(err)
+	}
+	if errors.Is(err, errNoService) || errors.Is(err, local.ErrClosed) {
+		return "'firstday-agent status' tells how the service is doing"
 	}
 	return ""
+}
+
+// remedy is what to do where nobody can sign in.
+func remedy(err error) string {
+	var n *terminal.NotOfferedError
+	if !errors.As(err, &n) || n.Why == "" {
+		return "'firstday-agent status' tells how the service is doing"
+	}
+	return api.Explain(n.Why).Remedy
 }

@@ -64,6 +64,7 @@ there what changes.
 		Example: `  firstday-agent install
   firstday-agent status
   firstday-agent status --json
+  firstday-agent signin
   firstday-agent diagnose
   firstday-agent uninstall`,
 		Version:       version,
@@ -78,7 +79,7 @@ there what changes.
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
 	root.PersistentFlags().String("root", "", "work on the file system tree in this folder instead of the running\nsystem, starting nothing (not on Windows)")
-	root.AddCommand(newInstall(), newRun(), newStatus(), newDiagnose(), newUninstall())
+	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newDiagnose(), newUninstall())
 	markUsageErrors(root)
 	return root
 }

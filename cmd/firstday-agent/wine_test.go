@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"firstday.dev/agent"
+	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
 	"firstday.dev/internal/testdirectory"
 	"firstday.dev/internal/winetest"
@@ -348,6 +349,50 @@ func TestWindowsEnrols(t *testing.T) {
 	mustRun(t, p, d.dir, `firstday-agent-amd64.exe uninstall`, exitOK)
 	if _, err := os.Stat(p.Path(`ProgramData/Firstday`)); !os.IsNotExist(err) {
 		t.Errorf("after uninstall: %v", err)
+	}
+}
+
+// The sign-in under Wine, over the named pipe, from the package to the account:
+// all is real but the accounts themselves, which Wine cannot make.
+func TestWindowsSignsIn(t *testing.T) {
+	t.Parallel()
+	service := testdirectory.New(t)
+	service.Change(func(s *api.Settings) { s.Windows.PIN = false })
+	p := winetest.New(t)
+	d := deliver(t, "1.2.3")
+	real := filepath.Join(t.TempDir(), "real.exe")
+	if err := os.Rename(filepath.Join(d.dir, d.Agents[0].File), real); err != nil {
+		t.Fatal(err)
+	}
+	d.Agents[0].SHA256 = d.put(d.Agents[0].File, build(t, "firstday.dev/cmd/firstday-agent/testdata/fakeaccounts", "amd64", "1.2.3"))
+	d.Directory = service.At
+	d.ConnectKey = service.MustMint(api.NewConnectKey{PackageID: d.PackageID, Platforms: []api.Platform{api.Windows}})
+	d.write()
+	mustRun(t, p, d.dir, installCommand, exitOK)
+	surface := p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/surface", "amd64"))
+	waitUntil(t, "the agent to listen", func() bool {
+		s := new(agent.Status)
+		res := p.Run(d.dir, p.Command(real)+" status --json")
+		return json.Unmarshal([]byte(res.Stdout), s) == nil && s.Healthy
+	})
+	address := strings.TrimSpace(mustRun(t, p, d.dir, surface+" start", 0).Stdout)
+	number, err := service.MustHire("ann").SignIn(t.Context(), service.At, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.TrimSpace(mustRun(t, p, d.dir, surface+" finish "+number, 0).Stdout); got != "ann" {
+		t.Errorf("the account is %q", got)
+	}
+	bound, err := service.Device(t.Context(), service.OnlyDevice().ID)
+	if err != nil || len(bound.Users) != 1 || bound.Users[0].State != api.Bound || bound.Users[0].Account != "ann" {
+		t.Errorf("%+v, %v", bound, err)
+	}
+	store, err := accounts.MemoryIn(api.Windows, p.Path(`ProgramData/Firstday/accounts.json`))
+	if err != nil || !store.CheckPassword("ann", "Grüße von 100 % Acme") {
+		t.Errorf("ann cannot sign in with the password: %v", err)
+	}
+	if res := p.Run(d.dir, p.Command(real)+" signin"); res.Code != exitUsage || !strings.Contains(res.Stderr, "it needs a terminal") {
+		t.Errorf("signin without a terminal: %+v", res)
 	}
 }
 

@@ -23,6 +23,18 @@ func BuildTest(tb testing.TB, pkg string) string {
 	return compile(tb, exe, "amd64", "test", "-c", "-o", exe, pkg)
 }
 
+// RunTests runs the tests of the calling package that are for Windows, whose
+// names begin with TestWindows, on Windows as Wine makes it.
+func RunTests(tb testing.TB) {
+	tb.Helper()
+	p := New(tb)
+	res := p.Run(tb.TempDir(), p.Command(BuildTest(tb, "."))+" -test.run=^TestWindows -test.v -test.timeout=2m")
+	tb.Log(res.Stdout)
+	if res.Code != 0 {
+		tb.Errorf("code %d\n%s", res.Code, res.Stderr)
+	}
+}
+
 func compile(tb testing.TB, exe, arch string, args ...string) string {
 	tb.Helper()
 	cmd := exec.Command("go", args...)

@@ -1,0 +1,184 @@
+/* See surface.h. */
+#include "surface.h"
+
+#include <string.h>
+
+typedef unsigned char byte;
+
+static const char hex[] = "0123456789ABCDEF";
+
+void surface_reset(struct surface_parser *p) {
+    volatile byte *b = (volatile byte *)p; /* so that no compiler leaves it out */
+    for (size_t i = 0; i < sizeof *p; i++) b[i] = 0;
+}
+
+int surface_between(const struct surface_parser *p) { return !p->broken && p->used == 0; }
+
+static int is_escaped(byte c) { return c < 0x20 || c == 0x7f || c == '%'; }
+
+size_t surface_escape(char *out, size_t room, const char *value) {
+    size_t n = 0;
+    for (; *value; value++) {
+        byte c = (byte)*value;
+        if (n + 4 > room) return 0;
+        if (is_escaped(c)) {
+            out[n++] = '%';
+            out[n++] = hex[c >> 4];
+            out[n++] = hex[c & 15];
+        } else {
+            out[n++] = (char)c;
+        }
+    }
+    if (n == room) return 0;
+    out[n] = 0;
+    return n;
+}
+
+/* Reads a value in its place. */
+static int unescape(char *s) {
+    char *to = s;
+    for (; *s; s++) {
+        byte c = (byte)*s;
+        if (c == '%') {
+            const char *high = s[1] ? strchr(hex, s[1]) : NULL;
+            const char *low = high && s[2] ? strchr(hex, s[2]) : NULL;
+            if (!low) return -1;
+            c = (byte)((high - hex) << 4 | (low - hex));
+            if (c == 0 || !is_escaped(c)) return -1;
+            s += 2;
+        }
+        *to++ = (char)c;
+    }
+    *to = 0;
+    return 0;
+}
+
+/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
+static int is_utf8(const byte *s, size_t n) {
+    for (size_t i = 0; i < n;) {
+        byte c = s[i++], low = 0x80, high = 0xbf;
+        int more = c < 0x80 ? 0 : c < 0xc2 ? -1 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : -1;
+        if (c == 0xe0) low = 0xa0;
+        if (c == 0xed) high = 0x9f;
+        if (c == 0xf0) low = 0x90;
+        if (c == 0xf4) high = 0x8f;
+        if (more < 0 || n - i < (size_t)more) return 0;
+        for (; more > 0; more--, low = 0x80, high = 0xbf)
+            if (s[i] < low || s[i] > high) return 0;
+            else i++;
+    }
+    return 1;
+}
+
+static int is_word(const char *s) {
+    size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+    return n > 0 && n <= SURFACE_WORD && s[n] == 0;
+}
+
+static int is_number(const char *s) {
+    size_t n = strspn(s, "0123456789");
+    return n > 0 && n <= 18 && s[n] == 0;
+}
+
+static int is_yes_or_no(const char *s) { return !strcmp(s, "yes") || !strcmp(s, "no"); }
+
+/* Cuts a text at a separator. NULL if it has none. */
+static char *cut(char *s, char separator) {
+    char *end = strchr(s, separator);
+    if (end) *end++ = 0;
+    return end;
+}
+
+/* In the order of enum surface_text. */
+static const char *const keys[SURFACE_TEXTS] = {
+    "state", "why", "code", "online", "device.managed", "left", "title", "message", "text", "help", "usercode", "uri", "qrtext",
+    "account", "device.name", "device.serial", "device.model", "device.os", "device.organisation", "device.heard", "agent",
+};
+
+static int read_item(struct surface_item *list, int *count, char *value) {
+    struct surface_item item = {value, cut(value, ' '), NULL};
+    if (!item.kind || *count == SURFACE_LIST) return -1;
+    item.label = cut((char *)item.kind, ' ');
+    if (!item.label || !is_word(item.name) || !is_word(item.kind)) return -1;
+    list[(*count)++] = item;
+    return 0;
+}
+
+static int is_fine(int text, const char *value) {
+    if (text <= SURFACE_CODE) return is_word(value);
+    if (text <= SURFACE_MANAGED) return is_yes_or_no(value);
+    return text != SURFACE_LEFT || is_number(value);
+}
+
+static int read_pair(struct surface_block *b, char *line) {
+    int screen = !strcmp(b->kind, "screen");
+    char *value = cut(line, '=');
+    if (!value || !is_word(line) || unescape(value)) return -1;
+    for (int i = 0; i < SURFACE_TEXTS; i++) {
+        if (strcmp(line, keys[i])) continue;
+        if (*b->texts[i] || (screen && !is_fine(i, value))) return -1;
+        b->texts[i] = value;
+        return 0;
+    }
+    if (!screen) return 0;
+    if (!strcmp(line, "field")) return read_item(b->fields, &b->field_count, value);
+    if (!strcmp(line, "action")) return read_item(b->actions, &b->action_count, value);
+    if (strcmp(line, "qr")) return 0; /* of a later version */
+    if (b->module_count == SURFACE_MODULES) return -1;
+    b->modules[b->module_count++] = value;
+    return 0;
+}
+
+static int is_square(const struct surface_block *b) {
+    for (int i = 0; i < b->module_count; i++)
+        if (strlen(b->modules[i]) != (size_t)b->module_count || b->modules[i][strspn(b->modules[i], "01")]) return 0;
+    return 1;
+}
+
+/* Reads a whole block, whose lines end with NUL. */
+static int read_block(struct surface_block *b, char *line, const char *end) {
+    memset(b, 0, sizeof *b);
+    for (int i = 0; i < SURFACE_TEXTS; i++) b->texts[i] = "";
+    char *next = line + strlen(line) + 1;
+    b->kind = line;
+    b->word = "";
+    for (char *word = line, *rest; word; word = rest) {
+        rest = cut(word, ' ');
+        if (!is_word(word)) return -1;
+        if (word != b->kind && !*b->word) b->word = word;
+    }
+    for (line = next; line < end; line = next) {
+        next = line + strlen(line) + 1;
+        if (read_pair(b, line)) return -1;
+    }
+    if (strcmp(b->kind, "screen")) return 0;
+    return is_number(b->word) && *b->texts[SURFACE_STATE] && is_square(b) ? 0 : -1;
+}
+
+/* Takes a byte. 1: the block is complete. */
+static int take(struct surface_parser *p, byte c) {
+    if (p->used == SURFACE_BLOCK || p->used - p->line == SURFACE_LINE) return -1;
+    if (c != '\n') {
+        p->bytes[p->used++] = (char)c;
+        return c < 0x20 || c == 0x7f ? -1 : 0;
+    }
+    size_t length = p->used - p->line;
+    if (!is_utf8((const byte *)p->bytes + p->line, length)) return -1;
+    if (length == 0) return p->line > 0 ? 1 : -1;
+    p->bytes[p->used++] = 0;
+    p->line = p->used;
+    return 0;
+}
+
+int surface_feed(struct surface_parser *p, const char *bytes, size_t count, surface_got *got, void *to) {
+    for (size_t i = 0; i < count && !p->broken; i++) {
+        int taken = take(p, (byte)bytes[i]);
+        if (taken > 0) {
+            p->broken = read_block(&p->block, p->bytes, p->bytes + p->used) != 0;
+            if (!p->broken) got(to, &p->block);
+            p->used = p->line = 0;
+        }
+        if (taken < 0) p->broken = 1;
+    }
+    return p->broken ? -1 : 0;
+}

@@ -1,0 +1,124 @@
+package local
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"firstday.dev/agent/signin"
+)
+
+// The verbs of requests, each of which is a line.
+const (
+	verbHello   = "hello"   // VERSION SURFACE
+	verbWatch   = "watch"   // SERIAL
+	verbField   = "field"   // NAME VALUE
+	verbAct     = "act"     // NAME SERIAL [same-device]
+	verbRefresh = "refresh" // asks the directory
+	verbBye     = "bye"
+)
+
+const sameDevice = "same-device"
+
+// request is a line that a surface sends.
+type request struct {
+	verb    string
+	name    string // of the surface, the field or the action
+	number  int64  // the version, or the serial number of the screen
+	value   string // of the field
+	sameDev bool
+}
+
+// readRequest reads a line. Verbs of later versions come back as they are.
+func readRequest(line []byte) (*request, error) {
+	verb, rest, _ := bytes.Cut(line, []byte(" "))
+	r := &request{verb: string(verb)}
+	if !isWord(r.verb) {
+		return nil, malformed("a verb that is none")
+	}
+	if r.verb == verbField {
+		return r, r.readField(rest)
+	}
+	var words []string
+	if len(verb) < len(line) {
+		var err error
+		if words, err = readWords(rest); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.readWords(words)
+}
+
+// readField reads a name and a value, which may be a secret.
+func (r *request) readField(rest []byte) error {
+	name, value, ok := bytes.Cut(rest, []byte(" "))
+	if r.name = string(name); !ok || !isWord(r.name) {
+		return malformed("a field without a name or a value")
+	}
+	value, err := unescape(value)
+	r.value = string(value)
+	return err
+}
+
+func (r *request) readWords(words []string) (err error) {
+	switch r.verb {
+	case verbHello: // words of later versions may follow
+		if len(words) < 2 {
+			return malformed("hello without a version and a surface")
+		}
+		r.name = words[1]
+		r.number, err = readNumber(words[0])
+	case verbWatch:
+		if len(words) != 1 {
+			return malformed("watch without a serial number")
+		}
+		r.number, err = readNumber(words[0])
+	case verbAct:
+		if len(words) != 2 && (len(words) != 3 || words[2] != sameDevice) {
+			return malformed("act without a name and a serial number")
+		}
+		r.name, r.sameDev = words[0], len(words) == 3
+		if r.number, err = readNumber(words[1]); err == nil && r.number == 0 {
+			err = malformed("an action on no screen")
+		}
+	case verbRefresh, verbBye:
+		if len(words) > 0 {
+			return malformed("%s takes no words", r.verb)
+		}
+	}
+	return err
+}
+
+// typed is what a surface has sent of an action that is still to come.
+type typed map[string]string
+
+func (t typed) put(r *request) error {
+	if _, ok := t[r.name]; ok || len(t) == maxList {
+		return malformed("a field twice, or more than %d", maxList)
+	}
+	t[r.name] = r.value
+	return nil
+}
+
+// writeAction writes an action as a surface sends it. Who has sent it wipes the
+// bytes.
+func writeAction(a *signin.Action) ([]byte, error) {
+	if !isWord(string(a.Name)) || len(a.Fields) > maxList {
+		return nil, malformed("an action without a name, or with more than %d fields", maxList)
+	}
+	lines := make([]byte, 0, MaxLine*(len(a.Fields)+1)) // which never grows, and leaves no copy
+	for name, value := range a.Fields {
+		text := escape(value)
+		if !isWord(name) || len(verbField)+len(name)+len(text)+len("  \n") > MaxLine {
+			return nil, malformed("a field without a name, or of more than a line")
+		}
+		lines = append(lines, verbField+" "+name+" "...)
+		lines = append(lines, text...)
+		lines = append(lines, '\n')
+	}
+	words := []string{verbAct, string(a.Name), strconv.FormatInt(a.Serial, 10)}
+	if a.SameDevice {
+		words = append(words, sameDevice)
+	}
+	return append(lines, strings.Join(words, " ")+"\n"...), nil
+}

@@ -1,0 +1,254 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"firstday.dev/agent/signin"
+	"firstday.dev/api"
+)
+
+// SignIn is the sign-in that surfaces show. [signin.Machine] is one.
+type SignIn interface {
+	Next(ctx context.Context, serial int64) (signin.Screen, error)
+	Act(ctx context.Context, a signin.Action) error
+}
+
+// Server speaks with surfaces, with several at once. None holds up another, or
+// the sign-in.
+type Server struct {
+	SignIn SignIn
+	// Refresh asks the directory for news, and gives a code if that fails.
+	Refresh func(context.Context) api.Code
+	Version string // of the agent
+	Log     *slog.Logger
+}
+
+// maxSurfaces is how many there may be at once.
+const maxSurfaces = 16
+
+// Serve speaks with who connects, until the context ends or the listener does.
+// It closes the listener.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer func() {
+		cancel()
+		group.Wait()
+	}()
+	defer context.AfterFunc(ctx, func() { _ = l.Close() })()
+	defer l.Close()
+	room := make(chan struct{}, maxSurfaces)
+	for {
+		conn, err := l.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = conn.Close()
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c := &session{Server: s, conn: conn, lines: lines{r: conn}, typed: make(typed)}
+		select {
+		case room <- struct{}{}:
+			group.Go(func() {
+				defer func() { <-room }()
+				c.run(ctx)
+			})
+		default:
+			s.Log.WarnContext(ctx, "too many surfaces at once")
+			c.refuse(refusedBusy, "there are too many surfaces")
+			_ = conn.Close()
+		}
+	}
+}
+
+// What the service refuses, as one word. After the first four it closes.
+const (
+	refusedMalformed = "malformed"
+	refusedVersion   = "version"
+	refusedHello     = "hello"
+	refusedBusy      = "busy"
+	refusedUnknown   = "unknown"
+	refusedStale     = "stale"
+	refusedRefresh   = "refresh"
+)
+
+// session is one surface's connection.
+type session struct {
+	*Server
+	conn  net.Conn
+	lines lines
+	typed typed
+
+	group sync.WaitGroup
+	watch context.CancelFunc // ends the watch that waits
+	once  chan struct{}      // of a refresh
+
+	mu sync.Mutex // over writing
+}
+
+func (c *session) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		_ = c.conn.Close()
+		c.group.Wait()
+		c.lines.wipe()
+		clear(c.typed)
+	}()
+	// Reading ends with the service.
+	defer context.AfterFunc(ctx, func() { _ = c.conn.SetReadDeadline(time.Now()) })()
+	c.watch, c.once = func() {}, make(chan struct{}, 1)
+	surface, err := c.greet(ctx)
+	for err == nil {
+		var r *request
+		if r, err = c.read(ctx); err == nil {
+			err = c.take(ctx, r)
+		}
+	}
+	if errors.Is(err, ErrProtocol) {
+		c.Log.WarnContext(ctx, "a surface does not speak the protocol", "surface", surface, "error", err)
+		c.refuse(refusedMalformed, "")
+	}
+	c.Log.DebugContext(ctx, "surface gone", "surface", surface)
+}
+
+// read reads a request, as long as the service runs.
+func (c *session) read(ctx context.Context) (*request, error) {
+	if err := c.conn.SetReadDeadline(time.Now().Add(idleTime)); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil { // the deadline was to be this one
+		return nil, ctx.Err()
+	}
+	line, err := c.lines.next()
+	if err != nil {
+		return nil, err
+	}
+	return readRequest(line)
+}
+
+// errBye ends a connection as it should.
+var errBye = errors.New("bye")
+
+// greet hears who speaks, and which version.
+func (c *session) greet(ctx context.Context) (surface string, err error) {
+	r, err := c.read(ctx)
+	switch {
+	case err != nil:
+		return "", err
+	case r.verb != verbHello:
+		c.refuse(refusedHello, "hello comes first")
+		return "", errBye
+	case r.number != Version:
+		c.refuse(refusedVersion, "the agent speaks version 1")
+		return r.name, errBye
+	}
+	c.Log.DebugContext(ctx, "surface", "surface", r.name)
+	b := newBlock(kindHello, "1")
+	b.add("agent", c.Version)
+	return r.name, c.send(b)
+}
+
+func (c *session) take(ctx context.Context, r *request) error {
+	switch r.verb {
+	case verbWatch:
+		c.startWatch(ctx, r.number)
+	case verbField:
+		return c.typed.put(r)
+	case verbAct:
+		return c.act(ctx, r)
+	case verbRefresh:
+		c.refresh(ctx)
+	case verbBye:
+		return errBye
+	case verbHello:
+		return malformed("hello twice")
+	default:
+		c.refuse(refusedUnknown, "the agent does not know "+r.verb)
+	}
+	return nil
+}
+
+// startWatch answers when there is another screen, or when it is time to tell
+// that there is none. It takes the place of a watch that waits.
+func (c *session) startWatch(ctx context.Context, serial int64) {
+	c.watch()
+	ctx, c.watch = context.WithTimeout(ctx, WatchTime)
+	c.group.Go(func() {
+		screen, err := c.SignIn.Next(ctx, serial)
+		switch {
+		case err == nil:
+			c.answer(screenBlock(&screen, time.Now()))
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			c.answer(newBlock(kindOK, verbWatch))
+		}
+	})
+}
+
+func (c *session) act(ctx context.Context, r *request) error {
+	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number}
+	c.typed = make(typed)
+	err := c.SignIn.Act(ctx, a)
+	clear(a.Fields)
+	switch {
+	case errors.Is(err, signin.ErrStale):
+		c.refuse(refusedStale, "the screen has changed meanwhile")
+		return nil
+	case err != nil:
+		return err
+	}
+	return c.send(newBlock(kindOK, verbAct))
+}
+
+// refresh asks the directory while the surface may go on.
+func (c *session) refresh(ctx context.Context) {
+	select {
+	case c.once <- struct{}{}:
+	default:
+		c.refuse(refusedRefresh, "the directory is being asked already")
+		return
+	}
+	c.group.Go(func() {
+		code := c.Refresh(ctx)
+		b := newBlock(kindOK, verbRefresh)
+		b.add("code", string(code))
+		if code == "" {
+			b.add("message", "The directory was asked just now; this device is up to date.")
+		} else {
+			b.add("message", api.Explain(code).Employee)
+		}
+		<-c.once
+		c.answer(b)
+	})
+}
+
+func (c *session) refuse(word, message string) {
+	b := newBlock(kindError, word)
+	b.add("message", message)
+	c.answer(b)
+}
+
+// answer sends, and hangs up on who does not take it.
+func (c *session) answer(b *block) {
+	if err := c.send(b); err != nil {
+		_ = c.conn.Close()
+	}
+}
+
+func (c *session) send(b *block) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return err
+	}
+	_, err := c.conn.Write(b.bytes())
+	return err
+}

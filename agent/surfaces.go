@@ -1,0 +1,40 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"firstday.dev/agent/local"
+	"firstday.dev/agent/signin"
+)
+
+// serveSurfaces speaks with what shows the sign-in, until the context ends.
+// Where that is not possible the device still enrols: status says so, and it is
+// tried again.
+func (a *Agent) serveSurfaces(ctx context.Context, signIn *signin.Machine, refreshes *refreshes, r *reporter) {
+	address := a.System.Layout().Surfaces
+	if address == "" {
+		return
+	}
+	s := &local.Server{SignIn: signIn, Refresh: refreshes.ask, Version: a.Version, Log: a.log()}
+	for failures := 1; ; failures++ {
+		l, err := local.Listen(address, a.log())
+		if err == nil {
+			if failures > 1 {
+				r.tell(ctx, func(r *report) { r.Surfaces = "" })
+				failures = 1
+			}
+			err = s.Serve(ctx, l)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		a.log().WarnContext(ctx, "surfaces cannot reach the service", "address", address, "error", err)
+		r.tell(ctx, func(r *report) { r.Surfaces = err.Error() })
+		select {
+		case <-time.After(backOff(failures)):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
