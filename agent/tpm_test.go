@@ -32,7 +32,7 @@ func (m *member) mustCheckIn(t *testing.T) {
 func (m *member) mustWait(t *testing.T, why error, attempts int) {
 	t.Helper()
 	for range attempts {
-		err := m.attempt(t.Context())
+		err := m.attempt(t.Context(), newsWait)
 		if !errors.Is(err, why) || api.CodeOf(err) != "" {
 			t.Fatalf("it says %v, not %v", err, why)
 		}
