@@ -184,7 +184,7 @@ func TestUnfinishedEnrolmentSurvivesItsTPM(t *testing.T) {
 			d := testdirectory.New(t)
 			m, software := inTPM(t, d)
 			d.Stop()
-			if err := m.mustJoin().attempt(t.Context()); !errors.Is(err, api.ErrUnreachable) {
+			if err := m.mustJoin().attempt(t.Context(), newsWait); !errors.Is(err, api.ErrUnreachable) {
 				t.Fatal(err)
 			}
 			d.Serve()
