@@ -234,7 +234,7 @@ func TestKeyOfAMemberIsLost(t *testing.T) {
 			member = m.mustJoin()
 			member.mustWait(t, devicekey.ErrNoTPM, test.attempts)
 			for range 2 {
-				err := member.attempt(t.Context())
+				err := member.attempt(t.Context(), newsWait)
 				if api.CodeOf(err) != api.CodeDeviceKey || !strings.Contains(err.Error(), test.text) {
 					t.Fatalf("it says %v", err)
 				}
@@ -280,7 +280,7 @@ func TestMembershipSurvivesAPauseOfItsTPM(t *testing.T) {
 	// What the network does is not the TPM's fault.
 	d.Stop()
 	member.directory.Close()
-	if err := member.attempt(t.Context()); !errors.Is(err, api.ErrUnreachable) {
+	if err := member.attempt(t.Context(), newsWait); !errors.Is(err, api.ErrUnreachable) {
 		t.Errorf("it says %v", err)
 	}
 	d.Serve()

@@ -209,9 +209,6 @@ func (w *Window) complete(ctx context.Context, v *view) (err error) {
 // maxPosted bounds what a browser sends, in bytes.
 const maxPosted = 16 << 10
 
-// errStale: the person saw another screen than there is now.
-var errStale = errors.New("the screen is another one by now")
-
 // posted answers a call that takes JSON. What is wrong is for the person in front
 // of the browser.
 func posted[In any](answer func(context.Context, *In) error) http.HandlerFunc {
@@ -228,7 +225,7 @@ func posted[In any](answer func(context.Context, *In) error) http.HandlerFunc {
 		switch err := answer(r.Context(), in); {
 		case err == nil:
 			rw.WriteHeader(http.StatusNoContent)
-		case errors.Is(err, errStale):
+		case errors.Is(err, signin.ErrStale):
 			http.Error(rw, err.Error(), http.StatusConflict)
 		default:
 			http.Error(rw, err.Error(), http.StatusUnprocessableEntity)
@@ -245,12 +242,12 @@ type pressed struct {
 
 func (w *Window) act(ctx context.Context, p *pressed) error {
 	w.mu.Lock()
-	shown, serial := w.shown, w.screen.Serial
+	shown := w.shown
 	w.mu.Unlock()
-	if shown == nil || serial != p.Serial {
-		return errStale
+	if shown == nil || p.Serial == 0 {
+		return signin.ErrStale
 	}
-	return shown.Act(ctx, signin.Action{Name: p.Name, Fields: p.Fields})
+	return shown.Act(ctx, signin.Action{Serial: p.Serial, Name: p.Name, Fields: p.Fields})
 }
 
 // login tries the password of an account, as the system's own sign-in would.
