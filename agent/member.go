@@ -101,12 +101,30 @@ func (m *member) current() *record {
 
 // keep writes the membership down, then lives by it.
 func (m *member) keep(r *record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.write(r)
+}
+
+// takeSlot keeps that the device has a user more than the directory's last answer
+// says.
+func (m *member) takeSlot() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.record == nil {
+		return nil
+	}
+	next := *m.record
+	next.Heard.Free = false
+	return m.write(&next)
+}
+
+// write is for who holds the lock.
+func (m *member) write(r *record) error {
 	r.Schema, r.Directory = stateSchema, m.enrollment.Directory
 	if err := statefile.Write(m.System.Layout().Device(), r); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.record = r
 	return nil
 }

@@ -21,7 +21,24 @@ func (m *member) offerSignIn() error {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
 	m.accounts = &signin.Accounts{Store: store, Platform: m.facts.Platform, Folder: m.System.Layout().Data, Log: m.log()}
-	m.signIn = &signin.Machine{Directory: m.directory, Accounts: m.accounts, Device: m.shown, Log: m.log()}
+	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Log: m.log()}
+	return nil
+}
+
+// binding notes what a completed sign-in means: who switches the device off before
+// it hears of that finds no sign-in offered that the directory would refuse.
+type binding struct {
+	signin.Directory
+	member *member
+}
+
+func (b binding) CompleteSignIn(ctx context.Context, r *api.CompleteRequest) error {
+	if err := b.Directory.CompleteSignIn(ctx, r); err != nil {
+		return err
+	}
+	if err := b.member.takeSlot(); err != nil {
+		b.member.log().WarnContext(ctx, "that the device has a user was not kept", "error", err)
+	}
 	return nil
 }
 
@@ -40,8 +57,9 @@ func (m *member) shown() signin.Device {
 // passOn tells the sign-in what came of an attempt to reach the directory. As
 // long as nobody answers, what it said last holds.
 func (m *member) passOn(ctx context.Context, result error) {
-	// What the sign-in is told fails with the context only.
-	_ = m.signIn.Reached(ctx, result == nil)
+	// All that the sign-in is told ends with the context only. Who sees that the
+	// directory answers sees what it said, too.
+	defer func() { _ = m.signIn.Reached(ctx, result == nil) }()
 	r := m.current()
 	if code := codeOf(result); r == nil || settled(code) {
 		_ = m.signIn.Withdraw(ctx, code)

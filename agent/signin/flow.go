@@ -317,6 +317,7 @@ func (f *flow) created(e created) []effect {
 	switch code := codeOf(e.err); {
 	case e.err == nil:
 		f.state, f.account = Done, e.account
+		f.offer.open = false // until the directory says whether there may be another
 		return []effect{setAlarm{doneLife}}
 	case code == api.CodeAccountPassword && f.token.Password == api.ChoosePassword:
 		f.state, f.code = Password, code // another one may do
