@@ -543,7 +543,7 @@ func TestServiceTakesUpWhatWasPutInPlace(t *testing.T) {
 	e.Payloads = nil
 	m.put(e, "1.2.3")
 	m.restart()
-	eventually(t, "it is done", func() bool { return m.status().Phase == PhaseDone })
+	eventually(t, "it is done", func() bool { s := m.status(); return s.Phase == PhaseDone && s.Service.AgentVersion != "" })
 	if s := m.status(); s.Service.AgentVersion != "1.2.3" || *s.PackageID != e.PackageID {
 		t.Errorf("status: %+v", s)
 	}

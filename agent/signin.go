@@ -57,7 +57,7 @@ func (m *member) shown() signin.Device {
 // passOn tells the sign-in what came of an attempt to reach the directory. As
 // long as nobody answers, what it said last holds.
 func (m *member) passOn(ctx context.Context, result error) {
-	// What the sign-in is told fails with the context only. Who sees that the
+	// All that the sign-in is told ends with the context only. Who sees that the
 	// directory answers sees what it said, too.
 	defer func() { _ = m.signIn.Reached(ctx, result == nil) }()
 	r := m.current()

@@ -32,7 +32,7 @@ type Machine struct {
 	PINs bool
 
 	once   sync.Once
-	events chan event
+	events chan told
 
 	mu      sync.Mutex
 	shown   Screen
@@ -41,7 +41,7 @@ type Machine struct {
 
 func (m *Machine) init() {
 	m.once.Do(func() {
-		m.events, m.changed = make(chan event), make(chan struct{})
+		m.events, m.changed = make(chan told), make(chan struct{})
 		m.shown = Screen{Serial: 1, State: Hidden}
 	})
 }
@@ -84,21 +84,9 @@ func (m *Machine) Next(ctx context.Context, serial int64) (Screen, error) {
 // ErrStale: the action answers a screen that is not shown any more.
 var ErrStale = errors.New("the screen has changed meanwhile")
 
-// asked is an action, and who wants to know whether it came in time.
-type asked struct {
-	pressed
-	answer chan<- error
-}
-
 // Act takes what a person did on a surface, and returns when the screen shows
 // what came of it at once. It gives ErrStale if the action came too late.
-func (m *Machine) Act(ctx context.Context, a Action) error {
-	answer := make(chan error, 1)
-	if err := m.tell(ctx, asked{pressed{a}, answer}); err != nil {
-		return err
-	}
-	return <-answer // the loop has it, and gives one
-}
+func (m *Machine) Act(ctx context.Context, a Action) error { return m.tell(ctx, pressed{a}) }
 
 // Heard takes what the directory says of this device.
 func (m *Machine) Heard(ctx context.Context, r *api.CheckInResponse) error {
@@ -130,14 +118,22 @@ func (m *Machine) Reached(ctx context.Context, online bool) error {
 	return m.tell(ctx, connection{online})
 }
 
+// told is an event, and where to say that it was taken, or why not.
+type told struct {
+	event
+	taken chan<- error
+}
+
+// tell returns when the event was taken.
 func (m *Machine) tell(ctx context.Context, e event) error {
 	m.init()
+	taken := make(chan error, 1)
 	select {
-	case m.events <- e:
-		return nil
+	case m.events <- told{e, taken}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return <-taken // it never takes long
 }
 
 // Run drives the sign-in until the context ends. What a kill interrupted it
@@ -155,12 +151,8 @@ func (m *Machine) Run(ctx context.Context) {
 	}
 	for {
 		select {
-		case e := <-m.events:
-			if a, ok := e.(asked); ok {
-				a.answer <- l.press(a.Action)
-			} else {
-				l.take(e)
-			}
+		case t := <-m.events:
+			t.taken <- l.hear(t.event)
 		case r := <-l.results:
 			if r.job == l.job {
 				l.take(r.event)
@@ -193,11 +185,12 @@ type result struct {
 	event
 }
 
-func (l *loop) press(a Action) error {
-	if a.Serial != 0 && a.Serial != l.shown.Serial {
+// hear takes an event from outside, unless it comes too late.
+func (l *loop) hear(e event) error {
+	if p, ok := e.(pressed); ok && p.Serial != 0 && p.Serial != l.shown.Serial {
 		return ErrStale
 	}
-	l.take(pressed{a})
+	l.take(e)
 	return nil
 }
 

@@ -50,13 +50,14 @@ func agentCommand(t *testing.T, args ...string) *exec.Cmd {
 // with the accounts of the system.
 type laptop struct {
 	t    *testing.T
-	d    *testdirectory.Service
 	root string
+	// kill ends the service without notice.
+	kill func()
 }
 
 func newLaptop(t *testing.T, d *testdirectory.Service) *laptop {
 	t.Helper()
-	l := &laptop{t, d, testroot.New(t)}
+	l := &laptop{t: t, root: testroot.New(t)}
 	e := api.Enrollment{
 		Version: api.EnrollmentVersion, Organisation: "Acme", Directory: d.At, ConnectKey: d.MustMint(api.NewConnectKey{}),
 		PackageID: uuid.New(), PackageName: "Acme laptops", PackageVer: "1.0", SignIn: api.SignIn{Enabled: true, Permission: "standard"},
@@ -70,19 +71,34 @@ func newLaptop(t *testing.T, d *testdirectory.Service) *laptop {
 	if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, api.EnrollmentFile), data, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	service := agentCommand(t, "run", "--foreground", "--root", l.root)
+	l.start()
+	return l
+}
+
+// start starts the service, which runs until the test ends or it is killed.
+func (l *laptop) start() {
+	l.t.Helper()
+	service := agentCommand(l.t, "run", "--foreground", "--root", l.root)
 	var log bytes.Buffer
 	service.Stderr = &log
 	if err := service.Start(); err != nil {
-		t.Fatal(err)
+		l.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	killed := false
+	l.kill = func() {
+		killed = true
+		_ = service.Process.Kill()
+		_ = service.Wait()
+	}
+	l.t.Cleanup(func() {
+		if killed {
+			return
+		}
 		_ = service.Process.Signal(os.Interrupt)
-		if err := service.Wait(); err != nil || t.Failed() {
-			t.Errorf("the service: %v\n%s", err, &log)
+		if err := service.Wait(); err != nil || l.t.Failed() {
+			l.t.Errorf("the service: %v\n%s", err, &log)
 		}
 	})
-	return l
 }
 
 // shows waits until surfaces see a state.
@@ -254,6 +270,27 @@ func TestSignInAtATerminal(t *testing.T) {
 	y.sees("error: signing in is not offered: The device has as many managed users as the settings allow.")
 	y.sees("hint: Unbind the user it has")
 	y.ends(exitNotOffered)
+}
+
+// A service that dies leaves no terminal behind that waits for ever, and no
+// socket that the next one stumbles over.
+func TestSignInWhenTheServiceDies(t *testing.T) {
+	d := testdirectory.New(t)
+	l := newLaptop(t, d)
+	l.shows(signin.Ready)
+	y := l.terminal()
+	y.sees("Enter: Sign in with Acme")
+	y.types("\r")
+	y.sees("left] 1 or c: Cancel")
+	l.kill()
+	y.sees("error: the agent's service has hung up")
+	y.sees("hint: 'firstday-agent status'")
+	y.ends(exitFailure)
+	y = l.terminal()
+	y.sees("error: the agent's service does not answer")
+	y.ends(exitFailure)
+	l.start()
+	l.shows(signin.Ready)
 }
 
 func TestSignInWithoutAService(t *testing.T) {
