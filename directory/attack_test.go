@@ -281,6 +281,10 @@ var attacks = []attack{
 	{name: "token endpoint leads elsewhere", prepare: func(l *liar, _ *api.NewProvider) {
 		l.token = redirecting("/userinfo", http.StatusTemporaryRedirect)
 	}, code: api.CodeProviderMisconfigured, detail: "take a secret along"},
+	{name: "token endpoint leads elsewhere, secret in the form", prepare: func(l *liar, n *api.NewProvider) {
+		saying("token_endpoint_auth_methods_supported", []string{secretPost})(l, n)
+		l.token = redirecting("/userinfo", http.StatusTemporaryRedirect)
+	}, code: api.CodeProviderMisconfigured, detail: "take a secret along"},
 	{name: "client secret is wrong", prepare: func(_ *liar, n *api.NewProvider) { n.ClientSecret = "other" }, code: api.CodeProviderMisconfigured, detail: "invalid_client"},
 	{name: "keys are huge", prepare: func(l *liar, _ *api.NewProvider) { l.keys = huge }, code: api.CodeProviderUnavailable, detail: "longer than"},
 	{name: "keys are slow", prepare: func(l *liar, _ *api.NewProvider) { l.keys = slow }, code: api.CodeProviderUnavailable, detail: "keys of"},
