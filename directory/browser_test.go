@@ -30,11 +30,11 @@ func TestBrowser(t *testing.T) {
 	ann.has(t, d, first, "ann", "ann@acme.example")
 	second := newDevice(t, d, "5CG1234XZA")
 	started := start(t, d, second)
-	c.open(started.VerificationURIComplete)
+	c.Open(started.VerificationURIComplete)
 	c.shows("Sign in on your new device")
-	c.write("#name", "ann")
-	c.write("#password", annsPassword)
-	c.click(`form[action="/signin/login"] button`)
+	c.Write("#name", "ann")
+	c.Write("#password", annsPassword)
+	c.Click(`form[action="/signin/login"] button`)
 	c.shows("Your second factor")
 	c.picture("totp-phone", true, false)
 
@@ -46,17 +46,17 @@ func TestBrowser(t *testing.T) {
 
 	// Who may not is told why, and how to ask for help.
 	started = start(t, d, second)
-	c.screen(true, false)
+	c.Screen(true, false)
 	c.signInAtOP(started, guest)
 	c.shows("Sign in on your new device")
-	if text := c.text(`[role="alert"]`); text != api.Explain(api.CodeProviderGroup).Employee {
+	if text := c.Text(`[role="alert"]`); text != api.Explain(api.CodeProviderGroup).Employee {
 		t.Errorf("the guest reads %q", text)
 	}
 	c.picture("refused-phone", true, false)
-	c.open(d.PagesURL + "/signin/step")
+	c.Open(d.PagesURL + "/signin/step")
 	c.shows("This did not work")
 	c.picture("problem-desktop-dark", false, true)
-	c.content()
+	c.Content()
 	for _, p := range []string{"Choose a password", "Set up your second factor", "Keep these codes", "Is this your new device?", "You are signed in", "Your second factor"} {
 		if !c.seen[p] {
 			t.Errorf("nobody looked at %q", p)
@@ -82,68 +82,68 @@ func (s signedIn) has(t *testing.T, d *Directory, device [16]byte, name, email s
 // firstDayOfAnn changes a temporary password and sets up a second factor.
 func (c *chromium) firstDayOfAnn(started *api.SignInResponse, password api.Secret) signedIn {
 	c.t.Helper()
-	c.screen(false, false)
-	c.open(started.VerificationURI)
+	c.Screen(false, false)
+	c.Open(started.VerificationURI)
 	c.shows("Sign in on your new device")
 	c.picture("code-desktop", false, false)
-	c.write("#code", started.UserCode)
-	c.click("button")
+	c.Write("#code", started.UserCode)
+	c.Click("button")
 	c.shows("Sign in on your new device")
 	c.picture("login-desktop", false, false)
 	c.picture("login-phone-dark", true, true)
-	c.write("#name", "ann@acme.example")
-	c.write("#password", "wrong")
-	c.click(`form[action="/signin/login"] button`)
+	c.Write("#name", "ann@acme.example")
+	c.Write("#password", "wrong")
+	c.Click(`form[action="/signin/login"] button`)
 	c.shows("Sign in on your new device")
-	if text := c.text(`[role="alert"]`); text != api.Explain(api.CodeCredentials).Employee {
+	if text := c.Text(`[role="alert"]`); text != api.Explain(api.CodeCredentials).Employee {
 		c.t.Errorf("after a wrong password: %q", text)
 	}
-	c.write("#password", password.Reveal())
-	c.click(`form[action="/signin/login"] button`)
+	c.Write("#password", password.Reveal())
+	c.Click(`form[action="/signin/login"] button`)
 	c.shows("Choose a password")
 	c.picture("password-desktop", false, false)
-	c.write("#password", annsPassword)
-	c.write("#again", annsPassword)
-	c.click("button")
+	c.Write("#password", annsPassword)
+	c.Write("#again", annsPassword)
+	c.Click("button")
 	c.shows("Set up your second factor")
 	c.picture("second-factor-desktop", false, false)
-	c.screen(true, true)
+	c.Screen(true, true)
 	c.lookAt("Set up your second factor")
-	c.write("#totp", totpOf(c.t, c.text(".secret code"), time.Now()))
-	c.click("button")
+	c.Write("#totp", totpOf(c.t, c.Text(".secret code"), time.Now()))
+	c.Click("button")
 	c.shows("Keep these codes")
 	c.picture("recovery-phone-dark", true, true)
-	c.click("button")
+	c.Click("button")
 	c.shows("Is this your new device?")
 	c.picture("confirm-desktop-dark", false, true)
-	c.click(`button[value="yes"]`)
+	c.Click(`button[value="yes"]`)
 	c.shows("You are signed in")
-	return signedIn{started, c.text(".number")}
+	return signedIn{started, c.Text(".number")}
 }
 
 // firstDayOfSoren goes from the telephone to the provider, and back.
 func (c *chromium) firstDayOfSoren(started *api.SignInResponse) signedIn {
 	c.t.Helper()
-	c.screen(true, false)
+	c.Screen(true, false)
 	c.signInAtOP(started, soren)
 	c.shows("Is this your new device?")
 	c.picture("confirm-phone", true, false)
-	c.click(`button[value="yes"]`)
+	c.Click(`button[value="yes"]`)
 	c.shows("You are signed in")
 	c.picture("number-phone", true, false)
-	return signedIn{started, c.text(".number")}
+	return signedIn{started, c.Text(".number")}
 }
 
 func (c *chromium) signInAtOP(started *api.SignInResponse, u realUser) {
 	c.t.Helper()
-	c.open(started.VerificationURIComplete)
+	c.Open(started.VerificationURIComplete)
 	c.shows("Sign in on your new device")
-	c.click(`button[value="op"]`)
+	c.Click(`button[value="op"]`)
 	c.shows("Sign in")
-	c.write("#username", u.Name)
-	c.write("#password", u.Password)
-	c.click("#next")
+	c.Write("#username", u.Name)
+	c.Write("#password", u.Password)
+	c.Click("#next")
 	c.shows("Your second factor")
-	c.write("#code", totpOf(c.t, u.TOTP, time.Now()))
-	c.click("#next")
+	c.Write("#code", totpOf(c.t, u.TOTP, time.Now()))
+	c.Click("#next")
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/skip2/go-qrcode"
+	"firstday.dev/agent/local"
 )
 
 // picture is a QR code as the path of an SVG image, a unit a module.
@@ -13,23 +13,22 @@ type picture struct {
 	Path string `json:"path"`
 }
 
+// quietZone is what a QR code needs around it, in modules.
+const quietZone = 4
+
 // draw gives nil for no text.
-func draw(text string) (*picture, error) {
-	if text == "" {
-		return nil, nil
+func draw(text string) *picture {
+	rows := local.QRCode(text)
+	if rows == nil {
+		return nil
 	}
-	code, err := qrcode.New(text, qrcode.Medium)
-	if err != nil {
-		return nil, err
-	}
-	modules := code.Bitmap() // with its quiet zone
 	var path strings.Builder
-	for y, row := range modules {
-		for x, dark := range row {
-			if dark {
-				fmt.Fprintf(&path, "M%d %dh1v1h-1z", x, y)
+	for y, row := range rows {
+		for x, module := range row {
+			if module == '1' {
+				fmt.Fprintf(&path, "M%d %dh1v1h-1z", x+quietZone, y+quietZone)
 			}
 		}
 	}
-	return &picture{len(modules), path.String()}, nil
+	return &picture{len(rows) + 2*quietZone, path.String()}
 }

@@ -191,11 +191,8 @@ func (w *Window) stream(rw http.ResponseWriter, r *http.Request) {
 }
 
 // complete adds what is not the screen's.
-func (w *Window) complete(ctx context.Context, v *view) (err error) {
-	v.Device = w.m.Device()
-	if v.QR, err = draw(v.Screen.QR); err != nil {
-		return err
-	}
+func (w *Window) complete(ctx context.Context, v *view) error {
+	v.Device, v.QR = w.m.Device(), draw(v.Screen.QR)
 	list, err := w.m.accounts.List(ctx)
 	v.Accounts = []shownAccount{}
 	for _, a := range list {

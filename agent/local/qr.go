@@ -10,10 +10,10 @@ import (
 // telephone reads from a low screen. It holds some 200 bytes.
 const maxModules = 57
 
-// modules draws a QR code: rows of 1 for dark and 0 for light modules, without
-// the quiet zone of four modules that it needs around it. None if the text is
-// too long for one.
-func modules(text string) []string {
+// QRCode draws one: rows of 1 for dark and 0 for light modules, without the quiet
+// zone of four modules that it needs around it. None if the text is too long for
+// one.
+func QRCode(text string) []string {
 	for _, level := range []qrcode.RecoveryLevel{qrcode.Medium, qrcode.Low} {
 		code, err := qrcode.New(text, level)
 		if text == "" || err != nil {

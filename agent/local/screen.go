@@ -70,7 +70,7 @@ func screenBlock(s *signin.Screen, now time.Time) *block {
 	b.add("usercode", s.UserCode)
 	b.addAddress("uri", s.URI)
 	b.addAddress("qrtext", s.QR)
-	for _, row := range modules(s.QR) {
+	for _, row := range QRCode(s.QR) {
 		b.add("qr", row)
 	}
 	if !s.Ends.IsZero() {

@@ -240,7 +240,7 @@ func TestLongScreens(t *testing.T) {
 			t.Errorf("%s: the title is %q", name, screen.Title)
 		}
 	}
-	if modules(strings.Repeat("a", 300)) != nil || modules("") != nil {
+	if QRCode(strings.Repeat("a", 300)) != nil || QRCode("") != nil {
 		t.Error("there is a picture of nothing, or of too much")
 	}
 }

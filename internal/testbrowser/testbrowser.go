@@ -1,17 +1,19 @@
 // Package testbrowser lets tests look at pages with headless Chromium, as a person
-// would.
+// would, with scripts and all.
 package testbrowser
 
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -19,143 +21,210 @@ import (
 	"firstday.dev/internal/testtool"
 )
 
-// Browser is a window of Chromium. Elements are named by selectors of CSS.
-// Whatever does not work ends the test.
+// Browser is a window of Chromium. Elements are named by selectors of CSS, and the
+// first one counts. Whatever does not work ends the test.
 type Browser struct {
-	// Context is for the functions of package chromedp.
-	context.Context
-	tb testing.TB
+	tb  testing.TB
+	tab context.Context
 
 	mu         sync.Mutex
 	complaints []string
 }
 
-// patience bounds each thing that a test does in a browser.
-const patience = 30 * time.Second
+// Timeout is for a whole test: a page that never comes must not hold up others.
+const timeout = 3 * time.Minute
 
-// New starts a browser that ends with the test. Flags are Chromium's, without
-// their hyphens.
-func New(tb testing.TB, flags map[string]any) *Browser {
+// New starts a browser that ends with the test. It takes servers that have one of
+// the public keys for trusted, given as Base64 of the SHA-256 of their
+// SubjectPublicKeyInfo.
+func New(tb testing.TB, trusted ...string) *Browser {
 	tb.Helper()
-	o := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(testtool.Need(tb, "chromium", "chromium-browser", "google-chrome")),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	for name, value := range flags {
-		o = append(o, chromedp.Flag(name, value))
-	}
-	allocated, free := chromedp.NewExecAllocator(context.Background(), o...)
-	ctx, end := chromedp.NewContext(allocated)
-	tb.Cleanup(func() { end(); free() })
-	b := &Browser{Context: ctx, tb: tb}
-	if err := chromedp.Listen(ctx, b.listen); err != nil {
-		tb.Fatal(err)
-	}
-	b.Size(1280, 860)
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(testtool.Need(tb, "chromium", "chromium-browser", "google-chrome")), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(tb.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("ignore-certificate-errors-spki-list", strings.Join(trusted, ",")),
+	)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	tb.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	tb.Cleanup(cancel)
+	b := &Browser{tb: tb}
+	b.tab, cancel = chromedp.NewContext(ctx, chromedp.WithListener(b.listen))
+	tb.Cleanup(cancel)
+	call(b, audits.Enable, cdp.Empty{})
+	call(b, log.Enable, cdp.Empty{})
+	b.Screen(false, false)
 	return b
 }
 
-// listen takes note of what the browser complains of: scripts that fail, what a
-// policy forbids, what is not found.
+// listen notes whatever the browser has to complain of.
 func (b *Browser) listen(event any) {
+	complaint := ""
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		complaint = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+	case *runtime.EventConsoleAPICalled:
+		complaint = "console: " + string(e.Type)
+	case *runtime.EventExceptionThrown:
+		complaint = "exception: " + e.ExceptionDetails.Text
+	case *audits.EventIssueAdded:
+		complaint = "issue: " + string(e.Issue.Code)
+		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
+			complaint += " " + csp.ViolatedDirective
+		}
+		if generic := e.Issue.Details.GenericIssueDetails; generic != nil {
+			complaint += " " + string(generic.ErrorType)
+		}
+	default:
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch e := event.(type) {
-	case *runtime.EventExceptionThrown:
-		b.complaints = append(b.complaints, e.ExceptionDetails.Text)
-	case *log.EventEntryAdded:
-		if e.Entry.Level == log.EntryLevelError {
-			b.complaints = append(b.complaints, e.Entry.Text+" "+e.Entry.URL)
+	b.complaints = append(b.complaints, complaint)
+}
+
+// Content checks that the browser had nothing to complain of, but for answers that
+// refuse something.
+func (b *Browser) Content() {
+	b.tb.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, complaint := range b.complaints {
+		if !strings.Contains(complaint, "the server responded with a status of 4") || strings.Contains(complaint, ".css") || strings.Contains(complaint, ".js") {
+			b.tb.Errorf("the browser complains of %s", complaint)
 		}
 	}
 }
 
-// Complaints are those of the browser so far.
-func (b *Browser) Complaints() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]string(nil), b.complaints...)
-}
-
-// Do lets the browser do something.
-func (b *Browser) Do(what string, action chromedp.Action[chromedp.Void]) {
-	b.tb.Helper()
-	get(b, what, action)
-}
-
+// get gives what an action finds.
 func get[T any](b *Browser, what string, action chromedp.Action[T]) T {
 	b.tb.Helper()
-	ctx, cancel := context.WithTimeout(b, patience)
-	defer cancel()
-	out, err := chromedp.Run(ctx, action)
+	found, err := chromedp.Run(b.tab, action)
 	if err != nil {
-		b.tb.Fatalf("%s: %v; the page shows %q, the browser complains %q", what, err, b.text(), b.Complaints())
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.tb.Fatalf("%s: %v; the browser complains of %q", what, err, b.complaints)
 	}
-	return out
+	return found
 }
 
-// text is what the page shows, for an error.
-func (b *Browser) text() string {
-	ctx, cancel := context.WithTimeout(b, 2*time.Second)
-	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("body")))
-	if err != nil {
-		return err.Error()
-	}
-	return strings.Join(strings.Fields(text), " ")
-}
-
-// Size makes the window of that size, in pixels.
-func (b *Browser) Size(width, height int64) {
+// call sends a command of the DevTools' protocol.
+func call[P, R any](b *Browser, command cdp.Command[P, R], params P) R {
 	b.tb.Helper()
-	b.Do("size", chromedp.EmulateViewport(width, height))
+	answer, err := chromedp.Call(b.tab, command, params)
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	return answer
+}
+
+// Screen makes the window that of a telephone or a laptop, light or dark.
+func (b *Browser) Screen(phone, dark bool) {
+	b.tb.Helper()
+	width, height, scheme := int64(1024), int64(860), "light"
+	if phone {
+		width, height = 390, 844
+	}
+	if dark {
+		scheme = "dark"
+	}
+	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone})
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 }
 
 // Open opens an address.
 func (b *Browser) Open(address string) {
 	b.tb.Helper()
-	b.Do("open "+address, chromedp.Navigate(address))
+	get(b, "opening "+address, chromedp.Navigate(address))
 }
 
-// Click presses the first such element.
+// Location is where the browser is.
+func (b *Browser) Location() string { b.tb.Helper(); return get(b, "location", chromedp.Location()) }
+
+// Click presses an element.
 func (b *Browser) Click(selector string) {
 	b.tb.Helper()
-	b.Do("click "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	get(b, "pressing "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
-// Type types into the first such element, where a line feed is the Enter key.
-func (b *Browser) Type(selector, text string) {
+// Write writes into an empty or emptied field. A line feed is the Enter key.
+func (b *Browser) Write(selector, text string) {
 	b.tb.Helper()
-	b.Do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
+	field := chromedp.CSS(selector)
+	get(b, "writing into "+selector, chromedp.Steps(chromedp.Clear(field, chromedp.NodeVisible), chromedp.SendKeys(field, text)))
 }
 
-// Attribute gives that of the first such element.
+// Text is what an element shows.
+func (b *Browser) Text(selector string) string {
+	b.tb.Helper()
+	return strings.TrimSpace(get(b, "reading "+selector, chromedp.Text(chromedp.CSS(selector))))
+}
+
+// Attribute is that of an element.
 func (b *Browser) Attribute(selector, name string) string {
 	b.tb.Helper()
-	return get(b, selector, chromedp.AttributeValue(chromedp.CSS(selector), name)).Value
+	return get(b, "reading "+selector, chromedp.AttributeValue(chromedp.CSS(selector), name)).Value
 }
 
 // See waits until the page shows the text.
 func (b *Browser) See(text string) {
 	b.tb.Helper()
-	get(b, "see "+text, chromedp.PollFunction[bool](`text => !!document.body && document.body.innerText.includes(text)`,
-		chromedp.WithPollingArgs(text), chromedp.WithPollingTimeout(patience)))
+	b.await(fmt.Sprintf(`document.body?.innerText.includes(%q)`, text))
+}
+
+// SeeTitle waits until the page is there whose first heading is the text.
+func (b *Browser) SeeTitle(text string) {
+	b.tb.Helper()
+	b.await(fmt.Sprintf(`document.readyState == "complete" && document.querySelector("h1")?.textContent == %q`, text))
 }
 
 // SeeNo waits until no such element is shown.
 func (b *Browser) SeeNo(selector string) {
 	b.tb.Helper()
-	b.Do("see no "+selector, chromedp.WaitNotVisible(chromedp.CSS(selector)))
+	b.await(fmt.Sprintf(`!document.querySelector(%q)?.checkVisibility()`, selector))
 }
 
-// Photograph keeps a picture of the page in the folder that the environment
-// variable PHOTOGRAPHS names, for people to look at. Without one it does nothing.
-func (b *Browser) Photograph(name string) {
+// await waits for a condition, on whatever page is there by then.
+func (b *Browser) await(condition string) {
 	b.tb.Helper()
-	dir := os.Getenv("PHOTOGRAPHS")
-	if dir == "" {
-		return
+	for {
+		holds, err := chromedp.Run(b.tab, chromedp.Evaluate[bool]("!!("+condition+")"))
+		if err == nil && holds {
+			return
+		}
+		if b.tab.Err() != nil {
+			b.tb.Fatalf("never: %s: %v; the browser complains of %q", condition, b.tab.Err(), b.complaints)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	picture := get(b, "photograph", chromedp.CaptureScreenshot())
-	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%s.png", strings.ToLower(b.tb.Name()), name)), picture, 0o600); err != nil {
-		b.tb.Fatal(err)
+}
+
+// faults are what makes a page hard to use. It gives the names of them.
+const faults = `(() => {
+	const found = [];
+	const named = e => e.labels?.length || e.getAttribute("aria-label");
+	if (document.querySelectorAll("h1").length != 1) found.push("not one heading");
+	if (!document.title || !document.documentElement.lang) found.push("no title or language");
+	if (!document.querySelector("main")) found.push("no main part");
+	for (const e of document.querySelectorAll("input:not([type=hidden], [hidden])")) if (!named(e)) found.push("no label: " + e.name);
+	for (const e of document.querySelectorAll("img:not([alt])")) found.push("no alternative: " + e.src);
+	for (const e of document.querySelectorAll("button, a.button, input:not([type=hidden], [hidden])")) if (e.checkVisibility() && e.getBoundingClientRect().height < 44) found.push("small: " + (e.name || e.textContent));
+	const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
+	if (new Set(ids).size != ids.length) found.push("an id is there twice");
+	if (document.documentElement.scrollWidth > window.innerWidth) found.push("wider than the screen");
+	return found;
+})()`
+
+// Look looks at the page as somebody would who cannot see it well.
+func (b *Browser) Look() {
+	b.tb.Helper()
+	for _, fault := range slices.Sorted(slices.Values(get(b, "looking", chromedp.Evaluate[[]string](faults)))) {
+		b.tb.Errorf("the page %s: %s", b.Location(), fault)
 	}
+}
+
+// Picture is one of what the window shows, a PNG.
+func (b *Browser) Picture() []byte {
+	b.tb.Helper()
+	return get(b, "taking a picture", chromedp.CaptureScreenshot())
 }

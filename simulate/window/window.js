@@ -6,7 +6,6 @@ const at = id => document.getElementById(id);
 let view = { screen: { State: 'hidden' }, accounts: [], events: [] };
 let login = null; // the account whose password is asked for
 let signedIn = ''; // whose desktop is shown
-let drawn = '';
 
 // make makes an element with texts and elements in it.
 function make(name, attributes = {}, ...children) {
@@ -35,7 +34,7 @@ function form(fields, buttons, submit) {
   fields.forEach((field, i) => f.append(
     make('label', { for: 'field' + i }, field.Label),
     make('input', {
-      id: 'field' + i, name: field.Name, type: field.Secret ? 'password' : 'text', autocomplete: 'off', autofocus: i === 0,
+      id: 'field' + i, name: field.Name, type: field.Secret ? 'password' : 'text', autocomplete: 'off',
       inputmode: field.Digits ? 'numeric' : false,
     })));
   // The first one is pressed by the Enter key.
@@ -86,20 +85,27 @@ function desktopCard() {
     form([], [{ Name: 'out', Label: 'Sign out' }], () => { signedIn = ''; draw(); })];
 }
 
-function draw() {
-  const s = view.screen;
-  const what = JSON.stringify([s, login, signedIn, view.accounts]);
-  if (what === drawn) return; // what is being typed stays
-  drawn = what;
-  const card = at('card');
-  card.hidden = s.State === 'hidden' && !login && !signedIn;
-  card.replaceChildren(...(signedIn ? desktopCard() : login ? loginCard() : s.State === 'hidden' ? [] : screenCard(s)));
-  const first = card.querySelector('input');
+// redraw replaces what is in an element, unless it shows the same already: what is
+// being typed or pressed stays.
+function redraw(element, what, parts) {
+  const key = JSON.stringify(what);
+  if (element.dataset.shows === key) return;
+  element.dataset.shows = key;
+  element.replaceChildren(...parts());
+  const first = element.querySelector('input');
   if (first) first.focus();
-  at('accounts').replaceChildren(...view.accounts.map(a => make('button', { type: 'button', onclick: () => { login = a; signedIn = ''; draw(); } }, a.fullName || a.name)));
-  at('status').replaceChildren(...[
-    view.device.name, view.device.serial, s.Device && s.Device.Managed ? 'Managed by ' + s.Device.Organisation : 'Not managed', s.Online ? 'Directory reached' : 'Directory not reached',
-  ].map(t => make('span', {}, t)));
+}
+
+function draw() {
+  const { Device: device, ...s } = view.screen;
+  const card = at('card');
+  if (signedIn) redraw(card, ['desktop', signedIn], desktopCard);
+  else if (login) redraw(card, ['login', login], loginCard);
+  else redraw(card, s, () => s.State === 'hidden' ? [] : screenCard(s));
+  card.hidden = s.State === 'hidden' && !login && !signedIn;
+  redraw(at('accounts'), view.accounts, () => view.accounts.map(a => make('button', { type: 'button', onclick: () => { login = a; signedIn = ''; draw(); } }, a.fullName || a.name)));
+  const status = [view.device.name, view.device.serial, device && device.Managed ? 'Managed by ' + device.Organisation : 'Not managed', s.Online ? 'Directory reached' : 'Directory not reached'];
+  redraw(at('status'), status, () => status.map(t => make('span', {}, t)));
 }
 
 function tell(events) {
