@@ -195,7 +195,7 @@ func TestStrangersAreNoSurfaces(t *testing.T) {
 	if err := os.Chmod(address, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	out, err := cmd.CombinedOutput()
+	out, err := cmd.Output()
 	if err != nil || string(out) != "hung up" {
 		t.Errorf("a stranger hears %q, %v", out, err)
 	}
