@@ -150,8 +150,9 @@ func (b *Browser) Click(selector string) {
 // Write writes into an empty or emptied field. A line feed is the Enter key.
 func (b *Browser) Write(selector, text string) {
 	b.tb.Helper()
-	field := chromedp.CSS(selector)
-	get(b, "writing into "+selector, chromedp.Steps(chromedp.Clear(field, chromedp.NodeVisible), chromedp.SendKeys(field, text)))
+	b.await(fmt.Sprintf(`document.querySelector(%q)?.checkVisibility()`, selector))
+	get(b, "emptying "+selector, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector(%q).value = ""`, selector)))
+	get(b, "writing into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // Text is what an element shows.
