@@ -116,6 +116,10 @@ func TestUsersAreLinkedByAdmins(t *testing.T) {
 	if err != nil || linked.ID != ann.ID || linked.Provider != p.Issuer || linked.TOTP {
 		t.Errorf("%+v, %v", linked, err)
 	}
+	var kept string
+	if err := d.store.read.QueryRowContext(t.Context(), `SELECT password FROM users WHERE name = 'ann'`).Scan(&kept); err != nil || kept != "" {
+		t.Errorf("her password is kept: %q, %v", kept, err)
+	}
 	newUser(t, d, "bob")
 	if _, err := d.LinkUser(t.Context(), "token:ann", "bob", &api.UserLink{Provider: "liar", Subject: "ann-1"}); !errors.Is(err, api.CodeConflict) {
 		t.Errorf("the same subject for somebody else: %v", err)
