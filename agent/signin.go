@@ -43,6 +43,9 @@ func (m *member) passOn(ctx context.Context, result error) {
 	r := m.current()
 	if code := api.CodeOf(result); r != nil && (result == nil || code == "" || passes(code)) {
 		heard = &r.Heard
+		if result == nil {
+			m.accounts.Settle(ctx, m.directory)
+		}
 		problems := m.accounts.Follow(ctx, heard.Users, &heard.Settings)
 		if err := m.rotate(ctx, heard); err != nil {
 			m.log().WarnContext(ctx, "the break-glass password was not changed", "error", err)

@@ -186,7 +186,7 @@ func (a *Accounts) finish(ctx context.Context, d Directory, j *journal) error {
 		}
 	}
 	if err := a.Store.Enable(ctx, j.Name); err != nil {
-		return fmt.Errorf("opening the account %s: %w", j.Name, err) // the next start tries again
+		return fmt.Errorf("opening the account %s: %w", j.Name, err) // see Settle
 	}
 	if err := a.changeLedger(func(l *ledger) { l.put(entry{User: j.User.ID, Name: j.Name, ID: j.ID, Tag: j.Tag, Open: true}) }); err != nil {
 		return err
@@ -254,6 +254,16 @@ func (a *Accounts) Resume(ctx context.Context, d Directory) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.resume(ctx, d)
+}
+
+// Settle is Resume for what was not killed but failed, because the disk was full
+// perhaps: it may come to its end now. While an account is being made it does
+// nothing.
+func (a *Accounts) Settle(ctx context.Context, d Directory) {
+	if a.mu.TryLock() {
+		defer a.mu.Unlock()
+		a.resume(ctx, d)
+	}
 }
 
 func (a *Accounts) resume(ctx context.Context, d Directory) string {
