@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,12 @@ var postgres *testpostgres.Server
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimVariable); dir != "" {
 		beVictim(dir)
+	}
+	if path := os.Getenv(lockerVariable); path != "" {
+		if err := beLocker(path); err != nil {
+			log.Fatal(err)
+		}
+		os.Exit(0)
 	}
 	code := m.Run()
 	if postgres != nil {

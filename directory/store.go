@@ -35,7 +35,12 @@ type store struct {
 	read     *sql.DB
 	postgres bool
 	retries  atomic.Int64 // attempts after the first
+	// patience is how long a change may wait for others to let it begin. Whoever
+	// asked is told then, and comes again.
+	patience time.Duration
 }
+
+const storePatience = 15 * time.Second
 
 // isPostgres tells a URL of PostgreSQL from a path.
 func isPostgres(database string) bool {
@@ -46,7 +51,7 @@ func isPostgres(database string) bool {
 const postgresConnections = 16
 
 func openStore(ctx context.Context, database string) (*store, error) {
-	s := &store{postgres: isPostgres(database)}
+	s := &store{postgres: isPostgres(database), patience: storePatience}
 	var err error
 	if s.postgres {
 		if s.write, err = sql.Open("pgx", database); err != nil {
@@ -137,9 +142,10 @@ func (s *store) close() error {
 func (s *store) update(ctx context.Context, f func(tx *sql.Tx) error) error {
 	const attempts = 8
 	wait := 5 * time.Millisecond
+	begin := time.Now()
 	for attempt := 1; ; attempt++ {
 		err := s.updateOnce(ctx, f)
-		if err == nil || !passing(err) || attempt == attempts {
+		if err == nil || !passing(err) || attempt == attempts || time.Since(begin) > s.patience {
 			return err
 		}
 		s.retries.Add(1)
@@ -153,7 +159,14 @@ func (s *store) update(ctx context.Context, f func(tx *sql.Tx) error) error {
 }
 
 func (s *store) updateOnce(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	waiting, cancel := context.WithTimeout(ctx, s.patience)
+	conn, err := s.write.Conn(waiting)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // it goes back to the others
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
