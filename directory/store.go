@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -220,6 +221,10 @@ func unavailable(err error) bool {
 	var pg *pgconn.PgError
 	return passing(err) || errors.As(err, &pg) && strings.HasPrefix(pg.Code, "53") // out of disk, memory or connections
 }
+
+// storable tells texts that PostgreSQL can have, and so be asked for, from those
+// that it calls an error.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // nextRevision makes a change visible: who waits for news gets it.
 func nextRevision(ctx context.Context, tx *sql.Tx) (int64, error) {
