@@ -421,19 +421,25 @@ func (d *desk) prepare() error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
-	e := api.Enrollment{
-		Version: api.EnrollmentVersion, Organisation: "Acme", Directory: d.office.at, ConnectKey: d.office.key, PackageID: uuid.New(),
-		Agents: []api.AgentFile{{File: "firstday-agent", Arch: "amd64", Version: "1.2.3", SHA256: strings.Repeat("0", 64)}},
-	}
-	text, err := json.Marshal(&e)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(data, "enrollment.json"), text, 0o600); err != nil {
-		return err
-	}
+	writeEnrollment(d.office.t, data, d.office.at, d.office.key)
+	var err error
 	d.accounts, err = accounts.MemoryIn(api.Linux, filepath.Join(d.dir, "accounts.json"))
 	return err
+}
+
+// writeEnrollment brings what an installation leaves in the agent's folder.
+func writeEnrollment(t *testing.T, data string, at api.Directory, key api.Secret) {
+	t.Helper()
+	text, err := json.Marshal(&api.Enrollment{
+		Version: api.EnrollmentVersion, Organisation: "Acme", Directory: at, ConnectKey: key, PackageID: uuid.New(),
+		Agents: []api.AgentFile{{File: "firstday-agent", Arch: "amd64", Version: "1.2.3", SHA256: strings.Repeat("0", 64)}},
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "enrollment.json"), text, 0o600); err != nil {
+		t.Error(err)
+	}
 }
 
 // hire makes a user. What is told again is no other one.

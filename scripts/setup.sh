@@ -9,7 +9,7 @@ test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl
 	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
 	softhsm2-util:softhsm2 pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
 	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
-	initdb:postgresql" ;;
+	initdb:postgresql useradd:passwd pamtester:pamtester" ;;
 *) echo "usage: $0 demo|test" >&2; exit 2 ;;
 esac
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"firstday.dev/internal/testmount"
 	"firstday.dev/internal/testtool"
 )
 
@@ -29,26 +30,7 @@ func scratchRoot(t *testing.T) string {
 	for _, tool := range []string{"useradd", "usermod", "userdel", "groupdel", "chpasswd", "gpasswd", "openssl"} {
 		testtool.Need(t, tool, "/usr/sbin/"+tool)
 	}
-	root := t.TempDir()
-	if err := os.Chmod(root, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		"etc/passwd":       "root:x:0:0:root:/root:/bin/bash\nwww:x:33:33:www:/var/www:/usr/sbin/nologin\nbot:x:1500:1500::/:/usr/sbin/nologin\n",
-		"etc/shadow":       "root:*:19000:0:99999:7:::\nwww:*:19000:0:99999:7:::\nbot:!:19000:0:99999:7:::\n",
-		"etc/group":        "root:x:0:\nsudo:x:27:\nwww:x:33:\nusers:x:100:\nStaff:x:50:\nbot:x:1500:\n",
-		"etc/gshadow":      "root:*::\nsudo:*::\nwww:*::\nusers:*::\nStaff:*::\nbot:!::\n",
-		"etc/login.defs":   "ENCRYPT_METHOD SHA512\nUID_MIN 1000\nUID_MAX 60000\nUSERGROUPS_ENAB yes\n",
-		"etc/skel/.bashrc": "# hello\n",
-		"bin/bash":         "",
-		"home/.keep":       "",
-	} {
-		file := filepath.Join(root, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
+	return testmount.Root(t)
 }
 
 func openScratch(t *testing.T) linuxStore {
@@ -432,45 +414,14 @@ func TestLinuxPasswordsGoThroughStandardInput(t *testing.T) {
 	}
 }
 
-// inNamespace is set in the process that TestLinuxRunningSystem starts.
-const inNamespace = "FIRSTDAY_TEST_NAMESPACE"
-
 // The running system, with its PAM and name services, but with files of our own
-// in the place of /etc/passwd and the like: in a mount namespace.
+// in the place of /etc/passwd and the like.
 func TestLinuxRunningSystem(t *testing.T) {
-	if os.Getenv(inNamespace) != "" {
-		runningSystem(t)
-		return
-	}
-	root := scratchRoot(t)
-	cmd := exec.Command(os.Args[0], "-test.run=^TestLinuxRunningSystem$", "-test.v")
-	cmd.Env = append(os.Environ(), inNamespace+"="+root)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) {
-		t.Skip("no mount namespaces here")
-	}
-	t.Logf("%s", out)
-	if err != nil {
-		t.Error(err)
-	}
+	testmount.Apart(t, func() { runningSystem(t) })
 }
 
 func runningSystem(t *testing.T) {
-	root := os.Getenv(inNamespace)
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
-	// PAM's configuration is the system's own.
-	if out, err := exec.Command("cp", "-a", "/etc/pam.d", root+"/etc/").CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	for _, dir := range []string{"/etc", "/home", "/var/mail", "/var/log"} {
-		err := errors.Join(os.MkdirAll(root+dir, 0o755), unix.Mount(root+dir, dir, "", unix.MS_BIND, ""))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	testmount.Live(t, scratchRoot(t))
 	s, err := Open("")
 	if err != nil {
 		t.Fatal(err)
