@@ -1,0 +1,73 @@
+package agent
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"firstday.dev/agent/signin"
+	"firstday.dev/api"
+	"firstday.dev/internal/statefile"
+	"firstday.dev/internal/testdirectory"
+)
+
+// The clocks of a device and its directory may be a day apart, either way: it
+// enrols, hears of changes, renews its certificate, and somebody signs in.
+func TestClocksADayApart(t *testing.T) {
+	const day = 24 * time.Hour
+	for name, apart := range map[string]time.Duration{"the device is a day behind": day, "the device is a day ahead": -day} {
+		t.Run(name, func(t *testing.T) {
+			now := func() time.Time { return time.Now().Add(apart) }
+			d := testdirectory.NewAt(t, now)
+			desk := sit(t, d)
+			if off := d.OnlyDevice().EnrolledAt.Sub(time.Now()); (off - apart).Abs() > time.Hour {
+				t.Fatalf("the clocks are %v apart", off)
+			}
+			d.Change(func(s *api.Settings) { s.Windows.SSAP = false })
+			desk.sees(signin.Hidden, "")
+			d.Change(func(s *api.Settings) { s.Windows.SSAP = true })
+			desk.sees(signin.Ready, "")
+			ann := d.MustHire("ann")
+			ann.Now = now // her telephone's is right
+			desk.identifyAs(ann)
+			desk.choosePassword()
+			if done := desk.sees(signin.Done, ""); done.Account != "ann" {
+				t.Errorf("%+v", done)
+			}
+		})
+	}
+}
+
+// A certificate is renewed in time by the directory's clock, and the one that
+// comes is good, though the clocks are a day apart.
+func TestRenewalWithClocksADayApart(t *testing.T) {
+	for _, apart := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		d := testdirectory.NewAt(t, func() time.Time { return time.Now().Add(apart) })
+		m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
+		end := m.run()
+		m.becomes("enrolment", done)
+		end()
+		r, err := readRecord(m.Layout().Device(), d.At)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := r.Certificates[0]
+		r.Heard.Time = r.Heard.Time.AddDate(0, 4, 0)
+		if err := statefile.Write(m.Layout().Device(), r); err != nil {
+			t.Fatal(err)
+		}
+		end = m.run()
+		eventually(t, "another certificate", func() bool {
+			r, err := readRecord(m.Layout().Device(), d.At)
+			return err == nil && !bytes.Equal(r.Certificates[0], old)
+		})
+		end()
+		end = m.run() // with the new one
+		d.Change(func(s *api.Settings) { s.Windows.Text = "changed" })
+		eventually(t, "news by the new certificate", func() bool {
+			r, err := readRecord(m.Layout().Device(), d.At)
+			return err == nil && r.Heard.Settings.Text == "changed"
+		})
+		end()
+	}
+}
