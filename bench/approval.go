@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,9 @@ const approvals = 15
 // maxApproval is how long an account may take from the last word on the page,
 // without what the system's tools take.
 const maxApproval = 150 * time.Millisecond
+
+// confirmTitle is that of the page on which people approve.
+const confirmTitle = "Is this your new device?"
 
 // timedStore counts the time that the system's accounts take.
 type timedStore struct {
@@ -81,6 +85,8 @@ func (b *bench) approve(ctx context.Context, d *directories) error {
 func (s *running) signIn(ctx context.Context, owner *api.Client, number int, folder string) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	name := fmt.Sprint("user", number)
 	hired, err := owner.CreateUsers(ctx, []api.NewUser{{Name: name}})
 	if err != nil {
@@ -110,25 +116,28 @@ func (s *running) signIn(ctx context.Context, owner *api.Client, number int, fol
 	}
 	var approved time.Time
 	who := &employee.Employee{Name: name, Password: hired[0].Password.Reveal(), NewPassword: "correct horse battery"}
-	who.Saw = func(string, string) { approved = time.Now() } // the last page that asks is the approval
+	who.Saw = func(title, _ string) {
+		if title == confirmTitle {
+			approved = time.Now()
+		}
+	}
 	for screen := m.Screen(); ; {
 		switch screen.State {
 		case signin.Ready:
 			err = m.Act(ctx, signin.Action{Name: signin.Start, SameDevice: true})
 		case signin.Waiting:
-			asked := make(chan error, 1)
 			address := screen.QR
-			group.Go(func() { _, err := who.SignIn(ctx, s.At, address); asked <- err })
-			if screen, err = m.Next(ctx, screen.Serial); err == nil {
-				err = <-asked
-			}
-			if err != nil {
-				return 0, err
-			}
-			continue
+			group.Go(func() {
+				if _, err := who.SignIn(ctx, s.At, address); err != nil {
+					fail(err)
+				}
+			})
 		case signin.Password:
 			err = m.Act(ctx, signin.Action{Name: signin.Submit, Fields: map[string]string{signin.FieldPassword: "of this device", signin.FieldAgain: "of this device"}})
 		case signin.Done:
+			if approved.IsZero() {
+				return 0, errors.New("there was no page " + confirmTitle)
+			}
 			return time.Since(approved) - store.took, nil
 		case signin.Failed, signin.Number:
 			return 0, errors.New(string(screen.State) + " " + string(screen.Code))
@@ -137,7 +146,7 @@ func (s *running) signIn(ctx context.Context, owner *api.Client, number int, fol
 			screen, err = m.Next(ctx, screen.Serial)
 		}
 		if err != nil {
-			return 0, err
+			return 0, cmp.Or(context.Cause(ctx), err)
 		}
 	}
 }

@@ -55,6 +55,7 @@ func serviceChild(args []string) error {
 	if err != nil {
 		return err
 	}
+	d.PagesURL = "https://" + l.Addr().String()
 	owner, err := d.CreateToken(ctx, "system", api.NewToken{Name: "bench", Role: api.Owner, Life: api.Duration(time.Hour)})
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func serviceChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(service{api.Directory{URL: "https://" + l.Addr().String(), Pin: d.Pin()}, owner.Secret, key.Secret}); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(service{api.Directory{URL: d.PagesURL, Pin: d.Pin()}, owner.Secret, key.Secret}); err != nil {
 		return err
 	}
 	if len(args) > 2 && args[2] == "bare" {
