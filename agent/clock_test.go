@@ -1,13 +1,11 @@
 package agent
 
 import (
-	"bytes"
 	"testing"
 	"time"
 
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
-	"firstday.dev/internal/statefile"
 	"firstday.dev/internal/testdirectory"
 )
 
@@ -20,7 +18,7 @@ func TestClocksADayApart(t *testing.T) {
 			now := func() time.Time { return time.Now().Add(apart) }
 			d := testdirectory.NewAt(t, now)
 			desk := sit(t, d)
-			if off := d.OnlyDevice().EnrolledAt.Sub(time.Now()); (off - apart).Abs() > time.Hour {
+			if off := time.Until(d.OnlyDevice().EnrolledAt); (off - apart).Abs() > time.Hour {
 				t.Fatalf("the clocks are %v apart", off)
 			}
 			d.Change(func(s *api.Settings) { s.Windows.SSAP = false })
@@ -47,20 +45,9 @@ func TestRenewalWithClocksADayApart(t *testing.T) {
 		end := m.run()
 		m.becomes("enrolment", done)
 		end()
-		r, err := readRecord(m.Layout().Device(), d.At)
-		if err != nil {
-			t.Fatal(err)
-		}
-		old := r.Certificates[0]
-		r.Heard.Time = r.Heard.Time.AddDate(0, 4, 0)
-		if err := statefile.Write(m.Layout().Device(), r); err != nil {
-			t.Fatal(err)
-		}
+		old := m.laterBy(d, 4)
 		end = m.run()
-		eventually(t, "another certificate", func() bool {
-			r, err := readRecord(m.Layout().Device(), d.At)
-			return err == nil && !bytes.Equal(r.Certificates[0], old)
-		})
+		m.renews(d, old)
 		end()
 		end = m.run() // with the new one
 		d.Change(func(s *api.Settings) { s.Windows.Text = "changed" })

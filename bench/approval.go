@@ -55,11 +55,10 @@ func (b *bench) approve(ctx context.Context, d *directories) error {
 		return err
 	}
 	defer s.stop() //nolint:errcheck // the figures are there
-	owner, err := api.NewClient(s.At, nil)
+	owner, err := s.owner()
 	if err != nil {
 		return err
 	}
-	owner.Token = s.Token
 	settings, err := owner.Settings(ctx)
 	if err != nil {
 		return err

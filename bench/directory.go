@@ -144,11 +144,10 @@ func (b *bench) longPolls(ctx context.Context, d *directories) error {
 	if err != nil {
 		return err
 	}
-	owner, err := api.NewClient(s.At, nil)
+	owner, err := s.owner()
 	if err != nil {
 		return err
 	}
-	owner.Token = s.Token
 	settings, err := owner.Settings(ctx)
 	if err != nil {
 		return err
@@ -206,11 +205,10 @@ func (b *bench) queries(ctx context.Context, d *directories) error {
 	if _, err := s.enrollAll(ctx, d.listed); err != nil {
 		return err
 	}
-	owner, err := api.NewClient(s.At, nil)
+	owner, err := s.owner()
 	if err != nil {
 		return err
 	}
-	owner.Token = s.Token
 	page := func(q url.Values) ([]api.Device, error) {
 		var out struct{ Items []api.Device }
 		return out.Items, owner.Do(ctx, "GET", api.PathAdmin+"/devices?"+q.Encode(), nil, &out)

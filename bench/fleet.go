@@ -68,6 +68,15 @@ func (s *running) resident() (int64, error) {
 	return kib << 10, err
 }
 
+// owner is a client of who may do everything.
+func (s *running) owner() (*api.Client, error) {
+	c, err := api.NewClient(s.At, nil)
+	if err == nil {
+		c.Token = s.Token
+	}
+	return c, err
+}
+
 // laptop is an enrolled device.
 type laptop struct {
 	*api.Client

@@ -109,10 +109,10 @@ func (x *target) call(t *testing.T, r *route, who guest, path, query string, bod
 	w := httptest.NewRecorder()
 	x.handler.ServeHTTP(w, request)
 	what := fmt.Sprintf("%s by %s, %q?%q, %.200q: %d %.300s", r.method+" "+r.path, who.name, path, query, body, w.Code, w.Body)
-	switch {
-	case w.Code == http.StatusMovedPermanently || w.Code == http.StatusTemporaryRedirect || w.Code == http.StatusPermanentRedirect:
+	switch w.Code {
+	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		return w.Code // to the path without dots
-	case w.Code == http.StatusOK:
+	case http.StatusOK:
 		if !json.Valid(w.Body.Bytes()) {
 			t.Errorf("no JSON: %s", what)
 		}
