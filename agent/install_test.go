@@ -544,7 +544,8 @@ func TestServiceTakesUpWhatWasPutInPlace(t *testing.T) {
 	m.put(e, "1.2.3")
 	m.restart()
 	eventually(t, "it is done", func() bool { return m.status().Phase == PhaseDone })
-	if s := m.status(); s.Service.AgentVersion != "1.2.3" || *s.PackageID != e.PackageID {
+	eventually(t, "its report", func() bool { return m.status().Service.AgentVersion == "1.2.3" })
+	if s := m.status(); *s.PackageID != e.PackageID {
 		t.Errorf("status: %+v", s)
 	}
 }
