@@ -566,7 +566,7 @@ func (d *desk) signIn(p *person) error {
 func (o *office) identify(p *person, address string) (string, error) {
 	number, err := p.SignIn(context.Background(), o.at, address)
 	switch {
-	case !errors.Is(err, employee.ErrRefused):
+	case err == nil || !strings.HasPrefix(err.Error(), "the page says"):
 		return number, err
 	case strings.Contains(err.Error(), api.Explain(api.CodeCredentials).Employee):
 		if p.Password != p.temporary {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -184,7 +185,7 @@ func (s *seat) signIn(ctx context.Context) error {
 			return nil
 		}
 		// A sign-in whose answer was lost waits for nobody any more.
-		if !errors.Is(err, api.CodeUnavailable) && !errors.Is(err, employee.ErrRefused) && !errors.Is(err, api.CodeExpiredToken) && !errors.Is(err, api.CodeAccessDenied) {
+		if !errors.Is(err, api.CodeUnavailable) && !strings.HasPrefix(err.Error(), "the page says") && !errors.Is(err, api.CodeExpiredToken) && !errors.Is(err, api.CodeAccessDenied) {
 			return err
 		}
 		s.told.Add(1)
