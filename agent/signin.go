@@ -46,7 +46,7 @@ func (m *member) passOn(ctx context.Context, result error) {
 		if result == nil {
 			m.accounts.Settle(ctx, m.directory)
 		}
-		problems := m.accounts.Follow(ctx, heard.Users, &heard.Settings)
+		problems := m.accounts.Follow(ctx, heard)
 		if err := m.rotate(ctx, heard); err != nil {
 			m.log().WarnContext(ctx, "the break-glass password was not changed", "error", err)
 			problems = append(problems, "the break-glass password was not changed: "+err.Error())
