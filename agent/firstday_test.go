@@ -11,6 +11,7 @@ import (
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/testdirectory"
+	"firstday.dev/simulate/employee"
 )
 
 // desk is a device with somebody in front of it.
@@ -53,12 +54,17 @@ func (d *desk) press(name signin.ActionName, fields map[string]string) {
 	}
 }
 
-// signs in on another device, and types the number.
+// identify lets somebody new sign in on another device, and type the number.
 func (d *desk) identify(name string) {
+	d.t.Helper()
+	d.identifyAs(d.d.MustHire(name))
+}
+
+func (d *desk) identifyAs(who *employee.Employee) {
 	d.t.Helper()
 	d.press(signin.Start, nil)
 	waiting := d.sees(signin.Waiting, "")
-	number, err := d.d.MustHire(name).SignIn(d.t.Context(), d.d.At, waiting.QR)
+	number, err := who.SignIn(d.t.Context(), d.d.At, waiting.QR)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -215,24 +215,30 @@ func TestCertificateIsRenewed(t *testing.T) {
 	end := m.run()
 	m.becomes("enrolment", done)
 	end()
-	m.renews(d)
+	old := m.laterBy(d, 4)
+	defer m.run()()
+	m.renews(d, old)
 }
 
-// renews runs the service, after half of its certificate's time, until it has
-// another one.
-func (m *machine) renews(d *testdirectory.Service) *record {
+// laterBy makes the device believe that the directory's clock is so many months
+// further, and gives the certificate that it has.
+func (m *machine) laterBy(d *testdirectory.Service, months int) (certificate []byte) {
 	m.t.Helper()
 	r, err := readRecord(m.Layout().Device(), d.At)
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	old := r.Certificates[0]
-	r.Heard.Time = time.Now().AddDate(0, 4, 0) // what the directory's clock said
+	r.Heard.Time = r.Heard.Time.AddDate(0, months, 0)
 	if err := statefile.Write(m.Layout().Device(), r); err != nil {
 		m.t.Fatal(err)
 	}
-	defer m.run()()
-	eventually(m.t, "another certificate", func() bool {
+	return r.Certificates[0]
+}
+
+func (m *machine) renews(d *testdirectory.Service, old []byte) (r *record) {
+	m.t.Helper()
+	eventually(m.t, "another certificate", func() (is bool) {
+		var err error
 		r, err = readRecord(m.Layout().Device(), d.At)
 		return err == nil && !bytes.Equal(r.Certificates[0], old)
 	})

@@ -65,7 +65,10 @@ func (m *member) passOn(ctx context.Context, result error) {
 		_ = m.signIn.Withdraw(ctx, code)
 		return
 	}
-	problems := m.accounts.Follow(ctx, r.Heard.Users, &r.Heard.Settings)
+	if result == nil {
+		m.accounts.Settle(ctx, m.directory)
+	}
+	problems := m.accounts.Follow(ctx, &r.Heard)
 	if err := m.rotate(ctx, &r.Heard); err != nil {
 		m.log().WarnContext(ctx, "the break-glass password was not changed", "error", err)
 		problems = append(problems, "the break-glass password was not changed: "+err.Error())

@@ -40,7 +40,15 @@ func NewClient(d Directory, certificate func() (*tls.Certificate, error)) (*Clie
 		return nil, err
 	}
 	if certificate != nil {
-		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate() }
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			own, err := certificate()
+			if err != nil || len(own.Certificate) == 0 {
+				return own, err
+			}
+			leaf := *own
+			leaf.Certificate = own.Certificate[:1] // the directory knows its CA
+			return &leaf, nil
+		}
 	}
 	u, err := url.Parse(d.URL)
 	if err != nil {

@@ -54,3 +54,12 @@ func TestRatioIsTheMedianOfTheRounds(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestDirectoryAloneLeavesTheRest(t *testing.T) {
+	var figures strings.Builder
+	new(directories).page(&figures)
+	whole := withDirectory("# Benchmarks\n\n| a | b |\n", figures.String())
+	if again := withDirectory(whole, figures.String()); again != whole || !strings.HasPrefix(whole, "# Benchmarks\n\n| a | b |\n\n## Directory") {
+		t.Errorf("%q, then %q", whole, again)
+	}
+}

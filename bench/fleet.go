@@ -68,6 +68,15 @@ func (s *running) resident() (int64, error) {
 	return kib << 10, err
 }
 
+// owner is a client of who may do everything.
+func (s *running) owner() (*api.Client, error) {
+	c, err := api.NewClient(s.At, nil)
+	if err == nil {
+		c.Token = s.Token
+	}
+	return c, err
+}
+
 // laptop is an enrolled device.
 type laptop struct {
 	*api.Client
@@ -151,6 +160,9 @@ func rate(ctx context.Context, laptops []*laptop, span time.Duration, again bool
 // percentile gives the value that so many per cent do not exceed.
 func percentile(times []time.Duration, percent int) time.Duration {
 	slices.Sort(times)
+	if len(times) == 0 {
+		return 0
+	}
 	return times[min(len(times)-1, len(times)*percent/100)]
 }
 
@@ -159,6 +171,12 @@ func openFiles() (int, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0, err
+	}
+	if limit.Max < wantFiles { // root may have more
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: wantFiles, Max: wantFiles})
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			return 0, err
+		}
 	}
 	limit.Cur = limit.Max
 	return int(limit.Max), syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)

@@ -8,6 +8,7 @@
 //
 //	go run ./bench          # or make bench
 //	go run ./bench -runs 9 -tree DIR -o FILE
+//	go run ./bench -only directory
 //
 // It prints a Markdown page and writes it to BENCHMARKS.md.
 package main
@@ -35,7 +36,7 @@ func main() {
 	tree := flag.String("tree", "", "directory to capture (default: made from the Go tool chain)")
 	memory := flag.Bool("memory", true, "also measure memory with a payload of 2 GB")
 	dir := flag.String("dir", "/dev/shm", "where to work; a tmpfs")
-	only := flag.String("only", "", "measure only the directory (directory)")
+	only := flag.String("only", "", "measure only the directory (directory), and leave the rest of the page as it is")
 	out := flag.String("o", "BENCHMARKS.md", "page to write; empty for none")
 	flag.Parse()
 	b.runs = max(b.runs, 5)
@@ -50,9 +51,21 @@ func main() {
 	}
 	fail(err)
 	fmt.Print(page)
-	if *out != "" {
-		fail(os.WriteFile(*out, []byte(page), 0o644))
+	if *out == "" {
+		return
 	}
+	if *only == "directory" {
+		old, err := os.ReadFile(*out)
+		fail(err)
+		page = withDirectory(string(old), page)
+	}
+	fail(os.WriteFile(*out, []byte(page), 0o644))
+}
+
+// withDirectory gives a whole page with other figures of the directory.
+func withDirectory(page, figures string) string {
+	others, _, _ := strings.Cut(page, directoryHeading)
+	return others + figures
 }
 
 func fail(err error) {

@@ -34,6 +34,7 @@ type service struct {
 func serviceChild(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	directory.SaveMemory()
 	collect := make(chan os.Signal, 1)
 	signal.Notify(collect, syscall.SIGUSR1)
 	go func() {
@@ -54,6 +55,7 @@ func serviceChild(args []string) error {
 	if err != nil {
 		return err
 	}
+	d.PagesURL = "https://" + l.Addr().String()
 	owner, err := d.CreateToken(ctx, "system", api.NewToken{Name: "bench", Role: api.Owner, Life: api.Duration(time.Hour)})
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func serviceChild(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(service{api.Directory{URL: "https://" + l.Addr().String(), Pin: d.Pin()}, owner.Secret, key.Secret}); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(service{api.Directory{URL: d.PagesURL, Pin: d.Pin()}, owner.Secret, key.Secret}); err != nil {
 		return err
 	}
 	if len(args) > 2 && args[2] == "bare" {

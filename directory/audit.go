@@ -31,7 +31,7 @@ func appendAudit(ctx context.Context, tx *sql.Tx, e api.AuditEntry) error {
 
 // auditPage is how many entries are read at a time: reading a long log holds up
 // nobody.
-const auditPage = 1000
+const auditPage = 500
 
 // Audit gives the entries after a number, in order.
 func (d *Directory) Audit(ctx context.Context, after int64) iter.Seq2[api.AuditEntry, error] {

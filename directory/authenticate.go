@@ -105,6 +105,9 @@ var errCredentials = api.Refuse(api.CodeCredentials, "no such user, or another p
 
 // checkLogin tells whose name (or address) and password these are.
 func (d *Directory) checkLogin(ctx context.Context, name string, password api.Secret) (*api.User, error) {
+	if !storable(name) {
+		return nil, errCredentials
+	}
 	c, err := d.attempt(ctx, `name = $1 OR email = $1 AND email <> ''`, strings.ToLower(strings.TrimSpace(name)))
 	if err != nil {
 		return nil, err

@@ -51,9 +51,9 @@ func (d *Directory) await(ctx context.Context, id uuid.UUID, version int64, wait
 		case <-device.changed:
 		case <-settings.changed:
 		case <-timer.C:
-			return answer, nil
+			return d.answer(ctx, id) // made again: very many are not kept for as long as they wait
 		case <-d.closing.Done():
-			return answer, nil
+			return d.answer(ctx, id)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

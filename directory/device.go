@@ -36,6 +36,9 @@ const DevicePage = 100
 // Devices lists devices by name, those after the one named, at most
 // [DevicePage]. Replaced and removed ones are not listed.
 func (d *Directory) Devices(ctx context.Context, afterName string, after uuid.UUID) (list []*api.Device, err error) {
+	if !storable(afterName) {
+		return nil, api.Refuse(api.CodeBadRequest, "%.70q is no name", afterName)
+	}
 	rows, err := d.store.read.QueryContext(ctx, deviceQuery+`WHERE d.state IN ($1, $2) AND (d.name > $3 OR d.name = $3 AND d.id > $4) ORDER BY d.name, d.id LIMIT $5`,
 		api.DeviceActive, api.DevicePending, afterName, uuidText(after), DevicePage)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +31,12 @@ var postgres *testpostgres.Server
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimVariable); dir != "" {
 		beVictim(dir)
+	}
+	if path := os.Getenv(lockerVariable); path != "" {
+		if err := beLocker(path); err != nil {
+			log.Fatal(err)
+		}
+		os.Exit(0)
 	}
 	code := m.Run()
 	if postgres != nil {
@@ -218,37 +224,6 @@ func TestKeysThatMakeNoSense(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-}
-
-// However many devices race for a key on however many replicas, as many as it
-// allows get in.
-func TestThousandEnrolmentsOnAKeyForTen(t *testing.T) {
-	onEachStore(t, func(t *testing.T, replicas []*Directory) {
-		key := mint(t, replicas[0], api.NewConnectKey{Uses: 10})
-		var in, spent atomic.Int64
-		var wg sync.WaitGroup
-		for i := range 1000 {
-			r := newLaptop(t, fmt.Sprint("S", i)).request(t, key.Secret)
-			wg.Go(func() {
-				_, err := replicas[i%len(replicas)].Enroll(t.Context(), r, "192.0.2.7")
-				switch {
-				case err == nil:
-					in.Add(1)
-				case errors.Is(err, api.CodeKeySpent):
-					spent.Add(1)
-				default:
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if in.Load() != 10 || spent.Load() != 990 {
-			t.Errorf("%d are in, %d found the key spent", in.Load(), spent.Load())
-		}
-		if _, entries := checkAudit(t, replicas[0]); entries != 1001 {
-			t.Errorf("%d entries in the audit log", entries)
-		}
-	})
 }
 
 // The same device may ask several replicas at once.

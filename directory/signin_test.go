@@ -152,53 +152,6 @@ func TestSignIn(t *testing.T) {
 	})
 }
 
-// A thousand people sign in on one device at once: it is one's.
-func TestThousandSignInsForOneSlot(t *testing.T) {
-	onEachStore(t, func(t *testing.T, replicas []*Directory) {
-		const people = 1000
-		device := newDevice(t, replicas[0], "S1")
-		var users []api.NewUser
-		for i := range people {
-			users = append(users, api.NewUser{Name: fmt.Sprintf("user%d", i)})
-		}
-		created, err := replicas[0].CreateUsers(t.Context(), "token:ann", users)
-		if err != nil {
-			t.Fatal(err)
-		}
-		begin := make(chan struct{})
-		var group sync.WaitGroup
-		var winners, refused atomic.Int64
-		for i, u := range created {
-			d := replicas[i%len(replicas)]
-			started := start(t, d, device)
-			number := approve(t, d, started, u.ID)
-			group.Go(func() {
-				<-begin
-				ticket, err := d.Token(t.Context(), device, &api.TokenRequest{DeviceCode: started.DeviceCode, Number: number})
-				switch {
-				case err == nil:
-					err = d.CompleteSignIn(t.Context(), device, &api.CompleteRequest{Ticket: ticket.Ticket, Account: u.Name})
-					if err != nil {
-						t.Errorf("the winner cannot complete: %v", err)
-					}
-					winners.Add(1)
-				case errors.Is(err, api.CodeSlotTaken):
-					refused.Add(1)
-				default:
-					t.Error(err)
-				}
-			})
-		}
-		close(begin)
-		group.Wait()
-		v, err := replicas[0].Device(t.Context(), device)
-		if err != nil || len(v.Users) != 1 || winners.Load() != 1 || refused.Load() != people-1 {
-			t.Errorf("%d winners, %d refused, %d users, %v", winners.Load(), refused.Load(), len(v.Users), err)
-		}
-		checkAudit(t, replicas[0])
-	})
-}
-
 // How many users a device may have is what the settings say.
 func TestSlots(t *testing.T) {
 	d := open(t, t.TempDir(), "")

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
@@ -35,7 +36,12 @@ type store struct {
 	read     *sql.DB
 	postgres bool
 	retries  atomic.Int64 // attempts after the first
+	// patience is how long a change may wait for others to let it begin. Whoever
+	// asked is told then, and comes again.
+	patience time.Duration
 }
+
+const storePatience = 15 * time.Second
 
 // isPostgres tells a URL of PostgreSQL from a path.
 func isPostgres(database string) bool {
@@ -46,7 +52,7 @@ func isPostgres(database string) bool {
 const postgresConnections = 16
 
 func openStore(ctx context.Context, database string) (*store, error) {
-	s := &store{postgres: isPostgres(database)}
+	s := &store{postgres: isPostgres(database), patience: storePatience}
 	var err error
 	if s.postgres {
 		if s.write, err = sql.Open("pgx", database); err != nil {
@@ -137,9 +143,10 @@ func (s *store) close() error {
 func (s *store) update(ctx context.Context, f func(tx *sql.Tx) error) error {
 	const attempts = 8
 	wait := 5 * time.Millisecond
+	begin := time.Now()
 	for attempt := 1; ; attempt++ {
 		err := s.updateOnce(ctx, f)
-		if err == nil || !passing(err) || attempt == attempts {
+		if err == nil || !passing(err) || attempt == attempts || time.Since(begin) > s.patience {
 			return err
 		}
 		s.retries.Add(1)
@@ -153,7 +160,14 @@ func (s *store) update(ctx context.Context, f func(tx *sql.Tx) error) error {
 }
 
 func (s *store) updateOnce(ctx context.Context, f func(tx *sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	waiting, cancel := context.WithTimeout(ctx, s.patience)
+	conn, err := s.write.Conn(waiting)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer conn.Close() //nolint:errcheck // it goes back to the others
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -207,6 +221,10 @@ func unavailable(err error) bool {
 	var pg *pgconn.PgError
 	return passing(err) || errors.As(err, &pg) && strings.HasPrefix(pg.Code, "53") // out of disk, memory or connections
 }
+
+// storable tells texts that PostgreSQL can have, and so be asked for, from those
+// that it calls an error.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 
 // nextRevision makes a change visible: who waits for news gets it.
 func nextRevision(ctx context.Context, tx *sql.Tx) (int64, error) {

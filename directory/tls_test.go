@@ -130,7 +130,7 @@ func TestAgentsAndBrowsersOnOnePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	config.NextProtos = []string{"h2", "http/1.1", api.Protocol}
-	if state, err := browse(t, at.URL, config); err != nil || state.NegotiatedProtocol != "h2" || state.PeerCertificates[0].Issuer.CommonName != "Firstday CA" {
+	if state, err := browse(t, at.URL, config); err != nil || state.NegotiatedProtocol != "http/1.1" || state.PeerCertificates[0].Issuer.CommonName != "Firstday CA" {
 		t.Errorf("an agent speaks %+v, %v", state, err)
 	}
 	config.NextProtos = nil

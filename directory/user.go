@@ -121,6 +121,9 @@ const UserPage = 200
 
 // Users lists users by name, those after the one named, at most [UserPage].
 func (d *Directory) Users(ctx context.Context, after string) (list []*api.User, err error) {
+	if !storable(after) {
+		return nil, api.Refuse(api.CodeBadRequest, "%.70q is no name", after)
+	}
 	rows, err := d.store.read.QueryContext(ctx, `SELECT `+userColumns+` FROM users WHERE name > $1 ORDER BY name LIMIT $2`, after, UserPage)
 	if err != nil {
 		return nil, err
@@ -142,6 +145,9 @@ func (d *Directory) FindUser(ctx context.Context, name string) (*api.User, error
 }
 
 func (d *Directory) findUser(ctx context.Context, q querier, name string) (*api.User, error) {
+	if !storable(name) {
+		return nil, api.Refuse(api.CodeNotFound, "there is no user %.70q", name)
+	}
 	u, err := d.scanUser(q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE id = $1 OR name = $1 OR email = $1 AND email <> ''`, strings.ToLower(strings.TrimSpace(name))))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, api.Refuse(api.CodeNotFound, "there is no user %.70q", name)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"firstday.dev/internal/testmount"
 	"firstday.dev/internal/testroot"
 	"firstday.dev/internal/testtool"
 )
@@ -375,45 +376,14 @@ func TestLinuxPasswordsGoThroughStandardInput(t *testing.T) {
 	}
 }
 
-// inNamespace is set in the process that TestLinuxRunningSystem starts.
-const inNamespace = "FIRSTDAY_TEST_NAMESPACE"
-
 // The running system, with its PAM and name services, but with files of our own
-// in the place of /etc/passwd and the like: in a mount namespace.
+// in the place of /etc/passwd and the like.
 func TestLinuxRunningSystem(t *testing.T) {
-	if os.Getenv(inNamespace) != "" {
-		runningSystem(t)
-		return
-	}
-	root := testroot.New(t)
-	cmd := exec.Command(os.Args[0], "-test.run=^TestLinuxRunningSystem$", "-test.v")
-	cmd.Env = append(os.Environ(), inNamespace+"="+root)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) {
-		t.Skip("no mount namespaces here")
-	}
-	t.Logf("%s", out)
-	if err != nil {
-		t.Error(err)
-	}
+	testmount.Apart(t, func() { runningSystem(t) })
 }
 
 func runningSystem(t *testing.T) {
-	root := os.Getenv(inNamespace)
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		t.Fatal(err)
-	}
-	// PAM's configuration is the system's own.
-	if out, err := exec.Command("cp", "-a", "/etc/pam.d", root+"/etc/").CombinedOutput(); err != nil {
-		t.Fatalf("%v %s", err, out)
-	}
-	for _, dir := range []string{"/etc", "/home", "/var/mail", "/var/log"} {
-		err := errors.Join(os.MkdirAll(root+dir, 0o755), unix.Mount(root+dir, dir, "", unix.MS_BIND, ""))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	testroot.Live(t, testroot.New(t))
 	s, err := Open("")
 	if err != nil {
 		t.Fatal(err)

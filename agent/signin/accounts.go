@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,8 @@ type Accounts struct {
 	SetPIN func(ctx context.Context, account, password, pin string) error
 
 	mu sync.Mutex // one thing at a time
+
+	heard atomic.Int64 // version of the directory's last news
 }
 
 // order is what account to make, and for whom.
@@ -174,7 +177,7 @@ func (a *Accounts) make(ctx context.Context, j *journal, o order) error {
 	if err != nil {
 		return errors.Join(err, a.removeJournal())
 	}
-	j.Stage = made
+	j.Stage, j.After = made, a.heard.Load()
 	return a.writeJournal(j)
 }
 
@@ -186,9 +189,11 @@ func (a *Accounts) finish(ctx context.Context, d Directory, j *journal) error {
 		}
 	}
 	if err := a.Store.Enable(ctx, j.Name); err != nil {
-		return fmt.Errorf("opening the account %s: %w", j.Name, err) // the next start tries again
+		return fmt.Errorf("opening the account %s: %w", j.Name, err) // see Settle
 	}
-	if err := a.changeLedger(func(l *ledger) { l.put(entry{User: j.User.ID, Name: j.Name, ID: j.ID, Tag: j.Tag, Open: true}) }); err != nil {
+	if err := a.changeLedger(func(l *ledger) {
+		l.put(entry{User: j.User.ID, Name: j.Name, ID: j.ID, Tag: j.Tag, Open: true, After: j.After})
+	}); err != nil {
 		return err
 	}
 	a.Log.InfoContext(ctx, "account made", "account", j.Name, "id", j.ID, "user", j.User.ID)
@@ -256,6 +261,16 @@ func (a *Accounts) Resume(ctx context.Context, d Directory) string {
 	return a.resume(ctx, d)
 }
 
+// Settle is Resume for what was not killed but failed, because the disk was full
+// perhaps: it may come to its end now. While an account is being made it does
+// nothing.
+func (a *Accounts) Settle(ctx context.Context, d Directory) {
+	if a.mu.TryLock() {
+		defer a.mu.Unlock()
+		a.resume(ctx, d)
+	}
+}
+
 func (a *Accounts) resume(ctx context.Context, d Directory) string {
 	j, err := a.readJournal()
 	if err != nil {
@@ -289,19 +304,27 @@ func (a *Accounts) resume(ctx context.Context, d Directory) string {
 // Follow does as the directory says of its users: who is bound by an admin finds
 // an account that waits; of who is unbound the account is closed, never deleted.
 // It gives what cannot be done, in plain sentences. While an account is being
-// made it does nothing; the directory says it all again.
-func (a *Accounts) Follow(ctx context.Context, users []api.Binding, settings *api.PlatformSettings) (problems []string) {
+// made it does nothing; the directory says it all again. What it said before an
+// account was opened does not close it: a device that is offline hears nothing
+// else.
+func (a *Accounts) Follow(ctx context.Context, news *api.CheckInResponse) (problems []string) {
+	a.heard.Store(news.Version)
 	if !a.mu.TryLock() {
 		return nil
 	}
 	defer a.mu.Unlock()
-	for _, b := range users {
+	if a.hasJournal() {
+		return nil
+	}
+	for _, b := range news.Users {
 		var err error
 		switch b.State {
 		case api.Awaiting:
-			err = a.await(ctx, b.User, settings)
+			err = a.await(ctx, b.User, &news.Settings)
+		case api.Bound:
+			err = a.reopen(ctx, b.User.ID, news.Version)
 		case api.Unbound:
-			err = a.close(ctx, b.User.ID)
+			err = a.close(ctx, b.User.ID, news.Version)
 		}
 		if err != nil {
 			a.Log.WarnContext(ctx, "a user's account is not as the directory says", "user", b.User.ID, "state", b.State, "error", err)
@@ -344,13 +367,13 @@ func (a *Accounts) await(ctx context.Context, user api.Person, settings *api.Pla
 	return a.changeLedger(func(l *ledger) { l.put(e) })
 }
 
-func (a *Accounts) close(ctx context.Context, user uuid.UUID) error {
+func (a *Accounts) close(ctx context.Context, user uuid.UUID, version int64) error {
 	l, err := a.readLedger()
 	if err != nil {
 		return err
 	}
 	known := l.of(user)
-	if known == nil || !known.Open {
+	if known == nil || !known.Open || version <= known.After {
 		return nil
 	}
 	err = a.Store.Disable(ctx, known.Name)
@@ -358,5 +381,26 @@ func (a *Accounts) close(ctx context.Context, user uuid.UUID) error {
 		return err
 	}
 	a.Log.InfoContext(ctx, "account closed", "account", known.Name, "user", user)
-	return a.changeLedger(func(l *ledger) { l.of(user).Open = false })
+	return a.changeLedger(func(l *ledger) { l.of(user).Open, l.of(user).After = false, version })
+}
+
+// reopen opens an account that was closed, but is its user's after all.
+func (a *Accounts) reopen(ctx context.Context, user uuid.UUID, version int64) error {
+	l, err := a.readLedger()
+	if err != nil {
+		return err
+	}
+	known := l.of(user)
+	if known == nil || known.Open || version <= known.After {
+		return nil
+	}
+	found, err := a.Store.Find(ctx, known.Name)
+	if err != nil || found.Tag != known.Tag || found.Unused {
+		return err // it never had a password that somebody knows
+	}
+	if err := a.Store.Enable(ctx, known.Name); err != nil {
+		return err
+	}
+	a.Log.WarnContext(ctx, "account opened again", "account", known.Name, "user", user)
+	return a.changeLedger(func(l *ledger) { l.of(user).Open, l.of(user).After = true, version })
 }

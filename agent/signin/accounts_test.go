@@ -167,7 +167,7 @@ func TestMakeWaitsForTheDirectory(t *testing.T) {
 		if found, err := store.Find(t.Context(), "ann"); err != nil || !found.Disabled {
 			t.Errorf("%+v, %v", found, err)
 		}
-		if problems := a.Follow(t.Context(), []api.Binding{{User: d.person, State: api.Awaiting}}, new(api.PlatformSettings)); problems != nil {
+		if problems := a.Follow(t.Context(), &api.CheckInResponse{Version: 1, Users: []api.Binding{{User: d.person, State: api.Awaiting}}}); problems != nil {
 			t.Error("what is being made was disturbed")
 		}
 		d.fail(nil)
@@ -182,10 +182,12 @@ func TestFollow(t *testing.T) {
 	store, d := accounts.Memory(api.Linux), newFakeDirectory()
 	a := newAccounts(t, store, t.TempDir())
 	a.Platform = api.Linux
-	settings := &api.PlatformSettings{Permission: api.Administrator}
+	news := &api.CheckInResponse{Settings: api.PlatformSettings{Permission: api.Administrator}}
 	follow := func(state api.BindingState, problems int) {
 		t.Helper()
-		if p := a.Follow(t.Context(), []api.Binding{{User: d.person, State: state}}, settings); len(p) != problems {
+		news.Version++
+		news.Users = []api.Binding{{User: d.person, State: state}}
+		if p := a.Follow(t.Context(), news); len(p) != problems {
 			t.Errorf("%s: problems %q", state, p)
 		}
 	}
@@ -223,6 +225,23 @@ func TestFollow(t *testing.T) {
 	if _, err := a.Make(t.Context(), d, d.order()); err != nil { // the same person again
 		t.Error(err)
 	}
+	expect(false)
+
+	// A device that is offline hears again what was before she came back.
+	for range 2 {
+		if p := a.Follow(t.Context(), news); len(p) > 0 {
+			t.Errorf("old news: %q", p)
+		}
+		expect(false)
+	}
+	again := newAccounts(t, store, a.Folder) // also after a restart
+	again.Follow(t.Context(), news)
+	expect(false)
+	follow(api.Unbound, 0)
+	expect(true)
+	a.Follow(t.Context(), &api.CheckInResponse{Version: news.Version - 1, Users: []api.Binding{{User: d.person, State: api.Bound}}})
+	expect(true) // as old news opens nothing
+	follow(api.Bound, 0)
 	expect(false)
 	if names, err := a.Managed(); err != nil || len(names) != 1 {
 		t.Errorf("%q, %v", names, err)

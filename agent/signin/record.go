@@ -38,6 +38,7 @@ type journal struct {
 	Existing   bool       `json:"existing"` // it was there before
 	Ticket     api.Secret `json:"ticket"`
 	DeviceCode api.Secret `json:"deviceCode"`
+	After      int64      `json:"after"` // see entry
 }
 
 func (a *Accounts) journalFile() string { return filepath.Join(a.Folder, "signin.json") }
@@ -89,6 +90,10 @@ type entry struct {
 	ID   string    `json:"id,omitempty"`
 	Tag  string    `json:"tag"`
 	Open bool      `json:"open"` // somebody may sign in to it
+	// After is the version of the directory's news that is older than this, or
+	// was followed: what it says of the user is not about what the account is
+	// now.
+	After int64 `json:"after,omitempty"`
 }
 
 func (l *ledger) of(user uuid.UUID) *entry {

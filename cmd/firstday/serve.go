@@ -162,6 +162,7 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 	if err != nil {
 		return err
 	}
+	directory.SaveMemory()
 	return d.Serve(ctx, l)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,18 +27,38 @@ type Service struct {
 	tb   testing.TB
 }
 
+// anywhere is a free port on loopback.
+const anywhere = "127.0.0.1:0"
+
 // New makes a directory of its own, in SQLite, that answers until the test ends.
 func New(tb testing.TB) *Service {
 	tb.Helper()
-	dir := tb.TempDir()
+	return In(tb, tb.TempDir(), anywhere)
+}
+
+// NewAt is New with another clock than the system's.
+func NewAt(tb testing.TB, now func() time.Time) *Service {
+	tb.Helper()
+	return open(tb, tb.TempDir(), anywhere, now)
+}
+
+// In is New with its files in a folder, where it finds those of one before, and
+// at an address.
+func In(tb testing.TB, dir, address string) *Service {
+	tb.Helper()
+	return open(tb, dir, address, nil)
+}
+
+func open(tb testing.TB, dir, address string, now func() time.Time) *Service {
+	tb.Helper()
 	d, err := directory.Open(context.Background(), directory.Options{
-		Organisation: "Acme", Names: []string{"127.0.0.1"},
+		Organisation: "Acme", Names: []string{"127.0.0.1"}, Now: now,
 		Database: filepath.Join(dir, "directory.db"), KeyFile: filepath.Join(dir, "directory.key"),
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &Service{Directory: d, At: api.Directory{URL: "https://127.0.0.1:0", Pin: d.Pin()}, tb: tb}
+	s := &Service{Directory: d, At: api.Directory{URL: "https://" + address, Pin: d.Pin()}, tb: tb}
 	s.Serve()
 	tb.Cleanup(func() {
 		s.Stop()
