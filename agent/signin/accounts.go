@@ -34,7 +34,8 @@ type Accounts struct {
 
 	mu sync.Mutex // one thing at a time
 
-	heard atomic.Int64 // version of the directory's last news
+	heard atomic.Int64                        // version of the directory's last news
+	news  atomic.Pointer[api.CheckInResponse] // what is to be followed yet
 }
 
 // order is what account to make, and for whom.
@@ -88,6 +89,7 @@ func (a *Accounts) Check(ctx context.Context, user api.Person, template string) 
 // Make makes the account, binds it at the directory and opens it. It gives the
 // account's name. Refusals are of type *[api.Error].
 func (a *Accounts) Make(ctx context.Context, d Directory, o order) (string, error) {
+	defer a.catchUp(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.resume(ctx, d); a.hasJournal() {
@@ -256,6 +258,7 @@ func (a *Accounts) hasJournal() bool {
 // bound and opened, or taken back; one that was being made is taken back. It
 // gives the name of the account that is ready now, empty if there is none.
 func (a *Accounts) Resume(ctx context.Context, d Directory) string {
+	defer a.catchUp(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.resume(ctx, d)
@@ -265,6 +268,7 @@ func (a *Accounts) Resume(ctx context.Context, d Directory) string {
 // perhaps: it may come to its end now. While an account is being made it does
 // nothing.
 func (a *Accounts) Settle(ctx context.Context, d Directory) {
+	defer a.catchUp(ctx)
 	if a.mu.TryLock() {
 		defer a.mu.Unlock()
 		a.resume(ctx, d)
@@ -304,18 +308,30 @@ func (a *Accounts) resume(ctx context.Context, d Directory) string {
 // Follow does as the directory says of its users: who is bound by an admin finds
 // an account that waits; of who is unbound the account is closed, never deleted.
 // It gives what cannot be done, in plain sentences. While an account is being
-// made it does nothing; the directory says it all again. What it said before an
-// account was opened does not close it: a device that is offline hears nothing
-// else.
+// made it waits until that is done. What was said before an account was opened
+// does not close it: a device that is offline hears nothing else.
 func (a *Accounts) Follow(ctx context.Context, news *api.CheckInResponse) (problems []string) {
 	a.heard.Store(news.Version)
-	if !a.mu.TryLock() {
-		return nil
+	a.news.Store(news)
+	return a.catchUp(ctx)
+}
+
+// catchUp follows the last news, unless somebody is at work, who does so then.
+func (a *Accounts) catchUp(ctx context.Context) (problems []string) {
+	for a.news.Load() != nil && a.mu.TryLock() {
+		news := a.news.Load()
+		if news == nil || a.hasJournal() {
+			a.mu.Unlock()
+			return problems
+		}
+		problems = a.follow(ctx, news)
+		a.news.CompareAndSwap(news, nil) // or there is newer news by now
+		a.mu.Unlock()
 	}
-	defer a.mu.Unlock()
-	if a.hasJournal() {
-		return nil
-	}
+	return problems
+}
+
+func (a *Accounts) follow(ctx context.Context, news *api.CheckInResponse) (problems []string) {
 	for _, b := range news.Users {
 		var err error
 		switch b.State {

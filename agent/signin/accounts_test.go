@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
 )
@@ -175,6 +177,41 @@ func TestMakeWaitsForTheDirectory(t *testing.T) {
 			t.Error(err)
 		}
 		consistent(t, "at the end", store, d)
+	})
+}
+
+// What the directory says while an account is being made is done as soon as that
+// is: somebody else is unbound.
+func TestNewsWaitsForAnAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, d := accounts.Memory(api.Linux), newFakeDirectory()
+		a := newAccounts(t, store, t.TempDir())
+		a.Platform = api.Linux
+		former := d.order()
+		former.user = api.Person{ID: uuid.New(), Name: "bob", Email: "bob@acme.example"}
+		if _, err := a.Make(t.Context(), d, former); err != nil {
+			t.Fatal(err)
+		}
+		d.bound = nil
+		o := d.order()
+		d.fail(fmt.Errorf("%w: no route", api.ErrUnreachable))
+		made := make(chan error, 1)
+		go func() {
+			_, err := a.Make(t.Context(), d, o)
+			made <- err
+		}()
+		synctest.Wait()
+		a.Follow(t.Context(), &api.CheckInResponse{Version: 1, Users: []api.Binding{{User: former.user, State: api.Unbound}}})
+		if found, err := store.Find(t.Context(), "bob"); err != nil || found.Disabled {
+			t.Errorf("in between: %+v, %v", found, err)
+		}
+		d.fail(nil)
+		if err := <-made; err != nil {
+			t.Error(err)
+		}
+		if found, err := store.Find(t.Context(), "bob"); err != nil || !found.Disabled {
+			t.Errorf("then: %+v, %v", found, err)
+		}
 	})
 }
 
