@@ -565,8 +565,9 @@ func (d *desk) signIn(p *person) error {
 // identify signs in on the pages, as far as the directory lives.
 func (o *office) identify(p *person, address string) (string, error) {
 	number, err := p.SignIn(context.Background(), o.at, address)
+	var told *employee.PageError
 	switch {
-	case err == nil || !strings.HasPrefix(err.Error(), "the page says"):
+	case !errors.As(err, &told):
 		return number, err
 	case strings.Contains(err.Error(), api.Explain(api.CodeCredentials).Employee):
 		if p.Password != p.temporary {

@@ -26,9 +26,9 @@ const (
 	stepDone     step = "done"
 )
 
-// pageSession is a browser in the middle of a sign-in. What it is called in the
-// browser's cookie is new after each proof of who sits there: nobody can have
-// put it there before.
+// pageSession is a browser in the middle of a sign-in. It begins with a proof of
+// who sits there, and what it is called in the browser's cookie is new then:
+// nobody can have put it there before.
 type pageSession struct {
 	hash    []byte
 	signIn  uuid.UUID

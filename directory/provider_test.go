@@ -411,4 +411,10 @@ func TestSessionsEnd(t *testing.T) {
 	if err := d.store.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM page_sessions`).Scan(&sessions); err != nil || sessions != 1 {
 		t.Errorf("%d sessions, %v", sessions, err)
 	}
+	now = now.Add(signInKept)
+	start(t, d, newDevice(t, d, "S3"))
+	var kept int
+	if err := d.store.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM sign_ins`).Scan(&kept); err != nil || kept != 2 {
+		t.Errorf("%d sign-ins are kept, %v", kept, err)
+	}
 }

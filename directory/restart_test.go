@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -185,7 +184,8 @@ func (s *seat) signIn(ctx context.Context) error {
 			return nil
 		}
 		// A sign-in whose answer was lost waits for nobody any more.
-		if !errors.Is(err, api.CodeUnavailable) && !strings.HasPrefix(err.Error(), "the page says") && !errors.Is(err, api.CodeExpiredToken) && !errors.Is(err, api.CodeAccessDenied) {
+		var told *employee.PageError
+		if !errors.Is(err, api.CodeUnavailable) && !errors.As(err, &told) && !errors.Is(err, api.CodeExpiredToken) && !errors.Is(err, api.CodeAccessDenied) {
 			return err
 		}
 		s.told.Add(1)

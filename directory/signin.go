@@ -66,6 +66,9 @@ func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.Si
 	code, hash := newSecret("")
 	userCode := newUserCode()
 	err = d.change(ctx, func(t *transaction) error {
+		if _, err := t.exec(`DELETE FROM sign_ins WHERE expires_at <= $1`, millis(d.now().Add(-signInKept))); err != nil {
+			return err
+		}
 		n, err := t.exec(`INSERT INTO sign_ins (id, device, device_code, user_code, state, expires_at, address, user_id, number, tries) VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', 0)
 			ON CONFLICT DO NOTHING`, id.String(), device.String(), hash, userCode, signInPending, millis(d.now().Add(api.SignInLife)), address)
 		if err == nil && n == 0 {
@@ -84,6 +87,10 @@ func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.Si
 		ExpiresIn: int(api.SignInLife / time.Second), Interval: int(api.PollInterval / time.Second),
 	}, nil
 }
+
+// signInKept is how long a sign-in that has ended is remembered: devices and
+// browsers that come late are told how it ended.
+const signInKept = time.Hour
 
 // mayOffer refuses sign-ins on devices that cannot have another user now.
 func (d *Directory) mayOffer(ctx context.Context, device uuid.UUID) error {

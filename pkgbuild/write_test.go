@@ -269,7 +269,7 @@ func TestProgressGrowsToTheEnd(t *testing.T) {
 	p := twoComponents(t)
 	var total, last int64
 	for _, c := range p.Components {
-		for _, fsys := range []fs.FS{c.Component.Payload, c.Component.Scripts} {
+		for _, fsys := range []fs.FS{c.Payload, c.Scripts} {
 			files, _ := fsys.(fstest.MapFS) // none where there are no scripts
 			for _, file := range files {
 				total += int64(len(file.Data))
