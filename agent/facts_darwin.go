@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,7 @@ func (s darwinSystem) Facts() (api.Facts, error) {
 	return api.Facts{
 		Platform: api.MacOS, Serial: serialOfMac(), Manufacturer: "Apple", Model: model,
 		Name: name, OS: "macOS", OSVersion: version, Arch: arch,
+		Encrypted: fileVault(),
 	}, nil
 }
 
@@ -47,6 +49,21 @@ func ask(name string, args ...string) string {
 		return "" // a fact that is not known
 	}
 	return out
+}
+
+// fileVault tells whether the startup disk's FileVault is on. fdesetup(8) prints
+// that, and ends with 1 if it is off.
+func fileVault() *bool {
+	ctx, cancel := context.WithTimeout(context.Background(), factLimit)
+	defer cancel()
+	out, _ := exec.CommandContext(ctx, "/usr/bin/fdesetup", "isactive").Output()
+	switch strings.TrimSpace(string(out)) {
+	case "true":
+		return new(true)
+	case "false":
+		return new(false)
+	}
+	return nil
 }
 
 func serialOfMac() string {

@@ -29,6 +29,7 @@ func (s linuxSystem) Facts() (api.Facts, error) {
 	return api.Facts{
 		Platform: api.Linux, Serial: dmi("product_serial"), Manufacturer: dmi("sys_vendor"), Model: dmi("product_name"),
 		Name: name, OS: release["NAME"], OSVersion: release["VERSION_ID"], Arch: arch,
+		Encrypted: s.encrypted(),
 	}, nil
 }
 

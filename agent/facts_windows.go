@@ -27,7 +27,23 @@ func (s windowsSystem) Facts() (api.Facts, error) {
 	major, minor, build := windows.RtlGetNtVersionNumbers()
 	f.OSVersion = fmt.Sprintf("%d.%d.%d", major, minor, build)
 	f.OS = productName(build)
+	f.Encrypted = bitLocker()
 	return f, nil
+}
+
+// bitLocker tells whether BitLocker protected the system's volume when it started.
+// Windows notes that in its registry, where it has BitLocker.
+func bitLocker() *bool {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Control\BitLockerStatus`, registry.QUERY_VALUE)
+	if err != nil {
+		return nil
+	}
+	defer k.Close() //nolint:errcheck // it was only read
+	status, _, err := k.GetIntegerValue("BootStatus")
+	if err != nil || status > 1 {
+		return nil
+	}
+	return new(status == 1)
 }
 
 // firstBuildOf11 is that of Windows 11; its registry still says Windows 10.

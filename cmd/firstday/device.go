@@ -76,6 +76,7 @@ func describeDevice(w *text, d *api.Device) {
 	w.line("name      %s, serial %s, %s %s", f.Name, f.Serial, f.Manufacturer, f.Model)
 	w.line("system    %s %s, %s, agent %s", f.OS, f.OSVersion, f.Arch, f.AgentVersion)
 	w.line("key       %s", describeKey(f))
+	w.line("disk      %s", describeDisk(f))
 	w.line("enrolled  %s, seen %s", d.EnrolledAt.Format(time.RFC3339), d.SeenAt.Format(time.RFC3339))
 	w.line("brought   by package %s, connect key %s, batch %q", d.PackageID, d.KeyID, d.Batch)
 	if d.Replaces != uuid.Nil {
@@ -90,6 +91,16 @@ func describeDevice(w *text, d *api.Device) {
 	for _, p := range f.Problems {
 		w.line("problem   %s", p)
 	}
+}
+
+func describeDisk(f *api.Facts) string {
+	switch {
+	case f.Encrypted == nil:
+		return "not known whether encrypted"
+	case *f.Encrypted:
+		return "encrypted"
+	}
+	return "not encrypted"
 }
 
 // describeKey tells where the device says its key is.
