@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/api"
 	"firstday.dev/internal/testdirectory"
 	"firstday.dev/internal/testmount"
@@ -85,7 +87,7 @@ func diskIsFull(t *testing.T) {
 
 func uses(t *testing.T, d *testdirectory.Service) int {
 	t.Helper()
-	keys, err := d.Keys(t.Context())
+	keys, err := d.Keys(t.Context(), uuid.Nil)
 	if err != nil || len(keys) != 1 {
 		t.Fatalf("%d keys, %v", len(keys), err)
 	}

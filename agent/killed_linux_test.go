@@ -260,7 +260,7 @@ func (o *office) judge(kills int) {
 		t.Error(err)
 	}
 	devices := len(o.laptops) + len(o.finished)
-	keys, err := s.Keys(t.Context())
+	keys, err := s.Keys(t.Context(), uuid.Nil)
 	if err != nil || len(keys) != 2 {
 		t.Fatalf("%d keys, %v", len(keys), err)
 	}

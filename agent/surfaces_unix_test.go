@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/agent/local"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
@@ -133,7 +135,7 @@ func TestServiceThatCannotListen(t *testing.T) {
 func TestSurfacesLearnWhy(t *testing.T) {
 	d := testdirectory.New(t)
 	key := d.MustMint(api.NewConnectKey{})
-	keys, err := d.Keys(t.Context())
+	keys, err := d.Keys(t.Context(), uuid.Nil)
 	if err != nil || len(keys) != 1 {
 		t.Fatal(keys, err)
 	}

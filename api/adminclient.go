@@ -43,7 +43,16 @@ func (c *Client) MintKey(ctx context.Context, n *NewConnectKey) (*MintedConnectK
 
 // Keys lists connect keys, the newest first.
 func (c *Client) Keys(ctx context.Context) ([]ConnectKey, error) {
-	return list[ConnectKey](ctx, c, "/keys")
+	var all []ConnectKey
+	query := ""
+	for {
+		page, err := list[ConnectKey](ctx, c, "/keys"+query)
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all = append(all, page...)
+		query = "?before=" + page[len(page)-1].ID.String()
+	}
 }
 
 // KeyUses gives what became of the attempts to use a key, the last one first.

@@ -29,8 +29,8 @@ func (d *Directory) keyRoutes() []route {
 		admin(d, "POST /keys", "Mint a connect key", minters, func(c *caller, in *api.NewConnectKey) (*api.MintedConnectKey, error) {
 			return d.Mint(c.Context(), c.actor, *in)
 		}),
-		admin(d, "GET /keys", "List connect keys, the newest first", readers, func(c *caller, _ *none) (*listOf[*api.ConnectKey], error) {
-			return list(d.Keys(c.Context()))
+		admin(d, "GET /keys?before", "List connect keys, the newest first, a page of those before the one named", readers, func(c *caller, _ *none) (*listOf[*api.ConnectKey], error) {
+			return list(d.Keys(c.Context(), parseUUID(c.URL.Query().Get("before"))))
 		}),
 		admin(d, "GET /keys/{id}/uses", "List the attempts to use a connect key, the last one first", readers, func(c *caller, _ *none) (*listOf[api.ConnectKeyUse], error) {
 			return list(d.KeyUses(c.Context(), c.id))

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"filippo.io/age"
+	"github.com/google/uuid"
 	"github.com/klauspost/compress/gzip"
 
 	"firstday.dev/api"
@@ -75,7 +76,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			t.Errorf("%s has mode %v, %v", name, info.Mode(), err)
 		}
 	}
-	late, err := d.Keys(t.Context())
+	late, err := d.Keys(t.Context(), uuid.Nil)
 	if err != nil || late[1].Uses != laptops+1 {
 		t.Fatalf("%+v, %v", late, err)
 	}
@@ -102,7 +103,7 @@ func TestBackupUnderLoad(t *testing.T) {
 			if answer, err := device.CheckIn(t.Context(), &api.CheckInRequest{Version: known.CheckIn.Version}); err != nil || answer.State != api.DeviceActive {
 				t.Errorf("a device: %+v, %v", answer, err)
 			}
-			keys, err := again.Keys(t.Context())
+			keys, err := again.Keys(t.Context(), uuid.Nil)
 			if err != nil || len(keys) != 2 || keys[1].RevokedAt.IsZero() || !keys[0].RevokedAt.IsZero() {
 				t.Errorf("the keys are %+v, %v", keys, err)
 			}

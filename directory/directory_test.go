@@ -145,7 +145,7 @@ func TestEnrolment(t *testing.T) {
 		if again.DeviceID != e.DeviceID {
 			t.Errorf("the same device is %v, then %v", e.DeviceID, again.DeviceID)
 		}
-		keys, err := first.Keys(t.Context())
+		keys, err := first.Keys(t.Context(), uuid.Nil)
 		if err != nil || len(keys) != 1 || keys[0].Uses != 1 {
 			t.Errorf("the keys are %+v, %v", keys, err)
 		}
@@ -250,7 +250,7 @@ func TestOneDeviceAsksManyTimesAtOnce(t *testing.T) {
 				t.Fatalf("the device is %v and %v", ids[0], id)
 			}
 		}
-		if keys, err := replicas[0].Keys(t.Context()); err != nil || keys[0].Uses != 1 {
+		if keys, err := replicas[0].Keys(t.Context(), uuid.Nil); err != nil || keys[0].Uses != 1 {
 			t.Errorf("%d uses are taken, %v", keys[0].Uses, err)
 		}
 	})

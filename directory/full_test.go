@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/api"
 )
 
@@ -76,7 +78,7 @@ func (c *crowd) come(laptops int) {
 func (c *crowd) judge(d *Directory, laptops int) {
 	c.t.Helper()
 	c.wg.Wait()
-	keys, err := d.Keys(c.t.Context())
+	keys, err := d.Keys(c.t.Context(), uuid.Nil)
 	if err != nil || len(keys) != 1 || keys[0].Uses != laptops+1 || c.enrolled.Load() != int64(laptops) {
 		c.t.Errorf("%d laptops are in by %+v, %v", c.enrolled.Load(), keys, err)
 	}

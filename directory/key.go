@@ -142,9 +142,13 @@ func scanKey(row scanner) (*api.ConnectKey, error) {
 	return &k, errors.Join(json.Unmarshal([]byte(platforms), &k.Platforms), json.Unmarshal([]byte(serials), &k.Serials), json.Unmarshal([]byte(tags), &k.Tags))
 }
 
-// Keys lists connect keys, the newest first.
-func (d *Directory) Keys(ctx context.Context) (keys []*api.ConnectKey, err error) {
-	rows, err := d.store.read.QueryContext(ctx, `SELECT `+keyColumns+` FROM connect_keys ORDER BY id DESC`)
+// KeyPage is how many connect keys a page of the list holds.
+const KeyPage = 200
+
+// Keys lists connect keys, the newest first, those older than the one named, at
+// most [KeyPage].
+func (d *Directory) Keys(ctx context.Context, before uuid.UUID) (keys []*api.ConnectKey, err error) {
+	rows, err := d.store.read.QueryContext(ctx, `SELECT `+keyColumns+` FROM connect_keys WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, uuidText(before), KeyPage)
 	if err != nil {
 		return nil, err
 	}

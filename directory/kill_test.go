@@ -121,7 +121,7 @@ func TestDirectoryIsKilledAgainAndAgain(t *testing.T) {
 	_ = last.Wait()
 
 	d := open(t, dir, "")
-	keys, err := d.Keys(t.Context())
+	keys, err := d.Keys(t.Context(), uuid.Nil)
 	if err != nil || keys[0].Uses != count || len(devices) != count {
 		t.Errorf("%d laptops are %d devices by %d uses, %v", count, len(devices), keys[0].Uses, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/api"
 	"firstday.dev/simulate/employee"
 )
@@ -100,7 +102,7 @@ func TestThousandEnrolmentsOnAKeyForTen(t *testing.T) {
 		close(begin)
 		group.Wait()
 		o.judge(t, uses)
-		if keys, err := replicas[0].Keys(t.Context()); err != nil || keys[0].Uses != uses {
+		if keys, err := replicas[0].Keys(t.Context(), uuid.Nil); err != nil || keys[0].Uses != uses {
 			t.Errorf("the key has %d uses, %v", keys[0].Uses, err)
 		}
 		if _, entries := checkAudit(t, replicas[0]); entries != racers+1 {

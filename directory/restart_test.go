@@ -61,7 +61,7 @@ func TestPostgreSQLRestartsUnderLoad(t *testing.T) {
 	}
 	wg.Wait()
 
-	keys, err := replicas[0].Keys(t.Context())
+	keys, err := replicas[0].Keys(t.Context(), uuid.Nil)
 	if err != nil || keys[0].Uses != laptops {
 		t.Errorf("%d uses are taken, %v", keys[0].Uses, err)
 	}

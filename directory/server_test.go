@@ -344,3 +344,22 @@ func FuzzEnroll(f *testing.F) {
 		}
 	})
 }
+
+// Whoever has many keys sees them all, each once, the newest first.
+func TestListOfKeysHasPages(t *testing.T) {
+	d := open(t, t.TempDir(), "")
+	for range KeyPage + 3 {
+		mint(t, d, api.NewConnectKey{})
+	}
+	admin := client(t, serve(t, d), nil)
+	admin.Token = token(t, d, api.Auditor)
+	keys, err := admin.Keys(t.Context())
+	if err != nil || len(keys) != KeyPage+3 {
+		t.Fatalf("%d keys, %v", len(keys), err)
+	}
+	for i := 1; i < len(keys); i++ {
+		if keys[i-1].ID.String() <= keys[i].ID.String() {
+			t.Fatalf("key %d is not older than the one before", i)
+		}
+	}
+}
