@@ -29,7 +29,6 @@ const (
 	CodeDeviceRemoved  Code = "device_removed"
 	CodeDeviceReplaced Code = "device_replaced"
 	CodeCertificate    Code = "certificate_required"
-	CodeWrongDevice    Code = "device_mismatch"
 	CodeDeviceKey      Code = "device_key_lost"
 	CodeUnauthorized   Code = "unauthorized"
 	CodeForbidden      Code = "forbidden"
@@ -129,7 +128,6 @@ var Problems = []Problem{
 		"If the device was reset, this is its former self. If not, somebody used its serial number: remove it."},
 	{CodeCertificate, http.StatusUnauthorized, callIT, "The request came without a device's certificate, or with one that does not hold.",
 		"The agent enrols again by itself while its connect key holds; else install a new package."},
-	{CodeWrongDevice, http.StatusForbidden, callIT, "A device spoke for another one.", "Look into the audit log: this does not happen by chance."},
 	{CodeDeviceKey, http.StatusUnauthorized, callIT,
 		"The device cannot use its own key any more: its TPM was cleared, switched off or replaced with the main board, or the key's file is damaged.",
 		"Switch the TPM on in the firmware if it is off. Else the key is lost: enrol the device again with a new package."},
