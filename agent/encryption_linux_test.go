@@ -9,12 +9,12 @@ import (
 func TestEncryptedDevice(t *testing.T) {
 	sys := t.TempDir()
 	for path, text := range map[string]string{
-		"devices/sda/sda1/partition":           "1",
-		"devices/sdb/slaves/.keep":             "",
-		"devices/dm-0/dm/uuid":                 "CRYPT-LUKS2-0123-root\n",
-		"devices/dm-1/dm/uuid":                 "LVM-abc\n",
-		"devices/dm-2/dm/uuid":                 "LVM-def\n",
-		"devices/dm-3/dm/uuid":                 "LVM-ghi\n",
+		"devices/sda/sda1/partition": "1",
+		"devices/sdb/slaves/.keep":   "",
+		"devices/dm-0/dm/uuid":       "CRYPT-LUKS2-0123-root\n",
+		"devices/dm-1/dm/uuid":       "LVM-abc\n",
+		"devices/dm-2/dm/uuid":       "LVM-def\n",
+		"devices/dm-3/dm/uuid":       "LVM-ghi\n",
 	} {
 		file := filepath.Join(sys, path)
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
