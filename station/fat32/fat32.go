@@ -26,7 +26,8 @@ var (
 )
 
 const (
-	sectorSize = 512
+	// SectorSize is that of every stick, in bytes.
+	SectorSize = 512
 	entrySize  = 32 // of a folder
 
 	// firstSector is where the volume begins: at 1 MiB, as all systems align
@@ -82,10 +83,10 @@ type geometry struct {
 
 // newGeometry lays out an image of a size.
 func newGeometry(size int64) (geometry, error) {
-	if size < MinSize || size > MaxSize || size%sectorSize != 0 {
-		return geometry{}, fmt.Errorf("%w: %d bytes; it must be between %d and %d, in sectors of %d", ErrSize, size, MinSize, int64(MaxSize), sectorSize)
+	if size < MinSize || size > MaxSize || size%SectorSize != 0 {
+		return geometry{}, fmt.Errorf("%w: %d bytes; it must be between %d and %d, in sectors of %d", ErrSize, size, MinSize, int64(MaxSize), SectorSize)
 	}
-	g := geometry{start: firstSector * sectorSize, sectors: uint32(size/sectorSize - firstSector)}
+	g := geometry{start: firstSector * SectorSize, sectors: uint32(size/SectorSize - firstSector)}
 	g.perCluster = sectorsPerCluster(g.sectors)
 	// The specification's formula; the FAT is at most eight sectors too large.
 	perFATSector := (256*g.perCluster + fats) / 2
@@ -115,10 +116,10 @@ func sectorsPerCluster(sectors uint32) uint32 {
 	}
 }
 
-func (g *geometry) clusterSize() int64 { return int64(g.perCluster) * sectorSize }
+func (g *geometry) clusterSize() int64 { return int64(g.perCluster) * SectorSize }
 
 // sector is where a sector is in the image, in bytes.
-func (g *geometry) sector(n uint32) int64 { return g.start + int64(n)*sectorSize }
+func (g *geometry) sector(n uint32) int64 { return g.start + int64(n)*SectorSize }
 
 // cluster is where a cluster is in the image, in bytes.
 func (g *geometry) cluster(n uint32) int64 {

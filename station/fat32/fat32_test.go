@@ -32,8 +32,8 @@ func tree() fstest.MapFS {
 		"Acme.ppkg":                        {Data: bytes.Repeat([]byte("windows "), 100_000)},
 		"Müller & Söhne, 20 €.pkg":         {Data: bytes.Repeat([]byte("mac"), 1000)},
 		"empty":                            {},
-		"one cluster":                      {Data: bytes.Repeat([]byte("c"), sectorSize)},
-		"and a byte.more":                  {Data: bytes.Repeat([]byte("c"), sectorSize+1)},
+		"one cluster":                      {Data: bytes.Repeat([]byte("c"), SectorSize)},
+		"and a byte.more":                  {Data: bytes.Repeat([]byte("c"), SectorSize+1)},
 		"logs":                             {Mode: fs.ModeDir},
 		"first-boot/install.sh":            {Data: []byte("#!/bin/sh\n")},
 		"a/b/c/d":                          {Data: []byte("deep")},
@@ -96,7 +96,7 @@ func volume(t *testing.T, tree fs.FS, o Options) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(Write(t.Context(), volumeOnly{f}, tree, o), f.Truncate(o.Size-firstSector*sectorSize), f.Close()); err != nil {
+	if err := errors.Join(Write(t.Context(), volumeOnly{f}, tree, o), f.Truncate(o.Size-firstSector*SectorSize), f.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return f.Name()
@@ -105,17 +105,17 @@ func volume(t *testing.T, tree fs.FS, o Options) string {
 type volumeOnly struct{ *os.File }
 
 func (v volumeOnly) WriteAt(p []byte, at int64) (int, error) {
-	if at < firstSector*sectorSize {
+	if at < firstSector*SectorSize {
 		return len(p), nil
 	}
-	return v.File.WriteAt(p, at-firstSector*sectorSize)
+	return v.File.WriteAt(p, at-firstSector*SectorSize)
 }
 
 // Every size has another number of sectors in a cluster, or is where that
 // changes.
 var sizes = []int64{
-	MinSize, 260<<20 + 1<<20, 262 << 20, 300 << 20, 2_000_000_000 / sectorSize * sectorSize, 8 << 30, 8<<30 + 1<<20 + sectorSize, 8<<30 + 2<<20,
-	16<<30 + 2<<20, 32<<30 + 2<<20, 64_000_000_000 / sectorSize * sectorSize, MaxSize / sectorSize * sectorSize,
+	MinSize, 260<<20 + 1<<20, 262 << 20, 300 << 20, 2_000_000_000 / SectorSize * SectorSize, 8 << 30, 8<<30 + 1<<20 + SectorSize, 8<<30 + 2<<20,
+	16<<30 + 2<<20, 32<<30 + 2<<20, 64_000_000_000 / SectorSize * SectorSize, MaxSize / SectorSize * SectorSize,
 }
 
 func TestJudgesFindNothing(t *testing.T) {
@@ -156,7 +156,7 @@ func TestOthersReadEveryByte(t *testing.T) {
 		o := options
 		o.Size = size
 		image := write(t, tree(), o)
-		offset := fmt.Sprintf("%s@@%d", image, firstSector*sectorSize)
+		offset := fmt.Sprintf("%s@@%d", image, firstSector*SectorSize)
 		list := run(t, testtool.Need(t, "mdir"), "-i", offset, "::")
 		if !strings.Contains(list, "Volume in drive : is FIRST DAY") || !strings.Contains(list, "1234-ABCD") || !strings.Contains(list, "2026-11-23  12:30") {
 			t.Errorf("mdir says:\n%s", list)
@@ -241,10 +241,10 @@ func TestEverySizeIsSparse(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 		g, err := newGeometry(size)
-		if err != nil || e.end > size || e.written > 1<<16 || g.clusters < minClusters || int64(g.fat)*sectorSize < int64(g.clusters+rootCluster)*4 {
+		if err != nil || e.end > size || e.written > 1<<16 || g.clusters < minClusters || int64(g.fat)*SectorSize < int64(g.clusters+rootCluster)*4 {
 			t.Errorf("%d bytes: %+v, %+v, %v", size, e, g, err)
 		}
-		if end := g.cluster(g.clusters + rootCluster); end > size || (g.cluster(rootCluster)/sectorSize)%firstSector != 0 {
+		if end := g.cluster(g.clusters + rootCluster); end > size || (g.cluster(rootCluster)/SectorSize)%firstSector != 0 {
 			t.Errorf("%d bytes: clusters begin at %d and end at %d", size, g.cluster(rootCluster), end)
 		}
 	}
@@ -324,7 +324,7 @@ func TestWhatFAT32CannotHold(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, size := range []int64{-1, 0, MinSize - sectorSize, MinSize + 1, MaxSize + sectorSize} {
+	for _, size := range []int64{-1, 0, MinSize - SectorSize, MinSize + 1, MaxSize + SectorSize} {
 		o := options
 		o.Size = size
 		if err := Write(t.Context(), new(extent), tree(), o); !errors.Is(err, ErrSize) {

@@ -31,7 +31,7 @@ const maxDepth = 16
 // Open finds the volume in an image of so many bytes: in its first partition
 // that holds one, or all over it.
 func Open(r io.ReaderAt, size int64) (*Volume, error) {
-	b := make([]byte, sectorSize)
+	b := make([]byte, SectorSize)
 	if _, err := r.ReadAt(b, 0); err != nil {
 		return nil, fmt.Errorf("%w: no partition table: %w", ErrFormat, notEOF(err))
 	}
@@ -48,8 +48,8 @@ func Open(r io.ReaderAt, size int64) (*Volume, error) {
 		if p[4] != typeFAT32 && p[4] != typeFAT32LBA {
 			continue
 		}
-		start := int64(binary.LittleEndian.Uint32(p[8:])) * sectorSize
-		length := int64(binary.LittleEndian.Uint32(p[12:])) * sectorSize
+		start := int64(binary.LittleEndian.Uint32(p[8:])) * SectorSize
+		length := int64(binary.LittleEndian.Uint32(p[12:])) * SectorSize
 		if start == 0 || start+length > size {
 			return nil, fmt.Errorf("%w: the partition ends after the image", ErrFormat)
 		}
@@ -76,15 +76,15 @@ func open(r io.ReaderAt, start, length int64, boot []byte) (*Volume, error) {
 	}}
 	before := int64(v.reserved) + fats*int64(v.fat)
 	switch {
-	case boot[510] != 0x55 || boot[511] != 0xaa || le.Uint16(boot[11:]) != sectorSize || boot[16] != fats || le.Uint16(boot[22:]) != 0 || le.Uint16(boot[42:]) != 0:
-		return nil, fmt.Errorf("%w: no boot sector of FAT32 with sectors of %d bytes and two FATs", ErrFormat, sectorSize)
+	case boot[510] != 0x55 || boot[511] != 0xaa || le.Uint16(boot[11:]) != SectorSize || boot[16] != fats || le.Uint16(boot[22:]) != 0 || le.Uint16(boot[42:]) != 0:
+		return nil, fmt.Errorf("%w: no boot sector of FAT32 with sectors of %d bytes and two FATs", ErrFormat, SectorSize)
 	case v.perCluster == 0 || v.perCluster&(v.perCluster-1) != 0 || v.reserved == 0 || v.fat == 0:
 		return nil, fmt.Errorf("%w: clusters of %d sectors, %d reserved, %d of each FAT", ErrFormat, v.perCluster, v.reserved, v.fat)
-	case int64(v.sectors)*sectorSize > length || before >= int64(v.sectors):
+	case int64(v.sectors)*SectorSize > length || before >= int64(v.sectors):
 		return nil, fmt.Errorf("%w: %d sectors are more than there are, or less than it needs", ErrFormat, v.sectors)
 	}
 	v.clusters = (v.sectors - uint32(before)) / v.perCluster
-	if v.clusters < minClusters || v.clusters > maxClusters || int64(v.clusters)+rootCluster > int64(v.fat)*sectorSize/4 {
+	if v.clusters < minClusters || v.clusters > maxClusters || int64(v.clusters)+rootCluster > int64(v.fat)*SectorSize/4 {
 		return nil, fmt.Errorf("%w: %d clusters", ErrFormat, v.clusters)
 	}
 	if err := v.readLabel(); err != nil {

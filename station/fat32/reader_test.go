@@ -98,7 +98,7 @@ func TestDamagedVolumes(t *testing.T) {
 		"chain too short":    func(s *sparse) { le.PutUint32(s.pieces[fat][4*4:], endOfChain) },
 		"root in a circle": func(s *sparse) {
 			le.PutUint32(s.pieces[fat][2*4:], 2)
-			s.pieces[root] = bytes.Repeat([]byte{0xe5}, sectorSize)
+			s.pieces[root] = bytes.Repeat([]byte{0xe5}, SectorSize)
 		},
 		"file at 0":        func(s *sparse) { le.PutUint16(s.pieces[root][2*entrySize+26:], 0) },
 		"file far away":    func(s *sparse) { le.PutUint16(s.pieces[root][2*entrySize+20:], 0x0fff) },
@@ -166,7 +166,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(s.pieces[boot], s.pieces[fat], append(bytes.Repeat([]byte{0xe5}, 32), s.pieces[root]...), []byte{})
 	f.Fuzz(func(t *testing.T, bootBytes, fatBytes, rootBytes, logsBytes []byte) {
 		hostile := &sparse{options.Size, map[int64][]byte{
-			0: s.pieces[0], boot: bootBytes[:min(len(bootBytes), sectorSize)], fat: fatBytes[:min(len(fatBytes), 1<<14)],
+			0: s.pieces[0], boot: bootBytes[:min(len(bootBytes), SectorSize)], fat: fatBytes[:min(len(fatBytes), 1<<14)],
 			root: rootBytes[:min(len(rootBytes), 1<<14)], logs: logsBytes[:min(len(logsBytes), 1<<14)],
 		}}
 		v, err := Open(hostile, hostile.size)

@@ -72,7 +72,7 @@ var nextDevice = []byte{0xcd, 0x18, 0xf4, 0xeb, 0xfd} // int 18h; hlt; jmp back
 // the stick damaged or offer to format it. Sticks leave the factory with an MBR;
 // Windows, macOS and UEFI take it on removable media.
 func (v *writer) writeTable() error {
-	b := make([]byte, sectorSize)
+	b := make([]byte, SectorSize)
 	copy(b, nextDevice)
 	binary.LittleEndian.PutUint32(b[440:], v.Signature)
 	p := b[446:]
@@ -88,11 +88,11 @@ func (v *writer) writeTable() error {
 
 // writeBoot writes the boot sector and FSInfo, and their copies.
 func (v *writer) writeBoot() error {
-	boot, info, third := make([]byte, sectorSize), make([]byte, sectorSize), make([]byte, sectorSize)
+	boot, info, third := make([]byte, SectorSize), make([]byte, SectorSize), make([]byte, SectorSize)
 	le := binary.LittleEndian
 	copy(boot, []byte{0xeb, 0x58, 0x90})
 	copy(boot[3:], "MSWIN4.1") // what the specification recommends
-	le.PutUint16(boot[11:], sectorSize)
+	le.PutUint16(boot[11:], SectorSize)
 	boot[13] = byte(v.perCluster)
 	le.PutUint16(boot[14:], uint16(v.reserved))
 	boot[16] = fats
