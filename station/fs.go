@@ -139,7 +139,7 @@ type folder struct {
 func (f *folder) Stat() (fs.FileInfo, error) { return f.entry, nil }
 func (f *folder) Close() error               { return nil }
 func (f *folder) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: f.name, Err: errors.New("is a directory")}
+	return 0, &fs.PathError{Op: "read", Path: f.name, Err: fmt.Errorf("%w: it is a folder", fs.ErrInvalid)}
 }
 
 func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {

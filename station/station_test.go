@@ -40,6 +40,7 @@ organisation: {name: "Müller & Söhne"}
 directory: {url: "https://directory.acme.example"}
 connectKey: {file: connect.key, expires: 2099-01-01}
 signing: {throwaway: true}
+macos: {signing: {installer: {throwaway: true}}}
 `
 	for name, content := range map[string]string{"firstday.yaml": text, "connect.key": "fdk_the-connect-key-of-the-tests\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
