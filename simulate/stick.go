@@ -30,9 +30,15 @@ type Stick struct {
 	root   []fs.DirEntry
 }
 
-// IsStick tells an image of a disk from packages, by how it begins and ends its
-// first sector.
+// IsStick tells the image of a disk from packages: by its name, else by how its
+// first sector ends.
 func IsStick(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".img":
+		return true
+	case ".ppkg", ".pkg":
+		return false
+	}
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return false // to open a pipe is to wait
 	}
@@ -42,24 +48,25 @@ func IsStick(name string) bool {
 	}
 	defer f.Close()
 	sector := make([]byte, fat32.SectorSize)
-	if _, err := io.ReadFull(f, sector); err != nil {
-		return strings.EqualFold(filepath.Ext(name), ".img")
-	}
-	boots := sector[510] == 0x55 && sector[511] == 0xaa && string(sector[:4]) != "xar!" && string(sector[:5]) != "MSWIM"
-	return boots || strings.EqualFold(filepath.Ext(name), ".img")
+	_, err = io.ReadFull(f, sector)
+	return err == nil && sector[510] == 0x55 && sector[511] == 0xaa && string(sector[:4]) != "xar!"
 }
 
 // OpenStick opens the image of a stick.
 func OpenStick(name string) (*Stick, error) {
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w: it is not a file", name, kit.ErrKind)
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	s := &Stick{file: f}
-	info, err := f.Stat()
-	if err == nil {
-		s.volume, err = fat32.Open(f, info.Size())
-	}
+	s.volume, err = fat32.Open(f, info.Size())
 	if err == nil {
 		s.root, err = fs.ReadDir(s.volume, ".")
 	}

@@ -147,8 +147,11 @@ func TestImagesThatAreNone(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if IsStick(dir) || IsStick(filepath.Join(dir, "missing.img")) {
-		t.Error("what is no file is no stick")
+	if _, err := OpenStick(filepath.Join(dir, "missing.img")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if _, err := OpenStick(dir); !errors.Is(err, kit.ErrKind) || IsStick(dir) || IsStick(filepath.Join(dir, "missing")) {
+		t.Error("what is no file is no stick", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package station
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
@@ -302,6 +303,16 @@ func TestKitChangesUnderway(t *testing.T) {
 		if left, err := os.ReadDir(filepath.Dir(image)); err != nil || len(left) > 0 {
 			t.Errorf("%s: %v, %v", name, left, err)
 		}
+	}
+}
+
+func TestInterruptedImage(t *testing.T) {
+	s := open(t, buildKit(t, kit.Windows))
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := s.WriteImage(ctx, filepath.Join(dir, "stick.img"), ImageOptions{Progress: func(string, int64, int64) { cancel() }})
+	if left, e := os.ReadDir(dir); !errors.Is(err, context.Canceled) || e != nil || len(left) > 0 {
+		t.Errorf("%v, %v, %v", err, left, e)
 	}
 }
 

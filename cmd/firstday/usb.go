@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -43,9 +44,8 @@ Sizes are as sticks are sold: 8G are 8,000,000,000 bytes; 8GiB are a little more
   firstday usb image kit -o stick.img --size 8G --label ACME --root acme-ca.pem
   firstday usb image kit -o stick.img --json | jq .kitId`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			o := station.ImageOptions{}
-			var err error
 			if o.Size, err = parseSize(size); err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ Sizes are as sticks are sold: 8G are 8,000,000,000 bytes; 8GiB are a little more
 			if err != nil {
 				return err
 			}
-			defer stick.Close()
+			defer func() { err = errors.Join(err, stick.Close()) }()
 			image, err := stick.WriteImage(c.Context(), output, o)
 			if err != nil {
 				return err
