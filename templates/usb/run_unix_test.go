@@ -385,4 +385,3 @@ func TestFirstBoot(t *testing.T) {
 		m.clean("Data")
 	})
 }
-
