@@ -39,10 +39,7 @@ func IsStick(name string) bool {
 	case ".ppkg", ".pkg":
 		return false
 	}
-	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
-		return false // to open a pipe is to wait
-	}
-	f, err := os.Open(name)
+	f, _, err := openRegular(name)
 	if err != nil {
 		return false
 	}
@@ -54,14 +51,7 @@ func IsStick(name string) bool {
 
 // OpenStick opens the image of a stick.
 func OpenStick(name string) (*Stick, error) {
-	info, err := os.Stat(name)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w: it is not a file", name, kit.ErrKind)
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(name)
+	f, info, err := openRegular(name)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ const (
 	// firstSector is where the volume begins: at 1 MiB, as all systems align
 	// partitions today.
 	firstSector = 2048
+	// spareSectors stay free at the end: tools that make a GPT of an MBR want
+	// room for its copy there.
+	spareSectors = 33
 	// minReserved is the usual number of sectors before the FATs: the boot sector
 	// and FSInfo, and copies of both.
 	minReserved   = 32
@@ -86,7 +89,7 @@ func newGeometry(size int64) (geometry, error) {
 	if size < MinSize || size > MaxSize || size%SectorSize != 0 {
 		return geometry{}, fmt.Errorf("%w: %d bytes; it must be between %d and %d, in sectors of %d", ErrSize, size, MinSize, int64(MaxSize), SectorSize)
 	}
-	g := geometry{start: firstSector * SectorSize, sectors: uint32(size/SectorSize - firstSector)}
+	g := geometry{start: firstSector * SectorSize, sectors: uint32(size/SectorSize - firstSector - spareSectors)}
 	g.perCluster = sectorsPerCluster(g.sectors)
 	// The specification's formula; the FAT is at most eight sectors too large.
 	perFATSector := (256*g.perCluster + fats) / 2
