@@ -161,7 +161,7 @@ func checkOutput(dir string) error {
 	if err != nil {
 		return fmt.Errorf("%s is %w: it has no %s, and its files would be lost", dir, ErrNotAKit, SumsFile)
 	}
-	listed, err := parseSums(data)
+	listed, err := ParseSums(data)
 	if err != nil {
 		return fmt.Errorf("%s is %w: %w", dir, ErrNotAKit, err)
 	}

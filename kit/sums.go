@@ -111,9 +111,10 @@ func (s sums) encode() []byte {
 	return b.Bytes()
 }
 
-// parseSums reads exactly what encode writes: anything looser would let two
-// readers see two kits.
-func parseSums(data []byte) (sums, error) {
+// ParseSums reads SHA256SUMS, exactly as a kit holds it: anything looser would
+// let two readers see two kits. It gives the lower-case hex SHA-256 of each file
+// by its name.
+func ParseSums(data []byte) (map[string]string, error) {
 	if len(data) > maxSumsSize {
 		return nil, fmt.Errorf("%s is larger than %d bytes", SumsFile, maxSumsSize)
 	}

@@ -29,6 +29,9 @@ type VerifyOptions struct {
 type Verification struct {
 	Checks   []Check  `json:"checks"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Sums is the SHA256SUMS that the files of a kit were checked against; nil if
+	// it was no kit.
+	Sums []byte `json:"-"`
 }
 
 // Check is one thing that was checked.

@@ -26,11 +26,12 @@ func (v *verifier) kit(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	listed, err := parseSums(data)
+	listed, err := ParseSums(data)
 	v.add(SumsFile, "format", "", integrity(err))
 	if err != nil {
 		return nil //nolint:nilerr // it stands among the checks
 	}
+	v.Sums = data
 	if err := v.sumsSignature(ctx, dir, data, listed[SignerFile] != ""); err != nil {
 		return err
 	}

@@ -50,15 +50,7 @@ func OpenPackage(ctx context.Context, path string, t Trust, events func(Event)) 
 }
 
 func openPackage(ctx context.Context, path string, t Trust, told *narrator) (*Package, error) {
-	// Looked at before it is opened: to open a pipe is to wait.
-	named, err := os.Stat(path)
-	if err == nil && !named.Mode().IsRegular() {
-		err = fmt.Errorf("%s: %w: it is not a file", path, kit.ErrKind)
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
+	f, named, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +69,19 @@ func openPackage(ctx context.Context, path string, t Trust, told *narrator) (*Pa
 		return nil, errors.Join(fmt.Errorf("%s: %w while it was read", path, kit.ErrIntegrity), err, e, f.Close())
 	}
 	return p, nil
+}
+
+// openRegular opens a file that is looked at before: to open a pipe is to wait.
+func openRegular(path string) (*os.File, os.FileInfo, error) {
+	named, err := os.Stat(path)
+	if err == nil && !named.Mode().IsRegular() {
+		err = fmt.Errorf("%s: %w: it is not a file", path, kit.ErrKind)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := os.Open(path)
+	return f, named, err
 }
 
 // Close lets go of the package's file.

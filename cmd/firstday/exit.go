@@ -22,6 +22,8 @@ import (
 	"firstday.dev/ppkg/wim"
 	"firstday.dev/signing"
 	"firstday.dev/simulate"
+	"firstday.dev/station"
+	"firstday.dev/station/fat32"
 )
 
 // The exit codes. Scripts decide on them, so they never change.
@@ -93,7 +95,8 @@ func exitCode(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
-			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile):
+			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile,
+			station.ErrLayout, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
 		return exitInput
 	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, errProviderTest, simulate.ErrNotEnrolled):
 		return exitDirectory
@@ -102,7 +105,7 @@ func exitCode(ctx context.Context, err error) int {
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
 	case is(pkgbuild.ErrFormat, pkgbuild.ErrUnsupported, pkgbuild.ErrUnsafe, xar.ErrFormat, xar.ErrUnsupported, xar.ErrName,
-		simulate.ErrRefused, simulate.ErrSetting, simulate.ErrCommand, agent.ErrEnrollment, agent.ErrArchitecture,
+		fat32.ErrFormat, simulate.ErrNoPackage, simulate.ErrRefused, simulate.ErrSetting, simulate.ErrCommand, agent.ErrEnrollment, agent.ErrArchitecture,
 		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat, directory.ErrBackup, directory.ErrDamaged, directory.ErrNewer):
 		return exitPackage
 	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite):
@@ -139,6 +142,9 @@ func hint(err error) string {
 		{config.ErrNoSecret, "put it there, or name another file or environment variable"},
 		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
 		{simulate.ErrSeveral, "leave one package on the stick"},
+		{simulate.ErrNoPackage, "name the platform there is a package for with --device, or write the stick anew"},
+		{station.ErrUnverified, "firstday verify tells it all; build the kit anew"},
+		{fat32.ErrFull, "leave out --size, or name a larger one"},
 		{simulate.ErrOtherDevice, "leave out --device, or name another --sandbox"},
 		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},
 		{errProviderTest, "put right what is said to be wrong, there or by provider remove and add, then test again"},

@@ -18,7 +18,7 @@ import (
 func newSimulate() *cobra.Command {
 	s := new(simulation)
 	c := &cobra.Command{
-		Use:   "simulate PACKAGE",
+		Use:   "simulate PACKAGE|IMAGE",
 		Short: "Try a package on a simulated device, with the real agent",
 		Long: `Simulate applies a provisioning package as Windows would at its first screen, or
 an installer package as macOS's Installer would, to a device that is a folder,
@@ -42,6 +42,10 @@ by themselves, as a YAML file says:
 
 With --count a whole fleet enrols, with serial numbers of its own.
 
+Of the image of a stick (firstday usb image) each platform takes what it would take
+from the stick: first a laptop with Windows, then a Mac; --device platform=macos
+and the like for one of them.
+
 Nothing in the package is run but the agent, whose code is that of this program;
 what else a device would run is told, and taken to succeed.
 
@@ -53,11 +57,12 @@ interrupted goes on, and without a package its agent just runs.`,
   firstday simulate kit/Acme.pkg --sandbox mac --root acme-ca.pem --require-signed
   firstday simulate kit/Acme.pkg --script first-day.yaml
   firstday simulate kit/Acme.ppkg --count 500 --json
+  firstday simulate stick.img --device platform=windows
   firstday simulate --sandbox mac --screen=127.0.0.1:8080`,
 		Args: cobra.ArbitraryArgs, // of several packages simulate tells what a stick with them does
 		RunE: s.run,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return []string{"ppkg", "pkg"}, cobra.ShellCompDirectiveFilterFileExt
+			return []string{"ppkg", "pkg", "img"}, cobra.ShellCompDirectiveFilterFileExt
 		},
 	}
 	s.trust.flags(c)
@@ -106,10 +111,23 @@ func (s *simulation) run(c *cobra.Command, args []string) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.Sandbox)) }()
 	}
+	if len(args) == 1 && simulate.IsStick(args[0]) {
+		return s.runStick(c, args[0], o)
+	}
 	if c.Flags().Changed("count") {
 		return s.runFleet(c, args, o)
 	}
-	out := simulated{Events: []simulate.Event{}}
+	out, failure, err := s.runOne(c, args, o)
+	if err != nil {
+		return err
+	}
+	err = show(c, out, func(w *text) { describeSimulation(w, out.Result, s.sandbox) })
+	return errors.Join(failure, err)
+}
+
+// runOne plays one device. The failure is the device's.
+func (s *simulation) runOne(c *cobra.Command, args []string, o simulate.Options) (out *simulated, failure, err error) {
+	out = &simulated{Events: []simulate.Event{}}
 	quiet, _ := c.Flags().GetBool("quiet")
 	line := timeline(c)
 	window := simulate.NewWindow()
@@ -121,12 +139,11 @@ func (s *simulation) run(c *cobra.Command, args []string) (err error) {
 		}
 	}
 	if o.Then, err = s.then(c, window); err != nil {
-		return err
+		return nil, nil, err
 	}
-	r, failure := simulate.Run(c.Context(), args, o)
-	out.OK, out.Result = failure == nil, r
-	err = show(c, out, func(w *text) { describeSimulation(w, r, s.sandbox) })
-	return errors.Join(failure, err)
+	out.Result, failure = simulate.Run(c.Context(), args, o)
+	out.OK = failure == nil
+	return out, failure, nil
 }
 
 // then is what happens once the device is enrolled.
