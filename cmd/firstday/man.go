@@ -53,6 +53,7 @@ func asMarkdown(c *cobra.Command) {
 	c.Long = strings.Join(lines, "\n")
 	usage := func(f *pflag.Flag) { f.Usage = plain.Replace(f.Usage) }
 	c.LocalNonPersistentFlags().VisitAll(usage)
+	c.PersistentFlags().VisitAll(usage)
 	for _, sub := range c.Commands() {
 		asMarkdown(sub)
 	}
