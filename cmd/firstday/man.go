@@ -39,7 +39,7 @@ SOURCE_DATE_EPOCH set, that is their date.`,
 
 // plain keeps Markdown, from which manual pages are made, from reading plain
 // text as its own: <Org> is no tag.
-var plain = strings.NewReplacer("<", `\<`, "*", `\*`, "_", `\_`, "`", "\\`")
+var plain = strings.NewReplacer("<", `\<`, "*", `\*`, "`", "\\`")
 
 // asMarkdown turns the texts of a command and those below it into Markdown.
 // Indented lines are shown as they are there, too.
