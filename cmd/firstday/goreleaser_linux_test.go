@@ -25,7 +25,8 @@ const sampleRepository = "../../docs/samples/goreleaser"
 // The repository that docs/goreleaser.md shows makes a kit with the real
 // goreleaser and a real directory, and tells no secret.
 func TestSampleRepository(t *testing.T) {
-	goreleaser := releaser(t)
+	// Building it takes minutes, the first time.
+	goreleaser := testtool.Build(t, "../../tools/release/go.mod", "goreleaser")
 	d := testdirectory.New(t)
 	r := newRepository(t, d)
 	token, err := d.CreateToken(t.Context(), "token:ann", api.NewToken{Name: "ci", Role: api.Builder, Life: api.Duration(time.Hour)})
@@ -70,20 +71,6 @@ func TestSampleRepository(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
-}
-
-// releaser builds the goreleaser of tools/release, the first time in minutes,
-// then not again, and gives its path.
-func releaser(t *testing.T) string {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "tool", "-modfile=../../tools/release/go.mod", "-n", "goreleaser")
-	var told bytes.Buffer // of downloads
-	c.Stderr = &told
-	out, err := c.Output()
-	if err != nil {
-		t.Fatalf("goreleaser: %v\n%s", err, &told)
-	}
-	return strings.TrimSpace(string(out))
 }
 
 // repository is a copy of the sample, filled in as its owner would.
