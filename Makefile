@@ -8,7 +8,7 @@ AGENTS   = windows-amd64 windows-arm64 darwin-amd64 darwin-arm64 linux-amd64 lin
 FUZZTIME ?= 60s
 lint     = go tool -modfile=tools/lint/go.mod
 
-.PHONY: all build agents demo test bench fuzz lint vet setup clean
+.PHONY: all build agents papers resources demo test release-check bench fuzz lint vet setup clean
 all: build
 
 # The agents come first: the command line puts them into packages.
@@ -21,6 +21,13 @@ agent-windows-%: resources
 agent-%:
 	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
 		$(GOBUILD) -o bin/agents/firstday-agent-$* ./cmd/firstday-agent
+
+# What a release brings beside the program: manual pages, completions.
+papers:
+	rm -rf bin/man bin/completions && mkdir -p bin/completions
+	go run ./cmd/firstday man bin/man
+	gzip -n -9 bin/man/*.1
+	for shell in bash zsh fish; do go run ./cmd/firstday completion $$shell >bin/completions/firstday.$$shell || exit 1; done
 
 # The name and version Windows shows in the agent's properties.
 resources:
@@ -39,6 +46,11 @@ test:
 	$(MAKE) build
 	CI=true go test -timeout 30m ./...
 	cd cmd/firstday-signer && CI=true CGO_ENABLED=1 go test -timeout 10m ./...
+
+# Makes a release of what is committed, publishes nothing, and looks at it.
+release-check:
+	scripts/setup.sh release
+	scripts/release-check.sh
 
 bench:
 	scripts/setup.sh demo

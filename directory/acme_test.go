@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -47,8 +46,8 @@ func startPebble(t *testing.T, tlsPort int) *pebble {
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, pebbleTool(t, "pebble-challtestsrv"), "-dnsserver", dns, "-management", control, "-defaultIPv6", "", "-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "")
-	run(t, pebbleTool(t, "pebble"), "-config", file, "-dnsserver", dns)
+	run(t, testtool.Build(t, pebbleTools, "pebble-challtestsrv"), "-dnsserver", dns, "-management", control, "-defaultIPv6", "", "-http01", "", "-https01", "", "-doh", "", "-tlsalpn01", "")
+	run(t, testtool.Build(t, pebbleTools, "pebble"), "-config", file, "-dnsserver", dns)
 	p := &pebble{"https://" + listen + "/dir", "https://" + management, pki.Roots()}
 	eventually(t, func() bool {
 		_, err := p.get(t, p.acme)
@@ -57,28 +56,8 @@ func startPebble(t *testing.T, tlsPort int) *pebble {
 	return p
 }
 
-// pebbleTool builds a program of tools/pebble and gives its path.
-func pebbleTool(t *testing.T, name string) string {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "tool", "-modfile=../tools/pebble/go.mod", "-n", name)
-	var told bytes.Buffer // of downloads
-	c.Stderr = &told
-	out, err := c.Output()
-	if err != nil {
-		notBuilt(t, name, err, told.Bytes())
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// notBuilt ends a test that needs a program of another module, which cannot be
-// had.
-func notBuilt(t *testing.T, name string, err error, out []byte) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s: %v\n%s", name, err, out)
-	}
-	t.Skipf("%s cannot be built: %v\n%s", name, err, out)
-}
+// pebbleTools pins the programs of Pebble.
+const pebbleTools = "../tools/pebble/go.mod"
 
 // run lets a program run until the test ends.
 func run(t *testing.T, name string, args ...string) {

@@ -45,7 +45,7 @@ func startOP(t *testing.T, d *Directory, change func(*api.NewProvider)) string {
 	}}
 	program := filepath.Join(t.TempDir(), "op")
 	if out, err := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "build", "-C", "../tools/op", "-o", program, ".").CombinedOutput(); err != nil {
-		notBuilt(t, "tools/op", err, out)
+		testtool.NotBuilt(t, "tools/op", err, out)
 	}
 	config, err := json.Marshal(map[string]any{
 		"listen": "127.0.0.1:0", "clientId": n.ClientID, "clientSecret": n.ClientSecret, "redirectUri": d.redirectURI(n.ID), "users": []realUser{soren, guest},

@@ -21,7 +21,8 @@ var windowsAgents = []struct{ arch, source, name string }{
 }
 
 // FindAgents returns the folder of agent binaries that belongs to the running
-// program: agents beside it, as in the release archives and in bin.
+// program: agents beside it, as in the release archives and in bin, or
+// ../lib/firstday/agents, as in /usr.
 func FindAgents() (string, error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -30,8 +31,18 @@ func FindAgents() (string, error) {
 	if exe, err = filepath.EvalSymlinks(exe); err != nil {
 		return "", err
 	}
-	dir := filepath.Join(filepath.Dir(exe), "agents")
-	if _, err := os.Stat(dir); err != nil {
+	return agentsOf(exe)
+}
+
+func agentsOf(program string) (string, error) {
+	beside := filepath.Dir(program)
+	dir := filepath.Join(beside, "agents")
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) && filepath.Base(beside) == "bin" {
+		dir = filepath.Join(beside, "..", "lib", "firstday", "agents")
+		_, err = os.Stat(dir)
+	}
+	if err != nil {
 		return "", fmt.Errorf("looking for agents: %w: %w", ErrNoAgent, err)
 	}
 	return dir, nil

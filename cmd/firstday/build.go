@@ -35,7 +35,7 @@ same inputs give the same packages instead.`,
 	f := c.PersistentFlags()
 	f.StringVarP(&b.config, "config", "c", "firstday.yaml", "configuration file")
 	f.StringVarP(&b.output, "output", "o", "kit", "folder of the kit")
-	f.StringVar(&b.agents, "agents", "", "folder of the agents (default: agents beside this program)")
+	f.StringVar(&b.agents, "agents", "", "folder of the agents (default: those that came with this program)")
 	f.StringVar(&b.level, "level", "default", "compression of the Windows package: fast, default or best")
 	_ = c.MarkPersistentFlagFilename("config", "yaml", "yml")
 	_ = c.MarkPersistentFlagDirname("output")

@@ -2,8 +2,10 @@
 package testtool
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -22,4 +24,28 @@ func Need(tb testing.TB, names ...string) string {
 	}
 	tb.Skipf("none of %q is installed; `make setup` installs them", names)
 	return ""
+}
+
+// Build builds a program of a module of tools, whose go.mod is named from the
+// test's folder, and gives its path. It stays in the build cache.
+func Build(tb testing.TB, modfile, name string) string {
+	tb.Helper()
+	c := exec.CommandContext(tb.Context(), Need(tb, "go"), "tool", "-modfile="+modfile, "-n", name)
+	var told bytes.Buffer // of downloads
+	c.Stderr = &told
+	out, err := c.Output()
+	if err != nil {
+		NotBuilt(tb, name, err, told.Bytes())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// NotBuilt ends a test that needs a program of another module, which cannot be
+// had.
+func NotBuilt(tb testing.TB, name string, err error, out []byte) {
+	tb.Helper()
+	if os.Getenv("CI") == "true" {
+		tb.Fatalf("%s cannot be built: %v\n%s", name, err, out)
+	}
+	tb.Skipf("%s cannot be built: %v\n%s", name, err, out)
 }
