@@ -52,6 +52,10 @@ type Agent struct {
 	// Random gives the jitter, uniform in [0,1). nil: math/rand/v2.
 	Random func() float64
 
+	// SignIn is told the sign-in that the service offers, for a surface in the
+	// same process. nil: nobody is.
+	SignIn func(*signin.Machine)
+
 	// InstallLimit bounds a whole installation. Windows gives all commands of
 	// a package 30 minutes in the out-of-box experience (formats/ppkg.md §4);
 	// what is not finished by the limit is left to the service.
@@ -72,10 +76,6 @@ type Agent struct {
 
 	// resumePause shortens the wait between two looks in tests.
 	resumePause time.Duration
-
-	// SignIn is told the sign-in that the service offers, for a surface in the
-	// same process. nil: nobody is.
-	SignIn func(*signin.Machine)
 
 	// dial takes the place of dialDirectory in tests.
 	dial func(api.Directory, func() (*tls.Certificate, error)) (directory, error)

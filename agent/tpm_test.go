@@ -28,7 +28,7 @@ func (m *member) mustCheckIn(t *testing.T) {
 	m.mustAttempt(t)
 }
 
-// mustWait makes attempts that fail for want of the TPM, for now.
+// mustWait makes attempts that fail as long as the TPM is away.
 func (m *member) mustWait(t *testing.T, why error, attempts int) {
 	t.Helper()
 	for range attempts {

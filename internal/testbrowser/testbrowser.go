@@ -31,7 +31,7 @@ type Browser struct {
 	complaints []string
 }
 
-// Timeout is for a whole test: a page that never comes must not hold up others.
+// timeout is for a whole test: a page that never comes must not hold up others.
 const timeout = 3 * time.Minute
 
 // New starts a browser that ends with the test. It takes servers that have one of
@@ -194,6 +194,8 @@ func (b *Browser) await(condition string) {
 			return
 		}
 		if b.tab.Err() != nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
 			b.tb.Fatalf("never: %s: %v; the browser complains of %q", condition, b.tab.Err(), b.complaints)
 		}
 		time.Sleep(10 * time.Millisecond)
