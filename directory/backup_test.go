@@ -263,10 +263,20 @@ func TestBackupsThatAreRefused(t *testing.T) {
 			return edited
 		}
 	}
+	// flip changes a bit that says something: not every compressed one does, for
+	// where zeros repeat, it is all the same from how far back they are copied.
 	flip := func(at float64) []byte {
-		changed := bytes.Clone(good)
-		changed[int(at*float64(len(changed)))] ^= 0x10
-		return changed
+		for i := int(at * float64(len(good))); ; i++ {
+			changed := bytes.Clone(good)
+			changed[i] ^= 0x10
+			r, err := gzip.NewReader(bytes.NewReader(changed))
+			if err == nil {
+				_, err = io.Copy(io.Discard, r)
+			}
+			if err != nil {
+				return changed
+			}
+		}
 	}
 	exchange := func(which string) []byte {
 		return repack(t, good, func(name string, data []byte) []byte {
