@@ -130,6 +130,16 @@ func (l *Layout) marker() block {
 	return block{l.cluster(l.incomplete().root), b}
 }
 
+// IsIncomplete reads whether a disk says what Begin wrote.
+func (l *Layout) IsIncomplete(d Disk) bool {
+	for _, b := range append(l.bootSectors(l.incomplete()), l.marker()) {
+		if b.check(d) != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Commit makes the stick whole, whose files were written and read back. If that
 // fails it is no stick any more, or still an incomplete one.
 func (l *Layout) Commit(d Disk) error {
