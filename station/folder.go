@@ -173,6 +173,7 @@ func (m *mounted) begin() error {
 		if err := m.drop(fat32.IncompleteFile); err != nil {
 			return err
 		}
+		m.count(func(r *Result) { r.Removed = append(r.Removed, fat32.IncompleteFile) })
 	}
 	f, err := m.root.OpenFile(fat32.IncompleteFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
 	if err != nil {

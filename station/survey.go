@@ -167,6 +167,9 @@ func (m *mounted) judge(s *survey, foreign map[string]int64, inFolders, inTheWay
 	names := slices.Sorted(maps.Keys(foreign))
 	if m.options.Clean {
 		for _, name := range append(names, inTheWay...) {
+			if name == fat32.IncompleteFile { // goes at once, and the marker takes its place
+				continue
+			}
 			s.remove, s.removed = append(s.remove, name), s.removed+foreign[name]
 		}
 		return
