@@ -83,7 +83,7 @@ func (d *Device) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if known := known(err); known != nil {
+	if known := known(d.path, err); known != nil {
 		return fmt.Errorf("%s: %w: %w", d.path, known, err)
 	}
 	return err

@@ -2,7 +2,15 @@
 // this program alone, to be read and written past all caches.
 package media
 
-import "errors"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Errors a caller decides on. Others are the system's.
 var (
@@ -14,6 +22,10 @@ var (
 	ErrGone = errors.New("it is no longer there")
 	// ErrAnother: where it was, there is another disk now.
 	ErrAnother = errors.New("it is another disk than it was")
+	// ErrRefused: nothing is ever written to it, see [Disk.Refusal].
+	ErrRefused = errors.New("it is not taken")
+	// ErrNotMounted: there is no folder in which its files are.
+	ErrNotMounted = errors.New("it is not mounted")
 )
 
 // Disk is a whole disk: a stick, a card, or one that is none.
@@ -32,6 +44,9 @@ type Disk struct {
 	// Refusal says why nothing is ever written to it: it is no stick, or the
 	// system is on it. Empty: it may be.
 	Refusal string `json:"refusal,omitempty"`
+	// Sequence tells it from what was in the socket before or comes after, on Linux:
+	// sticks of one kind may all have one serial number. 0: unknown.
+	Sequence uint64 `json:"-"`
 }
 
 // Volume is one file system on a disk, or the space for one.
@@ -41,4 +56,75 @@ type Volume struct {
 	FileSystem string   `json:"fileSystem,omitempty"` // vfat, exfat, ntfs, …
 	Size       int64    `json:"size"`                 // bytes
 	Mounts     []string `json:"mounts,omitempty"`     // folders or drive letters
+}
+
+// List gives the disks of this machine, the sticks first, in the order of their
+// sockets, then those that are refused. It errs where it cannot find out what the
+// system itself runs from.
+func List(ctx context.Context) ([]Disk, error) {
+	disks, err := list(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("looking for disks: %w", err)
+	}
+	slices.SortFunc(disks, func(a, b Disk) int {
+		return cmp.Or(
+			cmp.Compare(min(len(a.Refusal), 1), min(len(b.Refusal), 1)),
+			byNumbers(a.Port, b.Port),
+			cmp.Compare(len(a.Name), len(b.Name)), // sdz is before sdaa
+			byNumbers(a.Name, b.Name))
+	})
+	return disks, nil
+}
+
+// byNumbers compares text in which numbers count as such: 1-4.2 is before 1-4.10.
+func byNumbers(a, b string) int {
+	for a != "" && b != "" {
+		x, y := leadingDigits(a), leadingDigits(b)
+		if x == 0 || y == 0 {
+			if a[0] != b[0] {
+				return cmp.Compare(a[0], b[0])
+			}
+			a, b = a[1:], b[1:]
+			continue
+		}
+		m, _ := strconv.ParseUint(a[:x], 10, 64)
+		n, _ := strconv.ParseUint(b[:y], 10, 64)
+		if m != n {
+			return cmp.Compare(m, n)
+		}
+		a, b = a[x:], b[y:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func leadingDigits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
+
+// take is what every way to change a disk begins with.
+func (d *Disk) take() error {
+	if d.Refusal != "" {
+		return fmt.Errorf("%s: %w: %s", d.Name, ErrRefused, d.Refusal)
+	}
+	return nil
+}
+
+// compare errs if what is there now is another disk than was listed. What a list
+// did not tell is not compared.
+func (d *Disk) compare(now *Disk) error {
+	switch {
+	case d.Sequence != 0 && d.Sequence != now.Sequence:
+		return fmt.Errorf("%w: it was pulled out, or another was put in", ErrAnother)
+	case d.Serial != "" && d.Serial != now.Serial:
+		return fmt.Errorf("%w: serial number %q, not %q", ErrAnother, now.Serial, d.Serial)
+	case d.Size != 0 && d.Size != now.Size:
+		return fmt.Errorf("%w: %d bytes, not %d", ErrAnother, now.Size, d.Size)
+	}
+	return nil
+}
+
+// Mounts are the folders or drives in which the files of all its volumes are.
+func (d *Disk) Mounts() (all []string) {
+	for _, v := range d.Volumes {
+		all = append(all, v.Mounts...)
+	}
+	return all
 }
