@@ -1,0 +1,41 @@
+//go:build unix
+
+package station
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"firstday.dev/station/media"
+)
+
+// claim takes a folder for this run alone, until it is closed.
+func claim(root *os.Root) (*os.File, error) {
+	f, err := root.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = media.ErrBusy
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// syncFolder has the stick keep which files are in a folder.
+func syncFolder(root *os.Root, name string) error {
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // some file systems have no such thing
+		return err
+	}
+	return nil
+}
