@@ -1,0 +1,285 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"firstday.dev/kit"
+	"firstday.dev/station/fat32"
+	"firstday.dev/station/media"
+)
+
+// desk is a hub at which the test plugs sticks in and takes them out.
+type desk struct {
+	mu      sync.Mutex
+	disks   []media.Disk
+	folders map[string]string // by disk
+	ejected []string
+	blind   int // so many lists fail
+}
+
+func (d *desk) list(context.Context) ([]media.Disk, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.blind != 0 {
+		d.blind--
+		return nil, errors.New("no disks to be seen")
+	}
+	return append([]media.Disk(nil), d.disks...), nil
+}
+
+func (d *desk) folder(_ context.Context, disk *media.Disk) (string, func() error, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	folder, ok := d.folders[disk.Serial]
+	if !ok {
+		return "", nil, errNoVolume
+	}
+	return folder, func() error { return nil }, nil
+}
+
+func (d *desk) eject(_ context.Context, disk *media.Disk) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ejected = append(d.ejected, disk.Serial)
+	return nil
+}
+
+// plug puts a stick with a volume into a socket.
+func (d *desk) plug(port, serial, folder string) {
+	d.plugDisk(media.Disk{Name: "sd" + serial, Path: "/dev/sd" + serial, Serial: serial, Port: port, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{folder}}}})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.folders == nil {
+		d.folders = make(map[string]string)
+	}
+	d.folders[serial] = folder
+}
+
+func (d *desk) plugDisk(disk media.Disk) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.disks = append(d.disks, disk)
+}
+
+func (d *desk) pull(serial string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, disk := range d.disks {
+		if disk.Serial == serial {
+			d.disks = append(d.disks[:i:i], d.disks[i+1:]...)
+			return
+		}
+	}
+}
+
+// watching is a watch that runs beside the test.
+type watching struct {
+	t     *testing.T
+	desk  *desk
+	told  chan Socket
+	stop  context.CancelFunc
+	ended chan struct{}
+	run   *Run
+	err   error
+}
+
+func startWatch(t *testing.T, s *Stick, d *desk, change func(*WatchOptions)) *watching {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	w := &watching{t: t, desk: d, told: make(chan Socket, 10000), stop: stop, ended: make(chan struct{})}
+	o := WatchOptions{hub: d, interval: time.Millisecond, Tell: func(s Socket) { w.told <- s }}
+	o.now = onKitDay
+	if change != nil {
+		change(&o)
+	}
+	go func() {
+		defer close(w.ended)
+		w.run, w.err = s.Watch(ctx, o)
+	}()
+	t.Cleanup(func() { stop(); <-w.ended })
+	return w
+}
+
+// until waits for a socket to be in a state.
+func (w *watching) until(port string, state SocketState) Socket {
+	w.t.Helper()
+	for {
+		select {
+		case s := <-w.told:
+			if s.Port == port && s.State == state {
+				return s
+			}
+		case <-w.ended:
+			w.t.Fatalf("it ended before %s was %s: %v", port, state, w.err)
+		case <-time.After(time.Minute):
+			w.t.Fatalf("%s never was %s", port, state)
+		}
+	}
+}
+
+func (w *watching) end() *Run {
+	w.stop()
+	<-w.ended
+	return w.run
+}
+
+// A morning at the station: two sockets, three sticks, one of them twice in a
+// socket that another one was in, and the machine's own disk.
+func TestWatch(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	d.plugDisk(media.Disk{Name: "nvme0n1", Path: "/dev/nvme0n1", Port: "nvme0n1", Refusal: "the system is on it"})
+	early := t.TempDir()
+	d.plug("1-1", "early", early)
+	var kept []int
+	w := startWatch(t, s, d, func(o *WatchOptions) {
+		o.Keep = func(r *Run) error { kept = append(kept, r.Good()); return nil }
+	})
+	if was := w.until("1-1", SocketRefused); !strings.Contains(was.Message, "before the station began") {
+		t.Errorf("%+v", was)
+	}
+	first, second := t.TempDir(), t.TempDir()
+	d.pull("early")
+	w.until("1-1", SocketEmpty)
+	d.plug("1-1", "a", first)
+	w.until("1-1", SocketGood)
+	d.pull("a")
+	w.until("1-1", SocketEmpty)
+	d.plug("1-1", "b", second)
+	w.until("1-1", SocketGood)
+	// Exchanged faster than anybody looks.
+	d.mu.Lock()
+	d.disks[len(d.disks)-1].Serial, d.disks[len(d.disks)-1].Refusal = "T7", "it is a disk in a box"
+	d.mu.Unlock()
+	if was := w.until("1-1", SocketRefused); was.Message != "it is a disk in a box" {
+		t.Errorf("%+v", was)
+	}
+	run := w.end()
+	if w.err != nil || run.Good() != 2 || len(run.Sticks) != 2 || run.Interrupted {
+		t.Errorf("%v, %+v", w.err, run)
+	}
+	for _, dir := range []string{first, second} {
+		if err := holds(s, os.DirFS(dir)); err != nil {
+			t.Error(err)
+		}
+	}
+	if left := names(t, early); len(left) > 0 {
+		t.Errorf("written to a stick that was there before: %q", left)
+	}
+	if strings.Join(d.ejected, " ") != "a b" {
+		t.Errorf("ejected %q", d.ejected)
+	}
+	if len(kept) != 3 || kept[0] != 1 || kept[2] != 2 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
+// Sticks that were there are taken if they shall be; eight at once, of which one is
+// no good.
+func TestWatchOfAFullHub(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	dirs := make(map[string]string)
+	for _, serial := range strings.Split("abcdefgh", "") {
+		dirs[serial] = t.TempDir()
+		d.plug("1-"+serial, serial, dirs[serial])
+	}
+	if err := os.WriteFile(filepath.Join(dirs["c"], "Other.ppkg"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	delete(d.folders, "d")
+	w := startWatch(t, s, d, func(o *WatchOptions) { o.Present = true })
+	states := make(map[string]Socket)
+	for len(states) < len(dirs) {
+		select {
+		case was := <-w.told:
+			if was.State == SocketGood || was.State == SocketFailed {
+				states[was.Disk.Serial] = was
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%+v", states)
+		}
+	}
+	run := w.end()
+	if run.Good() != 6 || len(run.Sticks) != 8 || w.err != nil {
+		t.Errorf("%d good of %d: %v", run.Good(), len(run.Sticks), w.err)
+	}
+	for serial, dir := range dirs {
+		bad := serial == "c" || serial == "d"
+		if was := states[serial]; (was.State == SocketFailed) != bad || bad && (was.Message == "" || was.Hint == "") {
+			t.Errorf("%s: %+v", serial, was)
+		}
+		if err := holds(s, os.DirFS(dir)); (err != nil) != bad {
+			t.Errorf("%s: %v", serial, err)
+		}
+	}
+}
+
+// Who stops the station in the middle leaves sticks that say so.
+func TestWatchStopped(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	dir := t.TempDir()
+	w := startWatch(t, s, d, nil)
+	d.plug("1-1", "a", dir)
+	for {
+		if was := w.until("1-1", SocketBusy); was.Phase == string(Writing) {
+			break
+		}
+	}
+	run := w.end()
+	if w.err != nil || len(run.Sticks) != 1 {
+		t.Fatalf("%v, %+v", w.err, run)
+	}
+	switch r := run.Sticks[0]; r.Outcome {
+	case Written: // it was faster
+		if err := holds(s, os.DirFS(dir)); err != nil {
+			t.Error(err)
+		}
+	case Incomplete:
+		if _, err := os.Stat(filepath.Join(dir, fat32.IncompleteFile)); err != nil || !run.Interrupted {
+			t.Errorf("%v, %v", err, run.Interrupted)
+		}
+	default:
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWatchEnds(t *testing.T) {
+	s := open(t, buildKit(t, kit.Windows))
+	t.Run("blind for a moment", func(t *testing.T) {
+		d := &desk{blind: blind - 1}
+		w := startWatch(t, s, d, func(o *WatchOptions) { o.Present = true })
+		d.plug("1-1", "a", t.TempDir())
+		w.until("1-1", SocketGood)
+	})
+	t.Run("blind", func(t *testing.T) {
+		w := startWatch(t, s, &desk{blind: -1}, nil)
+		if <-w.ended; w.err == nil || !strings.Contains(w.err.Error(), "no disks to be seen") {
+			t.Error(w.err)
+		}
+	})
+	t.Run("nowhere to keep the report", func(t *testing.T) {
+		d, full := new(desk), errors.New("no room")
+		w := startWatch(t, s, d, func(o *WatchOptions) {
+			o.Present = true
+			o.Keep = func(*Run) error { return full }
+		})
+		d.plug("1-1", "a", t.TempDir())
+		if <-w.ended; !errors.Is(w.err, full) {
+			t.Error(w.err)
+		}
+	})
+	t.Run("a kit that enrols nobody", func(t *testing.T) {
+		w := startWatch(t, s, new(desk), func(o *WatchOptions) {
+			o.now = func() time.Time { return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) }
+		})
+		if <-w.ended; !errors.Is(w.err, ErrPreflight) {
+			t.Error(w.err)
+		}
+	})
+}
