@@ -32,9 +32,11 @@ func (v *verifier) kit(ctx context.Context, dir string) error {
 		return nil //nolint:nilerr // it stands among the checks
 	}
 	v.Sums = data
-	if err := v.sumsSignature(ctx, dir, data, listed[SignerFile] != ""); err != nil {
+	p7s, err := readSmall(filepath.Join(dir, SignatureFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	v.sumsSignature(ctx, data, p7s, listed[SignerFile] != "")
 	found, err := v.files(ctx, dir, listed)
 	if err != nil {
 		return err
@@ -66,24 +68,32 @@ func integrity(err error) error {
 	return fmt.Errorf("%w: %w", ErrIntegrity, err)
 }
 
+// VerifySums checks the form of the checksums of a kit, and who vouches for them,
+// wherever its files are; p7s is their signature, nil if there is none.
+func VerifySums(ctx context.Context, data, p7s []byte, o VerifyOptions) *Verification {
+	v := &verifier{VerifyOptions: o}
+	listed, err := ParseSums(data)
+	v.add(SumsFile, "format", "", integrity(err))
+	if err == nil {
+		v.Sums = data
+		v.sumsSignature(ctx, data, p7s, listed[SignerFile] != "")
+	}
+	return &v.Verification
+}
+
 // sumsSignature checks who vouches for the checksums. A kit that names its
 // signer was signed.
-func (v *verifier) sumsSignature(ctx context.Context, dir string, data []byte, signed bool) error {
+func (v *verifier) sumsSignature(ctx context.Context, data, p7s []byte, signed bool) {
 	const what = "signature"
-	p7s, err := readSmall(filepath.Join(dir, SignatureFile))
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && signed:
+	case p7s == nil && signed:
 		v.add(SumsFile, what, "", fmt.Errorf("%w: the kit was signed, and %s is missing", signing.ErrNoSignature, SignatureFile))
-		return nil
-	case errors.Is(err, fs.ErrNotExist):
+	case p7s == nil:
 		v.unsigned(SumsFile)
-		return nil
-	case err != nil:
-		return err
+	default:
+		report, err := signing.VerifyDetached(ctx, bytes.NewReader(data), p7s, v.VerifyOptions.VerifyOptions)
+		v.add(SumsFile, what, signedBy(report), err)
 	}
-	report, err := signing.VerifyDetached(ctx, bytes.NewReader(data), p7s, v.VerifyOptions.VerifyOptions)
-	v.add(SumsFile, what, signedBy(report), err)
-	return nil
 }
 
 func (v *verifier) unsigned(file string) {

@@ -27,10 +27,11 @@ const incompleteText = "This stick is not complete: do not use it. Write it agai
 // and get the names that systems act on when all of them were read back.
 type mounted struct {
 	*job
-	root  *os.Root
-	claim io.Closer
-	state *survey
-	wants []bool
+	release func() error // of the disk, from others on this machine
+	claim   io.Closer    // of the folder
+	root    *os.Root
+	state   *survey
+	wants   []bool
 
 	open     *os.File // of which pieces come at the moment
 	unsynced int      // bytes of it
@@ -38,16 +39,23 @@ type mounted struct {
 	done     bool
 }
 
-func (j *job) openFolder() (medium, error) {
+func (j *job) openFolder(ctx context.Context) (medium, error) {
+	release := func() error { return nil }
+	if j.target.Disk != nil {
+		var err error
+		if release, err = media.Claim(ctx, j.target.Disk); err != nil {
+			return nil, err
+		}
+	}
 	root, err := os.OpenRoot(j.target.Folder)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, release())
 	}
 	c, err := claim(root)
 	if err != nil {
-		return nil, errors.Join(err, root.Close())
+		return nil, errors.Join(err, root.Close(), release())
 	}
-	return &mounted{job: j, root: root, claim: c}, nil
+	return &mounted{job: j, root: root, claim: c, release: release}, nil
 }
 
 func (m *mounted) close() error {
@@ -60,7 +68,7 @@ func (m *mounted) close() error {
 			_ = m.root.Remove(temporary(file))
 		}
 	}
-	return errors.Join(m.claim.Close(), m.root.Close())
+	return errors.Join(m.claim.Close(), m.root.Close(), m.release())
 }
 
 func (m *mounted) look(ctx context.Context) ([]bool, error) {
@@ -142,24 +150,31 @@ func checkSize(f fs.File, want int64) error {
 	return nil
 }
 
-// sumAligned reads so many bytes in whole pages, into memory that goes past caches.
+// sumAligned gives the checksum of so many bytes.
 func sumAligned(r io.Reader, size int64, progress func(n int) error) (string, error) {
-	hash, b := sha256.New(), media.Buffer(chunkSize)
+	hash := sha256.New()
+	err := readAligned(r, size, func(b []byte) error {
+		hash.Write(b)
+		return progress(len(b))
+	})
+	return hex.EncodeToString(hash.Sum(nil)), err
+}
+
+// readAligned reads so many bytes in whole pages, into memory that goes past caches.
+func readAligned(r io.Reader, size int64, visit func([]byte) error) error {
+	const page = 4096
+	b := media.Buffer(int(min((max(size, 1)+page-1)/page*page, chunkSize)))
 	for at := int64(0); at < size; {
-		if err := progress(0); err != nil {
-			return "", err
-		}
 		n, err := r.Read(b)
 		n = int(min(int64(n), size-at))
-		hash.Write(b[:n])
 		if at += int64(n); err != nil && at < size {
-			return "", unexpected(err)
+			return unexpected(err)
 		}
-		if err := progress(n); err != nil {
-			return "", err
+		if err := visit(b[:n]); err != nil {
+			return err
 		}
 	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return nil
 }
 
 func (m *mounted) complete() bool {
@@ -334,9 +349,18 @@ func (m *mounted) missingFolders() (missing []string) {
 	return missing
 }
 
+// marked asks the stick itself: the system may remember what it said before.
 func (m *mounted) marked() bool {
-	info, err := m.root.Lstat(fat32.IncompleteFile)
-	return err == nil && info.Mode().IsRegular()
+	f, _, err := openUncached(m.root, fat32.IncompleteFile)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if checkSize(f, int64(len(incompleteText))) != nil {
+		return false
+	}
+	sum, err := sumAligned(f, int64(len(incompleteText)), func(int) error { return m.beat() })
+	return err == nil && sum == sha256Hex([]byte(incompleteText))
 }
 
 // isPackage says whether a system may take a file for a package.

@@ -17,6 +17,7 @@ import (
 // raw is a stick that is formatted. It is written and read past all caches.
 type raw struct {
 	*job
+	release func() error
 	device  *media.Device
 	layout  *fat32.Layout
 	extents []fat32.Extent // of the files
@@ -31,11 +32,21 @@ func (j *job) openRaw(ctx context.Context) (medium, error) {
 		j.problem("refused", d.Refusal)
 		return nil, j.preflight()
 	}
-	device, err := j.target.Disk.Open(ctx)
+	release, err := media.Claim(ctx, j.target.Disk)
 	if err != nil {
 		return nil, err
 	}
-	return &raw{job: j, device: device, buffer: media.Buffer(chunkSize)}, nil
+	fail := func(err error) (medium, error) { return nil, errors.Join(err, release()) }
+	if len(j.target.Disk.Mounts()) > 0 {
+		if err := j.target.Disk.Unmount(ctx); err != nil {
+			return fail(err)
+		}
+	}
+	device, err := j.target.Disk.Open(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	return &raw{job: j, release: release, device: device, buffer: media.Buffer(chunkSize)}, nil
 }
 
 // look lays the stick out. Whatever is on it goes.
@@ -60,7 +71,11 @@ func (r *raw) look(context.Context) ([]bool, error) {
 		err = layout.Fits()
 	}
 	if errors.Is(err, fat32.ErrFull) || errors.Is(err, fat32.ErrSize) {
-		r.problem("room", err.Error())
+		need, err := fat32.SizeFor(r.Stick, 0)
+		if err != nil {
+			return nil, err
+		}
+		r.problem("room", fmt.Sprintf("it has %s, and %s are needed", megabytes(size), megabytes(need)))
 		return nil, nil
 	}
 	if err != nil {
@@ -128,7 +143,7 @@ func (r *raw) commit() error { return r.layout.Commit(watched{r}) }
 
 func (r *raw) marked() bool { return r.layout.IsIncomplete(watched{r}) }
 
-func (r *raw) close() error { return r.device.Close() }
+func (r *raw) close() error { return errors.Join(r.device.Close(), r.release()) }
 
 // watched is the disk of a stick that is given up if nothing moves.
 type watched struct{ *raw }

@@ -201,8 +201,11 @@ func (s *Stick) shareFile(ctx context.Context, ring *ring, number int, file File
 				err = nil
 			}
 		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%s %w since it was verified: it is shorter", file.Path, kit.ErrIntegrity)
+		}
 		if err != nil {
-			return fmt.Errorf("reading the kit: %s: %w", file.Path, notEOF(err))
+			return fmt.Errorf("reading the kit: %w", err)
 		}
 		clear(b[n:])
 		c := &chunk{file: number, at: at, data: b[:n], last: at+int64(n) == file.Size, buffer: b, ring: ring}
@@ -221,12 +224,4 @@ func (s *Stick) shareFile(ctx context.Context, ring *ring, number int, file File
 			return nil
 		}
 	}
-}
-
-// notEOF: a file that ends too early is another than was verified.
-func notEOF(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("it %w since it was verified: it is shorter", kit.ErrIntegrity)
-	}
-	return err
 }

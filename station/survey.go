@@ -32,6 +32,15 @@ type survey struct {
 	tight     bool // there is room only once the old files are gone
 }
 
+// What is looked at on a stick that may be anybody's.
+const (
+	maxEntries = 20_000
+	maxFolders = 4 // in each other
+)
+
+// fold makes names equal that are one name to FAT.
+func fold(name string) string { return strings.ToUpper(name) }
+
 // goodFileSystems are those of which Windows and Macs both take packages.
 var goodFileSystems = []string{"vfat", "exfat"}
 
@@ -74,21 +83,20 @@ var leftover = regexp.MustCompile(`^firstday-\d{4,}\.tmp$`)
 
 // survey lists a stick. Links are never followed.
 func (m *mounted) survey() (*survey, error) {
-	const most = 20_000 // entries, on a stick that may be anybody's
 	s := &survey{sizes: make(map[string]int64), folders: make(map[string]bool)}
 	ours := make(map[string]string) // by what is one name to FAT
 	for _, f := range m.files {
-		ours[strings.ToUpper(f.Path)] = f.Path
+		ours[fold(f.Path)] = f.Path
 	}
 	for name := range m.dirs {
-		ours[strings.ToUpper(name)] = name
+		ours[fold(name)] = name
 	}
 	foreign := make(map[string]int64)
 	var inFolders, inTheWay []string
 	count := 0
 	err := fs.WalkDir(m.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if count++; count > most {
-			return fmt.Errorf("there are more than %d files and folders on it", most)
+		if count++; count > maxEntries {
+			return fmt.Errorf("there are more than %d files and folders on it", maxEntries)
 		}
 		if err := errors.Join(err, m.beat()); err != nil || name == "." {
 			return err
@@ -97,7 +105,7 @@ func (m *mounted) survey() (*survey, error) {
 		if info, err := d.Info(); err == nil {
 			size = info.Size()
 		}
-		our, isOurs := ours[strings.ToUpper(name)]
+		our, isOurs := ours[fold(name)]
 		_, isFolder := m.dirs[our]
 		switch {
 		case name == usb.LogsFolder && d.IsDir():
@@ -130,7 +138,7 @@ func (m *mounted) survey() (*survey, error) {
 		case !strings.Contains(name, "/") || m.dirs[path.Dir(name)] != nil || path.Dir(name) == firstBoot:
 			foreign[name] = size
 		}
-		if d.IsDir() && (ofSystems.MatchString(name) || strings.Count(name, "/") >= 4) {
+		if d.IsDir() && (ofSystems.MatchString(name) || strings.Count(name, "/") >= maxFolders) {
 			return fs.SkipDir
 		}
 		return nil
@@ -266,9 +274,9 @@ func (m *mounted) lookForRoom(v volume) {
 		return
 	}
 	if m.state.tight = true; need > free+old+m.state.removed {
-		m.problem("room", fmt.Sprintf("%s are needed, and %s are free", size(need), size(max(free+old+m.state.removed, 0))))
+		m.problem("room", fmt.Sprintf("%s are needed, and %s are free", megabytes(need), megabytes(max(free+old+m.state.removed, 0))))
 	}
 }
 
-// size gives bytes as sticks are sold.
-func size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+// megabytes gives bytes as sticks are sold.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

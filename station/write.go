@@ -179,7 +179,7 @@ func (j *job) work(ctx context.Context) Result {
 
 func (j *job) open(ctx context.Context) (medium, error) {
 	if j.target.Folder != "" {
-		return j.openFolder()
+		return j.openFolder(ctx)
 	}
 	return j.openRaw(ctx)
 }

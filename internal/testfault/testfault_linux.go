@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -73,12 +74,21 @@ func Folder(t testing.TB, behind string, f *Faults) (folder string) {
 	default:
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := server.Unmount(); err != nil {
-			t.Errorf("unmounting %s: %v", folder, err)
-		}
-	})
+	t.Cleanup(func() { unmount(t, server) })
 	return folder
+}
+
+// unmount waits for who has files open: one that was given up may still be at it.
+func unmount(t testing.TB, server *fuse.Server) {
+	const tries, pause = 200, 50 * time.Millisecond
+	var err error
+	for range tries {
+		if err = server.Unmount(); err == nil {
+			return
+		}
+		time.Sleep(pause)
+	}
+	t.Errorf("unmounting: %v", err)
 }
 
 // Disk gives a block device of so many bytes, with faults, and the file that holds
