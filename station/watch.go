@@ -77,7 +77,7 @@ func (s *Stick) Watch(ctx context.Context, o WatchOptions) (*Run, error) {
 	if o.now == nil {
 		o.now = time.Now
 	}
-	w := &watch{Stick: s, options: o, run: s.newRun(o.WriteOptions), sockets: make(map[string]*occupied)}
+	w := &watch{Stick: s, options: o, run: s.newRun(o.WriteOptions), sockets: make(map[string]*plugged)}
 	w.run.Problems = s.problems(o.WriteOptions)
 	if err := fatal(w.run.Problems); err != nil {
 		return w.run, err
@@ -99,11 +99,11 @@ type watch struct {
 
 	mu      sync.Mutex // guards all below
 	run     *Run
-	sockets map[string]*occupied // by port
+	sockets map[string]*plugged // by port
 }
 
-// occupied is a socket, and what the watch knows besides what it tells.
-type occupied struct {
+// plugged is a socket, and what the watch knows besides what it tells.
+type plugged struct {
 	Socket
 	looks int
 	// there: the disk was in the last list. letGo: it vanished when it was ejected,
@@ -163,10 +163,10 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 		switch {
 		case o == nil && first && d.Refusal != "":
 			// The machine's own. It is known, and not told of.
-			w.sockets[portOf(d)] = &occupied{Socket: Socket{Port: portOf(d), State: SocketRefused, Disk: *d}, there: true}
+			w.sockets[portOf(d)] = &plugged{Socket: Socket{Port: portOf(d), State: SocketRefused, Disk: *d}, there: true}
 			continue
 		case o == nil:
-			o = &occupied{Socket: Socket{Port: portOf(d)}}
+			o = &plugged{Socket: Socket{Port: portOf(d)}}
 			w.sockets[o.Port] = o
 			w.arrive(o, d, first)
 		case o.State == SocketBusy:
@@ -187,7 +187,7 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 }
 
 // arrive judges a stick that came.
-func (w *watch) arrive(o *occupied, d *media.Disk, first bool) {
+func (w *watch) arrive(o *plugged, d *media.Disk, first bool) {
 	o.Disk, o.looks, o.letGo = *d, 0, false
 	switch {
 	case d.Refusal != "":
@@ -201,7 +201,7 @@ func (w *watch) arrive(o *occupied, d *media.Disk, first bool) {
 
 // wait begins with a stick once it is ready: its volume is mounted, or whoever
 // mounts volumes here had the time to.
-func (w *watch) wait(ctx context.Context, o *occupied, d *media.Disk) {
+func (w *watch) wait(ctx context.Context, o *plugged, d *media.Disk) {
 	o.Disk = *d
 	o.looks++
 	if len(d.Mounts()) == 0 && o.looks < settling || ctx.Err() != nil {
@@ -213,7 +213,7 @@ func (w *watch) wait(ctx context.Context, o *occupied, d *media.Disk) {
 }
 
 // serve writes one stick, lets go of it, and tells how it went.
-func (w *watch) serve(ctx context.Context, o *occupied, d media.Disk) {
+func (w *watch) serve(ctx context.Context, o *plugged, d media.Disk) {
 	result := w.write(ctx, o, &d)
 	var ejected error
 	if result.Outcome.Good() {
@@ -238,7 +238,7 @@ func (w *watch) serve(ctx context.Context, o *occupied, d media.Disk) {
 }
 
 // write writes one stick in the way that the options say.
-func (w *watch) write(ctx context.Context, o *occupied, d *media.Disk) *Result {
+func (w *watch) write(ctx context.Context, o *plugged, d *media.Disk) *Result {
 	options := w.options.WriteOptions
 	options.Event = func(e Event) {
 		w.mu.Lock()
@@ -280,12 +280,12 @@ func (w *watch) failed(d *media.Disk, err error) *Result {
 }
 
 // set changes the state of a socket, and tells of it.
-func (w *watch) set(o *occupied, state SocketState, message, hint string) {
+func (w *watch) set(o *plugged, state SocketState, message, hint string) {
 	o.State, o.Message, o.Hint, o.Since = state, message, hint, w.options.now()
 	w.tell(o)
 }
 
-func (w *watch) tell(o *occupied) {
+func (w *watch) tell(o *plugged) {
 	if w.options.Tell != nil {
 		w.options.Tell(o.Socket)
 	}

@@ -1,29 +1,312 @@
 package station
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
+	"firstday.dev/internal/testfault"
 	"firstday.dev/internal/testloop"
 	"firstday.dev/kit"
 	"firstday.dev/station/fat32"
 	"firstday.dev/station/media"
 )
 
+// desk is a hub at which the test plugs sticks in and takes them out.
+type desk struct {
+	mu      sync.Mutex
+	disks   []media.Disk
+	folders map[string]string // by disk
+	ejected []string
+	blind   int // so many lists fail
+}
+
+func (d *desk) list(context.Context) ([]media.Disk, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.blind != 0 {
+		d.blind--
+		return nil, errors.New("no disks to be seen")
+	}
+	return append([]media.Disk(nil), d.disks...), nil
+}
+
+func (d *desk) folder(_ context.Context, disk *media.Disk) (string, func() error, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	folder, ok := d.folders[disk.Name]
+	if !ok {
+		return "", nil, errNoVolume
+	}
+	return folder, func() error { return nil }, nil
+}
+
+func (d *desk) eject(_ context.Context, disk *media.Disk) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ejected = append(d.ejected, disk.Name)
+	return nil
+}
+
+// plug puts a stick with a volume into a socket.
+func (d *desk) plug(port, name, folder string) {
+	d.mu.Lock()
+	if d.folders == nil {
+		d.folders = make(map[string]string)
+	}
+	d.folders[name] = folder
+	d.mu.Unlock()
+	d.plugDisk(media.Disk{Name: name, Path: folder, Port: port, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{folder}}}})
+}
+
+func (d *desk) plugDisk(disk media.Disk) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.disks = append(d.disks, disk)
+}
+
+func (d *desk) pull(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, disk := range d.disks {
+		if disk.Name == name {
+			d.disks = append(d.disks[:i:i], d.disks[i+1:]...)
+			return
+		}
+	}
+}
+
+// stickFolder is a folder on a file system of its own, as a stick's is.
+func stickFolder(t *testing.T) string {
+	t.Helper()
+	return testfault.Folder(t, t.TempDir(), new(testfault.Faults))
+}
+
+// watching is a watch that runs beside the test.
+type watching struct {
+	t     *testing.T
+	desk  *desk
+	told  chan Socket
+	stop  context.CancelFunc
+	ended chan struct{}
+	run   *Run
+	err   error
+}
+
+func startWatch(t *testing.T, s *Stick, d *desk, change func(*WatchOptions)) *watching {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	w := &watching{t: t, desk: d, told: make(chan Socket, 10000), stop: stop, ended: make(chan struct{})}
+	o := WatchOptions{hub: d, interval: time.Millisecond, Tell: func(s Socket) { w.told <- s }}
+	o.now = onKitDay
+	if change != nil {
+		change(&o)
+	}
+	go func() {
+		defer close(w.ended)
+		w.run, w.err = s.Watch(ctx, o)
+	}()
+	t.Cleanup(func() { stop(); <-w.ended })
+	return w
+}
+
+// until waits for a socket to be in a state.
+func (w *watching) until(port string, state SocketState) Socket {
+	w.t.Helper()
+	for {
+		select {
+		case s := <-w.told:
+			if s.Port == port && s.State == state {
+				return s
+			}
+			if s.State == SocketFailed {
+				w.t.Fatalf("%+v", s)
+			}
+		case <-w.ended:
+			w.t.Fatalf("it ended before %s was %s: %v", port, state, w.err)
+		case <-time.After(time.Minute):
+			w.t.Fatalf("%s never was %s", port, state)
+		}
+	}
+}
+
+func (w *watching) end() *Run {
+	w.stop()
+	<-w.ended
+	return w.run
+}
+
+// A morning at the station: two sockets, three sticks, one of them twice in a
+// socket that another one was in, and the machine's own disk.
+func TestWatch(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	d.plugDisk(media.Disk{Name: "nvme0n1", Path: "/dev/nvme0n1", Port: "nvme0n1", Refusal: "the system is on it"})
+	early := stickFolder(t)
+	d.plug("1-1", "early", early)
+	var kept []int
+	w := startWatch(t, s, d, func(o *WatchOptions) {
+		o.Keep = func(r *Run) error { kept = append(kept, r.Good()); return nil }
+	})
+	if was := w.until("1-1", SocketRefused); !strings.Contains(was.Message, "before the station began") {
+		t.Errorf("%+v", was)
+	}
+	first, second := stickFolder(t), stickFolder(t)
+	d.pull("early")
+	w.until("1-1", SocketEmpty)
+	d.plug("1-1", "a", first)
+	w.until("1-1", SocketGood)
+	d.pull("a")
+	w.until("1-1", SocketEmpty)
+	d.plug("1-1", "b", second)
+	w.until("1-1", SocketGood)
+	// Exchanged faster than anybody looks.
+	d.mu.Lock()
+	d.disks[len(d.disks)-1].Path, d.disks[len(d.disks)-1].Refusal = "/dev/T7", "it is a disk in a box"
+	d.mu.Unlock()
+	if was := w.until("1-1", SocketRefused); was.Message != "it is a disk in a box" {
+		t.Errorf("%+v", was)
+	}
+	run := w.end()
+	if w.err != nil || run.Good() != 2 || len(run.Sticks) != 2 || run.Interrupted {
+		t.Errorf("%v, %+v", w.err, run)
+	}
+	for _, dir := range []string{first, second} {
+		if err := holds(s, os.DirFS(dir)); err != nil {
+			t.Error(err)
+		}
+	}
+	if left := names(t, early); len(left) > 0 {
+		t.Errorf("written to a stick that was there before: %q", left)
+	}
+	if strings.Join(d.ejected, " ") != "a b" {
+		t.Errorf("ejected %q", d.ejected)
+	}
+	if len(kept) != 3 || kept[0] != 1 || kept[2] != 2 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
+// Sticks that were there are taken if they shall be; eight at once, of which one is
+// no good.
+func TestWatchOfAFullHub(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	dirs := make(map[string]string)
+	for _, name := range strings.Split("abcdefgh", "") {
+		dirs[name] = stickFolder(t)
+		d.plug("1-"+name, name, dirs[name])
+	}
+	if err := os.WriteFile(filepath.Join(dirs["c"], "Other.ppkg"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	delete(d.folders, "d")
+	w := startWatch(t, s, d, func(o *WatchOptions) { o.Present = true })
+	states := make(map[string]Socket)
+	for len(states) < len(dirs) {
+		select {
+		case was := <-w.told:
+			if was.State == SocketGood || was.State == SocketFailed {
+				states[was.Disk.Name] = was
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%+v", states)
+		}
+	}
+	run := w.end()
+	if run.Good() != 6 || len(run.Sticks) != 8 || w.err != nil {
+		t.Errorf("%d good of %d: %v", run.Good(), len(run.Sticks), w.err)
+	}
+	for name, dir := range dirs {
+		bad := name == "c" || name == "d"
+		if was := states[name]; (was.State == SocketFailed) != bad || bad && (was.Message == "" || was.Hint == "") {
+			t.Errorf("%s: %+v", name, was)
+		}
+		if err := holds(s, os.DirFS(dir)); (err != nil) != bad {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Who stops the station in the middle leaves sticks that say so.
+func TestWatchStopped(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	behind := t.TempDir()
+	folder := testfault.Folder(t, behind, &testfault.Faults{Before: func(op testfault.Op) syscall.Errno {
+		if op.What == testfault.Write && op.Length > 64<<10 {
+			once.Do(func() { close(begun) })
+			<-goOn
+		}
+		return 0
+	}})
+	d.plug("1-1", "a", folder)
+	w := startWatch(t, s, d, func(o *WatchOptions) { o.Present = true })
+	<-begun
+	w.stop()
+	close(goOn)
+	run := w.end()
+	if w.err != nil || len(run.Sticks) != 1 || run.Sticks[0].Outcome != Incomplete || !run.Interrupted {
+		t.Fatalf("%v, %+v", w.err, run)
+	}
+	if _, err := os.Stat(filepath.Join(behind, fat32.IncompleteFile)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWatchEnds(t *testing.T) {
+	s := open(t, buildKit(t, kit.Windows))
+	t.Run("blind for a moment", func(t *testing.T) {
+		d := &desk{blind: blind - 1}
+		w := startWatch(t, s, d, func(o *WatchOptions) { o.Present = true })
+		d.plug("1-1", "a", stickFolder(t))
+		w.until("1-1", SocketGood)
+	})
+	t.Run("blind", func(t *testing.T) {
+		w := startWatch(t, s, &desk{blind: -1}, nil)
+		if <-w.ended; w.err == nil || !strings.Contains(w.err.Error(), "no disks to be seen") {
+			t.Error(w.err)
+		}
+	})
+	t.Run("nowhere to keep the report", func(t *testing.T) {
+		d, full := new(desk), errors.New("no room")
+		w := startWatch(t, s, d, func(o *WatchOptions) {
+			o.Present = true
+			o.Keep = func(*Run) error { return full }
+		})
+		d.plug("1-1", "a", stickFolder(t))
+		if <-w.ended; !errors.Is(w.err, full) {
+			t.Error(w.err)
+		}
+	})
+	t.Run("a kit that enrols nobody", func(t *testing.T) {
+		w := startWatch(t, s, new(desk), func(o *WatchOptions) {
+			o.now = func() time.Time { return time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC) }
+		})
+		if <-w.ended; !errors.Is(w.err, ErrPreflight) {
+			t.Error(w.err)
+		}
+	})
+}
+
 // Blank disks that the kernel has become sticks, two at once.
 func TestWatchFormats(t *testing.T) {
 	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
 	images := make(map[string]string)
-	for _, serial := range []string{"a", "b"} {
-		images[serial] = filepath.Join(t.TempDir(), "stick")
-		if err := os.WriteFile(images[serial], nil, 0o600); err != nil {
+	for _, name := range []string{"a", "b"} {
+		images[name] = filepath.Join(t.TempDir(), "stick")
+		if err := os.WriteFile(images[name], nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Truncate(images[serial], 256<<20); err != nil {
+		if err := os.Truncate(images[name], 256<<20); err != nil {
 			t.Fatal(err)
 		}
-		d.plugDisk(media.Disk{Name: "sd" + serial, Path: testloop.Attach(t, images[serial]), Serial: serial, Port: "1-" + serial, Size: 256 << 20, SectorSize: 512})
+		d.plugDisk(media.Disk{Name: name, Path: testloop.Attach(t, images[name]), Port: "1-" + name, Size: 256 << 20, SectorSize: 512})
 	}
 	w := startWatch(t, s, d, func(o *WatchOptions) { o.Format, o.Present = true, true })
 	for range images {
