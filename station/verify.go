@@ -143,12 +143,17 @@ func (c *Contents) addBeside(f *Findings, listed map[string]string) {
 		return
 	}
 	ours := map[string]string{usb.RunFile: usb.Run, usb.FirstBootInstallFile: usb.FirstBootInstall, usb.FirstBootDaemonFile: usb.FirstBootDaemon}
-	for name, sum := range parseStickSums(beside) {
-		listed[name] = sum
-		if script, ok := ours[name]; ok && sha256Hex([]byte(script)) != sum {
+	sums := parseStickSums(beside)
+	for name, script := range ours {
+		sum := sha256Hex([]byte(script))
+		if _, err := fs.Stat(c, name); sums[name] == "" && err == nil {
+			sums[name] = sum
+		}
+		if sums[name] != "" && sums[name] != sum {
 			f.Warnings = append(f.Warnings, name+" is not the one this firstday writes: another version wrote it, or somebody changed it; compare with the kit")
 		}
 	}
+	maps.Copy(listed, sums)
 }
 
 // compare reads one file.
