@@ -66,6 +66,11 @@ func List(ctx context.Context) ([]Disk, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for disks: %w", err)
 	}
+	sortDisks(disks)
+	return disks, nil
+}
+
+func sortDisks(disks []Disk) {
 	slices.SortFunc(disks, func(a, b Disk) int {
 		return cmp.Or(
 			cmp.Compare(min(len(a.Refusal), 1), min(len(b.Refusal), 1)),
@@ -73,7 +78,6 @@ func List(ctx context.Context) ([]Disk, error) {
 			cmp.Compare(len(a.Name), len(b.Name)), // sdz is before sdaa
 			byNumbers(a.Name, b.Name))
 	})
-	return disks, nil
 }
 
 // byNumbers compares text in which numbers count as such: 1-4.2 is before 1-4.10.
