@@ -2,9 +2,7 @@ package media
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unsafe"
@@ -15,27 +13,22 @@ import (
 
 // Control codes of winioctl.h. Those of questions need no access to the disk.
 const (
-	getDeviceNumber    = 0x2d1080 // IOCTL_STORAGE_GET_DEVICE_NUMBER
-	queryProperty      = 0x2d1400 // IOCTL_STORAGE_QUERY_PROPERTY
-	getGeometry        = 0x0700a0 // IOCTL_DISK_GET_DRIVE_GEOMETRY_EX
-	isWritable         = 0x070024 // IOCTL_DISK_IS_WRITABLE
-	updateProperties   = 0x070140 // IOCTL_DISK_UPDATE_PROPERTIES
-	ejectMedia         = 0x2d4808 // IOCTL_STORAGE_EJECT_MEDIA
-	getDiskExtents     = 0x560000 // IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS
-	lockVolume         = 0x090018 // FSCTL_LOCK_VOLUME
-	dismountVolume     = 0x090020 // FSCTL_DISMOUNT_VOLUME
-	diskInterfaceClass = "{53f56307-b6bf-11d0-94f2-00a0c91efb8b}"
+	getDeviceNumber  = 0x2d1080 // IOCTL_STORAGE_GET_DEVICE_NUMBER
+	queryProperty    = 0x2d1400 // IOCTL_STORAGE_QUERY_PROPERTY
+	getGeometry      = 0x0700a0 // IOCTL_DISK_GET_DRIVE_GEOMETRY_EX
+	isWritable       = 0x070024 // IOCTL_DISK_IS_WRITABLE
+	updateProperties = 0x070140 // IOCTL_DISK_UPDATE_PROPERTIES
+	ejectMedia       = 0x2d4808 // IOCTL_STORAGE_EJECT_MEDIA
+	getDiskExtents   = 0x560000 // IOCTL_VOLUME_GET_VOLUME_DISK_EXTENTS
+	lockVolume       = 0x090018 // FSCTL_LOCK_VOLUME
+	dismountVolume   = 0x090020 // FSCTL_DISMOUNT_VOLUME
 )
 
+// mostDisks is more than any machine has; the number of one that is pulled out goes
+// to the next.
+const mostDisks = 256
+
 func list(ctx context.Context) ([]Disk, error) {
-	class, err := windows.GUIDFromString(diskInterfaceClass)
-	if err != nil {
-		return nil, err
-	}
-	paths, err := windows.CM_Get_Device_Interface_List("", &class, windows.CM_GET_DEVICE_INTERFACE_LIST_PRESENT)
-	if err != nil {
-		return nil, err
-	}
 	volumes, err := volumes()
 	if err != nil {
 		return nil, err
@@ -44,18 +37,17 @@ func list(ctx context.Context) ([]Disk, error) {
 	if err != nil {
 		return nil, err
 	}
+	ports := ports()
 	var disks []Disk
-	for _, path := range paths {
+	for n := range uint32(mostDisks) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if path == "" {
-			continue
-		}
-		d, n, err := disk(path)
+		d, err := disk(n)
 		if err != nil {
-			continue // it was pulled out
+			continue // there is none, or it was pulled out
 		}
+		d.Port = ports[n]
 		for _, v := range volumes {
 			i := slices.IndexFunc(v.extents, func(e extent) bool { return e.Disk == n })
 			if i < 0 {
@@ -76,25 +68,20 @@ func list(ctx context.Context) ([]Disk, error) {
 	return disks, nil
 }
 
-// disk asks a disk what it is, by any of its paths.
-func disk(path string) (d *Disk, n uint32, err error) {
+// disk asks a disk what it is.
+func disk(n uint32) (*Disk, error) {
+	path := `\\.\` + physicalDrive(n)
 	h, err := open(path, 0, 0)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer windows.CloseHandle(h)
-	number, err := ask(h, getDeviceNumber, nil, 12)
-	if err != nil || len(number) < 8 {
-		return nil, 0, errors.Join(fmt.Errorf("%s has no number", path), err)
-	}
-	n = binary.LittleEndian.Uint32(number[4:])
-	d, err = describe(h)
+	d, err := describe(h)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	d.Name, d.Path = physicalDrive(n), `\\.\`+physicalDrive(n)
-	d.Port = port(instanceOf(path))
-	return d, n, nil
+	d.Name, d.Path = physicalDrive(n), path
+	return d, nil
 }
 
 // describe asks a disk that is open.

@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -18,6 +19,31 @@ var (
 		PID:   37,
 	}
 )
+
+// diskInterface is GUID_DEVINTERFACE_DISK.
+var diskInterface = windows.GUID{Data1: 0x53f56307, Data2: 0xb6bf, Data3: 0x11d0, Data4: [8]byte{0x94, 0xf2, 0x00, 0xa0, 0xc9, 0x1e, 0xfb, 0x8b}}
+
+// ports gives the sockets of disks by their numbers. Where they cannot be found out
+// they have no names.
+func ports() map[uint32]string {
+	found := make(map[uint32]string)
+	paths, err := windows.CM_Get_Device_Interface_List("", &diskInterface, windows.CM_GET_DEVICE_INTERFACE_LIST_PRESENT)
+	if err != nil {
+		return found
+	}
+	for _, path := range paths {
+		h, err := open(path, 0, 0)
+		if err != nil {
+			continue
+		}
+		number, err := ask(h, getDeviceNumber, nil, 12)
+		_ = windows.CloseHandle(h)
+		if err == nil && len(number) == 12 {
+			found[binary.LittleEndian.Uint32(number[4:])] = port(instanceOf(path))
+		}
+	}
+	return found
+}
 
 // port is the socket that a disk is in: that of the USB device above it, which may
 // have other functions, too. It is empty if there is none.
