@@ -57,6 +57,11 @@ func claimElsewhere(t *testing.T, name string) (answer string, kill func()) {
 func TestClaim(t *testing.T) {
 	name := fmt.Sprint("test/", os.Getpid())
 	d := &Disk{Name: name}
+	t.Cleanup(func() { // what stays on Unix
+		for _, suffix := range []string{"", "1"} {
+			_ = os.Remove("/tmp/firstday-" + fileName(name+suffix) + ".lock")
+		}
+	})
 	release, err := Claim(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
@@ -89,6 +94,9 @@ func TestClaim(t *testing.T) {
 	}
 	if err := release(); err != nil {
 		t.Error(err)
+	}
+	if _, err := Claim(t.Context(), &Disk{Name: name, Refusal: "the system runs from it"}); !errors.Is(err, ErrRefused) {
+		t.Errorf("a disk that is refused: %v", err)
 	}
 	stopped, stop := context.WithCancel(t.Context())
 	stop()

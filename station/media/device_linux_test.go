@@ -290,3 +290,15 @@ func TestMountPrivately(t *testing.T) {
 		}
 	})
 }
+
+// Where the kernel is hidden, as in some containers, the error says so.
+func TestListWithoutSysfs(t *testing.T) {
+	testmount.Apart(t, func() {
+		if err := unix.Mount("tmpfs", "/sys", "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+		if disks, err := List(t.Context()); !errors.Is(err, ErrUnseen) {
+			t.Errorf("%+v, %v", disks, err)
+		}
+	})
+}

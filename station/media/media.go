@@ -24,6 +24,8 @@ var (
 	ErrAnother = errors.New("it is another disk than it was")
 	// ErrRefused: nothing is ever written to it, see [Disk.Refusal].
 	ErrRefused = errors.New("it is not taken")
+	// ErrUnseen: the system does not tell what disks there are.
+	ErrUnseen = errors.New("the disks of this machine cannot be seen")
 	// ErrNotMounted: there is no folder in which its files are.
 	ErrNotMounted = errors.New("it is not mounted")
 )
@@ -64,7 +66,10 @@ type Volume struct {
 func List(ctx context.Context) ([]Disk, error) {
 	disks, err := list(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking for disks: %w", err)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
 	sortDisks(disks)
 	return disks, nil

@@ -141,6 +141,9 @@ func (s *system) disk(b *block, blocks map[string]*block) (*Disk, error) {
 		ReadOnly: attribute(b.dir, "ro") == "1",
 	}
 	d.Sequence, _ = strconv.ParseUint(attribute(b.dir, "diskseq"), 10, 64)
+	if strings.HasPrefix(d.Vendor, "0x") { // of PCI or MMC, a number
+		d.Vendor = ""
+	}
 	what := s.connection(d, b)
 	d.Refusal = cmp.Or(inUse(b, blocks), what)
 	d.Volumes = s.volumes(b, blocks, d.Refusal == "")
