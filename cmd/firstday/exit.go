@@ -24,6 +24,7 @@ import (
 	"firstday.dev/simulate"
 	"firstday.dev/station"
 	"firstday.dev/station/fat32"
+	"firstday.dev/station/media"
 )
 
 // The exit codes. Scripts decide on them, so they never change.
@@ -96,7 +97,7 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile,
-			station.ErrLayout, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
+			station.ErrLayout, media.ErrRefused, errNoSuchStick, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
 		return exitInput
 	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, errProviderTest, simulate.ErrNotEnrolled):
 		return exitDirectory
@@ -108,7 +109,7 @@ func exitCode(ctx context.Context, err error) int {
 		fat32.ErrFormat, simulate.ErrNoPackage, simulate.ErrRefused, simulate.ErrSetting, simulate.ErrCommand, agent.ErrEnrollment, agent.ErrArchitecture,
 		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat, directory.ErrBackup, directory.ErrDamaged, directory.ErrNewer):
 		return exitPackage
-	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite):
+	case errors.As(err, &path), errors.As(err, &errno), is(media.ErrUnseen, media.ErrBusy, media.ErrGone, media.ErrAnother, media.ErrReadOnly, media.ErrNotMounted, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite):
 		return exitIO
 	case is(kit.ErrIdentity):
 		return exitSignature
@@ -144,6 +145,10 @@ func hint(err error) string {
 		{simulate.ErrSeveral, "leave one package on the stick"},
 		{simulate.ErrNoPackage, "name the platform there is a package for with --device, or write the stick anew"},
 		{station.ErrUnverified, "firstday verify tells it all; build the kit anew"},
+		{media.ErrUnseen, "run it on the machine itself; a container sees disks only if it is given /sys, /proc and /dev of the machine"},
+		{media.ErrRefused, "firstday usb list --all tells which disks are taken and which are not"},
+		{errNoSuchStick, "firstday usb list tells what sticks there are"},
+		{media.ErrBusy, "close what uses it, or let the other technician finish"},
 		{fat32.ErrFull, "leave out --size, or name a larger one"},
 		{simulate.ErrOtherDevice, "leave out --device, or name another --sandbox"},
 		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},

@@ -17,12 +17,14 @@ func newUSB() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "usb",
 		Short: "Put kits onto USB sticks",
-		Example: `  firstday usb image kit -o stick.img
-  firstday simulate stick.img`,
+		Example: `  firstday usb list
+  firstday usb image kit -o stick.img
+  firstday simulate stick.img
+  firstday usb eject --all`,
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
-	c.AddCommand(newUSBImage())
+	c.AddCommand(newUSBList(), newUSBImage(), newUSBEject())
 	return c
 }
 
