@@ -21,9 +21,6 @@ import (
 	"firstday.dev/templates/usb"
 )
 
-// unfinishedFile lies on a stick of ours until all of it is written.
-const unfinishedFile = "INCOMPLETE.txt"
-
 // OnStick is what lies on a stick, at a glance: names and what files say of
 // themselves. Nothing of it is verified.
 type OnStick struct {
@@ -73,7 +70,7 @@ func Look(stick fs.FS) (*OnStick, error) {
 	unfinished := false
 	for _, e := range root {
 		switch name := e.Name(); {
-		case strings.EqualFold(name, unfinishedFile):
+		case strings.EqualFold(name, fat32.IncompleteFile):
 			unfinished = true
 		case isForWindows(e):
 			on.Packages = append(on.Packages, name)

@@ -59,7 +59,7 @@ func TestLook(t *testing.T) {
 		{"a kit and another package", kitTree(fstest.MapFS{"Old.PPKG": saying("")}), acme(func(on *OnStick) { on.Packages = append(on.Packages, "Old.PPKG") })},
 		{"a kit and holidays", kitTree(fstest.MapFS{"b.jpg": saying(""), "a/b.ppkg": saying("")}), acme(func(on *OnStick) { on.Foreign = []string{"a", "b.jpg"} })},
 		{"half a kit", kitTree(fstest.MapFS{"incomplete.TXT": saying("")}), acme(func(on *OnStick) { on.State = OnStickUnfinished })},
-		{"no more than the mark", fstest.MapFS{unfinishedFile: saying("")}, OnStick{State: OnStickUnfinished}},
+		{"no more than the mark", fstest.MapFS{fat32.IncompleteFile: saying("")}, OnStick{State: OnStickUnfinished}},
 		{"packages of others", fstest.MapFS{"b.ppkg": saying(""), "a.ppkg": saying("")}, OnStick{State: OnStickPackages, Packages: []string{"a.ppkg", "b.ppkg"}}},
 		{"packages in folders", fstest.MapFS{"kit/sub/a.ppkg": saying(""), "b/c.ppkg": saying(""), "b/c.pkg": saying("")},
 			OnStick{State: OnStickInFolders, InFolders: []string{"b/c.ppkg", "kit/sub/a.ppkg"}, Foreign: []string{"b", "kit"}}},

@@ -33,6 +33,7 @@ func hint(err error) string {
 		{ErrReadBack, "throw the stick away: it does not keep what it is told, or is smaller than it says"},
 		{ErrStalled, "pull it out, put it into another socket and write it again; if that does not help, use another stick"},
 		{media.ErrBusy, "close what uses it, unmount its volumes, or let the other technician finish"},
+		{media.ErrNotMounted, "mount it and name the folder, or format it: --format"},
 		{media.ErrReadOnly, "move its switch, or use another stick; worn-out sticks protect themselves, too"},
 		{syscall.EROFS, "move its switch, or use another stick; worn-out sticks protect themselves, too"},
 		{media.ErrGone, "put it in again and write it again"},

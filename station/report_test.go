@@ -19,7 +19,7 @@ func TestReport(t *testing.T) {
 	s := open(t, buildKit(t, kit.Windows))
 	hostile := "<script>alert(1)</script>\u202e\x1b[2J"
 	targets := append(folders(t.TempDir(), filepath.Join(t.TempDir(), "missing")), Target{
-		Name: "sda", Disk: &media.Disk{Name: "sda", Vendor: hostile, Model: hostile, Serial: hostile, Port: "1-4.2", Size: 8e9, Refusal: "the system is on it"},
+		Name: "sda", Format: true, Disk: &media.Disk{Name: "sda", Vendor: hostile, Model: hostile, Serial: hostile, Port: "1-4.2", Size: 8e9, Refusal: "the system is on it"},
 	})
 	run, _ := s.Write(t.Context(), targets, WriteOptions{now: onKitDay, Operator: hostile})
 	dir := filepath.Join(t.TempDir(), "new", "reports")

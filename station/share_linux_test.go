@@ -45,7 +45,7 @@ func TestKitIsReadOnce(t *testing.T) {
 		dirs = append(dirs, t.TempDir())
 	}
 	device, image := testfault.Disk(t, diskSize, &testfault.Faults{})
-	targets := append(folders(dirs...), Target{Name: "sdb", Disk: &media.Disk{Name: filepath.Base(device), Path: device}})
+	targets := append(folders(dirs...), Target{Name: "sdb", Format: true, Disk: &media.Disk{Name: filepath.Base(device), Path: device}})
 	run, err := s.Write(t.Context(), targets, WriteOptions{now: onKitDay})
 	if err != nil || run.Good() != 8 {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -201,9 +202,9 @@ func (c *Contents) findForeign(ctx context.Context, f *Findings, want []File) er
 			return err
 		}
 		switch {
-		case d.IsDir() && (name == usb.LogsFolder || ofSystems.MatchString(name) || strings.Count(name, "/") >= maxFolders):
+		case d.IsDir() && name != "." && (name == usb.LogsFolder || ofSystems(path.Base(name)) || strings.Count(name, "/") >= maxFolders):
 			return fs.SkipDir
-		case d.IsDir() || ours[fold(name)] || ofSystems.MatchString(name) && !isPackage(name):
+		case d.IsDir() || ours[fold(name)] || ofSystems(path.Base(name)) && !isPackage(name), ours[fold(path.Join(path.Dir(name), strings.TrimPrefix(path.Base(name), "._")))]:
 			return nil
 		case isPackage(name) && !strings.Contains(name, "/"):
 			f.Packages = append(f.Packages, name)

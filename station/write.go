@@ -109,7 +109,7 @@ type job struct {
 
 func (w *writing) job(t Target) *job {
 	j := &job{writing: w, target: t, queue: newQueue(), ready: make(chan struct{}), stalled: make(chan struct{})}
-	j.result = Result{Target: t.Name, Formatted: t.Folder == "", Began: w.options.now().UTC()}
+	j.result = Result{Target: t.Name, Formatted: t.Format, Began: w.options.now().UTC()}
 	if d := t.Disk; d != nil {
 		j.result.Port, j.result.Vendor, j.result.Model, j.result.Serial, j.result.Size = d.Port, d.Vendor, d.Model, d.Serial, d.Size
 	}
@@ -178,10 +178,10 @@ func (j *job) work(ctx context.Context) Result {
 }
 
 func (j *job) open(ctx context.Context) (medium, error) {
-	if j.target.Folder != "" {
-		return j.openFolder(ctx)
+	if j.target.Format {
+		return j.openRaw(ctx)
 	}
-	return j.openRaw(ctx)
+	return j.openFolder(ctx)
 }
 
 // put writes the stick, reads it back and makes it whole. It says whether anything
