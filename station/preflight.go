@@ -37,6 +37,7 @@ var checks = []check{
 	{"read-only", true, "the stick is write-protected", "move its switch, or use another stick"},
 	{"file-system", true, "the stick has a file system that Windows or a Mac does not take packages from", "format it: --format"},
 	{"no-stick", false, "the folder is on no file system of sticks", "copy what is in it into the root of a stick, or name a stick"},
+	{"label", false, "the volume has another label than the page for people with a Mac says", "rename it, or give its name with --label"},
 	{"not-root", false, "the folder is on a stick, and not its root, where Windows looks", "name the stick, or the folder where it is mounted"},
 	{"no-kit", true, "the stick that is to be repaired has never been written", "make sure that it is the one you mean, then: firstday usb write"},
 	{"second-package", true, "there is another .ppkg in the root: Windows would ask which one, and nobody knows", "remove it, or let --clean remove everything that is not ours"},

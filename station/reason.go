@@ -18,8 +18,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// hint is what to do about a stick that is not good.
-func hint(err error) string {
+// Hint is what to do about a stick that is not good, or a kit that is not written.
+func Hint(err error) string {
 	var p *preflightError
 	if errors.As(err, &p) {
 		return p.fix

@@ -55,8 +55,12 @@ func (m *mounted) lookAtVolume() (volume, error) {
 	if d := m.target.Disk; d != nil {
 		m.large(d.Size)
 		for _, known := range d.Volumes {
-			if v.fileSystem == "" && slices.Contains(known.Mounts, m.folder) {
-				v.fileSystem = known.FileSystem
+			if !slices.Contains(known.Mounts, m.folder) {
+				continue
+			}
+			v.fileSystem = cmp.Or(v.fileSystem, known.FileSystem)
+			if known.Label != m.Label {
+				m.problem("label", fmt.Sprintf("its volume is called %q, and README.html says %s", known.Label, m.Label))
 			}
 		}
 	}

@@ -37,6 +37,7 @@ const (
 	exitSignature   = 5
 	exitIO          = 6
 	exitDirectory   = 7
+	exitSticks      = 8
 	exitInterrupted = 130
 )
 
@@ -51,6 +52,7 @@ const exitCodesHelp = `Exit codes:
        also an identity that cannot sign, and what Apple does not notarise
     6  input or output: a file is missing, not permitted, or the disk is full
     7  the directory refuses, or cannot be reached; provider test: something is wrong
+    8  usb write, usb repair: not all sticks are good; the table says which
   130  interrupted`
 
 // usageError is a command line that makes no sense.
@@ -94,14 +96,16 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
+	case is(station.ErrSticks): // each has a reason of its own
+		return exitSticks
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile,
-			station.ErrLayout, media.ErrRefused, errNoSuchStick, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
+			station.ErrLayout, station.ErrPreflight, media.ErrRefused, errNoSuchStick, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
 		return exitInput
 	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, errProviderTest, simulate.ErrNotEnrolled):
 		return exitDirectory
-	case is(api.ErrAudit, kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
+	case is(api.ErrAudit, kit.ErrIntegrity, station.ErrIncomplete, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
@@ -145,6 +149,7 @@ func hint(err error) string {
 		{simulate.ErrSeveral, "leave one package on the stick"},
 		{simulate.ErrNoPackage, "name the platform there is a package for with --device, or write the stick anew"},
 		{station.ErrUnverified, "firstday verify tells it all; build the kit anew"},
+		{station.ErrIncomplete, "write it again: firstday usb write"},
 		{media.ErrUnseen, "run it on the machine itself; a container sees disks only if it is given /sys, /proc and /dev of the machine"},
 		{media.ErrRefused, "firstday usb list --all tells which disks are taken and which are not"},
 		{errNoSuchStick, "firstday usb list tells what sticks there are"},
