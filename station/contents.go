@@ -64,6 +64,21 @@ func (u *uncached) Open(name string) (fs.File, error) {
 	return f, nil
 }
 
+// OpenTarget reads a stick where it is mounted, else the stick itself.
+func OpenTarget(ctx context.Context, t *Target) (*Contents, error) {
+	var c *Contents
+	var err error
+	if t.Folder != "" {
+		c, err = OpenFolder(t.Folder)
+	} else {
+		c, err = OpenDisk(ctx, t.Disk)
+	}
+	if err == nil {
+		c.Name = t.Name
+	}
+	return c, err
+}
+
 // OpenImage reads the image of a stick.
 func OpenImage(name string) (_ *Contents, err error) {
 	f, err := os.Open(name)

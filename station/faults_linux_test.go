@@ -208,7 +208,7 @@ func (f fault) try(t *testing.T, good string, formatted bool) string {
 		r.half = middle(t, s)
 		var device string
 		device, image = testfault.Disk(t, diskSize, &r.faults)
-		target = Target{Name: "sdb", Disk: &media.Disk{Name: filepath.Base(device), Path: device}}
+		target = Target{Name: "sdb", Format: true, Disk: &media.Disk{Name: filepath.Base(device), Path: device}}
 	} else {
 		for _, file := range s.list() {
 			r.half += file.Size / 2
@@ -380,7 +380,7 @@ func second(t *testing.T, s *Stick) string {
 // putDisk formats one disk.
 func putDisk(t *testing.T, s *Stick, path string) *Result {
 	t.Helper()
-	run, err := s.Write(t.Context(), []Target{{Name: "sdb", Disk: &media.Disk{Name: filepath.Base(path), Path: path}}}, WriteOptions{now: onKitDay})
+	run, err := s.Write(t.Context(), []Target{{Name: "sdb", Format: true, Disk: &media.Disk{Name: filepath.Base(path), Path: path}}}, WriteOptions{now: onKitDay})
 	if run == nil {
 		t.Fatal(err)
 	}

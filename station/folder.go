@@ -27,9 +27,9 @@ const incompleteText = "This stick is not complete: do not use it. Write it agai
 // and get the names that systems act on when all of them were read back.
 type mounted struct {
 	*job
-	release func() error // of the disk, from others on this machine
-	claim   io.Closer    // of the folder
+	folder  string
 	root    *os.Root
+	release []func() error // of what is held
 	state   *survey
 	wants   []bool
 
@@ -39,23 +39,67 @@ type mounted struct {
 	done     bool
 }
 
-func (j *job) openFolder(ctx context.Context) (medium, error) {
-	release := func() error { return nil }
-	if j.target.Disk != nil {
-		var err error
-		if release, err = media.Claim(ctx, j.target.Disk); err != nil {
+func (j *job) openFolder(ctx context.Context) (_ medium, err error) {
+	m := &mounted{job: j, folder: j.target.Folder}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.letGo())
+		}
+	}()
+	if d := j.target.Disk; d != nil {
+		if d.Refusal != "" {
+			j.problem("refused", d.Refusal)
+			return nil, j.preflight()
+		}
+		release, err := media.Claim(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		m.release = append(m.release, release)
+	}
+	if m.folder == "" {
+		if err := m.mount(ctx); err != nil {
 			return nil, err
 		}
 	}
-	root, err := os.OpenRoot(j.target.Folder)
-	if err != nil {
-		return nil, errors.Join(err, release())
+	if m.root, err = os.OpenRoot(m.folder); err != nil {
+		return nil, err
 	}
-	c, err := claim(root)
+	m.release = append(m.release, m.root.Close)
+	c, err := claim(m.root)
 	if err != nil {
-		return nil, errors.Join(err, root.Close(), release())
+		return nil, err
 	}
-	return &mounted{job: j, root: root, claim: c, release: release}, nil
+	m.release = append(m.release, c.Close)
+	return m, nil
+}
+
+// mount mounts the first volume that has a file system, until the stick is let go.
+func (m *mounted) mount(ctx context.Context) error {
+	if m.target.Disk == nil {
+		return fmt.Errorf("%s: %w", m.target.Name, media.ErrNotMounted)
+	}
+	for i := range m.target.Disk.Volumes {
+		v := &m.target.Disk.Volumes[i]
+		if v.FileSystem == "" {
+			continue
+		}
+		folder, unmount, err := v.Mount(ctx)
+		if err != nil {
+			return err
+		}
+		m.folder, m.release = folder, append(m.release, unmount)
+		return nil
+	}
+	return fmt.Errorf("%s: %w: it has no file system", m.target.Name, media.ErrNotMounted)
+}
+
+// letGo lets go of everything, the latest first.
+func (m *mounted) letGo() (err error) {
+	for i := len(m.release) - 1; i >= 0; i-- {
+		err = errors.Join(err, m.release[i]())
+	}
+	return err
 }
 
 func (m *mounted) close() error {
@@ -68,7 +112,7 @@ func (m *mounted) close() error {
 			_ = m.root.Remove(temporary(file))
 		}
 	}
-	return errors.Join(m.claim.Close(), m.root.Close(), m.release())
+	return m.letGo()
 }
 
 func (m *mounted) look(ctx context.Context) ([]bool, error) {

@@ -33,7 +33,7 @@ func TestInterruptedAnywhere(t *testing.T) {
 		steps := int64(1 << 40) // of a writing that nothing interrupts, which is the first
 		before := "nothing"     // is on the disk
 		for i := range tries {
-			target, judge := Target{Name: "sdb", Disk: &media.Disk{Name: filepath.Base(device), Path: device}}, func() string { return judgeDisk(t, s, image) }
+			target, judge := Target{Name: "sdb", Format: true, Disk: &media.Disk{Name: filepath.Base(device), Path: device}}, func() string { return judgeDisk(t, s, image) }
 			if way == "mounted" {
 				folder := testfault.Folder(t, t.TempDir(), &faults)
 				target, judge, before = Target{Name: "sdb", Folder: folder}, func() string { return judgeFolder(s, folder) }, "as it was"

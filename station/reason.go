@@ -18,8 +18,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// hint is what to do about a stick that is not good.
-func hint(err error) string {
+// Hint is what to do about a stick that is not good, or a kit that is not written.
+func Hint(err error) string {
 	var p *preflightError
 	if errors.As(err, &p) {
 		return p.fix
@@ -33,6 +33,7 @@ func hint(err error) string {
 		{ErrReadBack, "throw the stick away: it does not keep what it is told, or is smaller than it says"},
 		{ErrStalled, "pull it out, put it into another socket and write it again; if that does not help, use another stick"},
 		{media.ErrBusy, "close what uses it, unmount its volumes, or let the other technician finish"},
+		{media.ErrNotMounted, "mount it and name the folder, or format it: --format"},
 		{media.ErrReadOnly, "move its switch, or use another stick; worn-out sticks protect themselves, too"},
 		{syscall.EROFS, "move its switch, or use another stick; worn-out sticks protect themselves, too"},
 		{media.ErrGone, "put it in again and write it again"},

@@ -48,18 +48,19 @@ func (m *mounted) lookAtVolume() (volume, error) {
 	if err := m.beat(); err != nil {
 		return volume{}, err
 	}
-	v, err := volumeOf(m.target.Folder)
+	v, err := volumeOf(m.folder)
 	if err != nil {
 		return v, err
 	}
 	if d := m.target.Disk; d != nil {
 		m.large(d.Size)
-		if d.Refusal != "" {
-			m.problem("refused", d.Refusal)
-		}
 		for _, known := range d.Volumes {
-			if v.fileSystem == "" && slices.Contains(known.Mounts, m.target.Folder) {
-				v.fileSystem = known.FileSystem
+			if !slices.Contains(known.Mounts, m.folder) {
+				continue
+			}
+			v.fileSystem = cmp.Or(v.fileSystem, known.FileSystem)
+			if known.Label != m.Label {
+				m.problem("label", fmt.Sprintf("its volume is called %q, and README.html says %s", known.Label, m.Label))
 			}
 		}
 	}
@@ -67,7 +68,9 @@ func (m *mounted) lookAtVolume() (volume, error) {
 		m.problem("read-only", "it is mounted read-only, or write-protected")
 	}
 	switch stick := v.root || m.target.Disk != nil; {
+	case slices.Contains(goodFileSystems, v.fileSystem) && stick:
 	case slices.Contains(goodFileSystems, v.fileSystem):
+		m.problem("not-root", "it is a folder on a stick, not its root, where Windows looks")
 	case stick && v.fileSystem != "":
 		m.problem("file-system", "it has "+v.fileSystem+"; Windows takes packages from FAT32 and exFAT, and Macs must write their logs")
 	default:
@@ -75,9 +78,6 @@ func (m *mounted) lookAtVolume() (volume, error) {
 	}
 	return v, nil
 }
-
-// ofSystems are names that systems themselves put onto sticks.
-var ofSystems = regexp.MustCompile(`(?i)^(System Volume Information|\$RECYCLE\.BIN|\.Trashes|\.Trash-\d+|\.fseventsd|\.Spotlight-V100|\.TemporaryItems|\.DS_Store|\.metadata_never_index|\._.*|LOST\.DIR|lost\+found|FSCK\d{4}\.REC)$`)
 
 var leftover = regexp.MustCompile(`^firstday-\d{4,}\.tmp$`)
 
@@ -132,13 +132,16 @@ func (m *mounted) survey() (*survey, error) {
 		case leftover.MatchString(name) && d.Type().IsRegular():
 			s.leftovers, s.left = append(s.leftovers, name), s.left+size
 			return nil
-		case ofSystems.MatchString(name) && !isPackage(name):
+		case m.isAppleDouble(name):
+			s.remove, s.removed = append(s.remove, name), s.removed+size
+			return nil
+		case ofSystems(path.Base(name)) && !isPackage(name):
 		case strings.Contains(name, "/") && isPackage(name):
 			inFolders = append(inFolders, name)
 		case !strings.Contains(name, "/") || m.dirs[path.Dir(name)] != nil || path.Dir(name) == firstBoot:
 			foreign[name] = size
 		}
-		if d.IsDir() && (ofSystems.MatchString(name) || strings.Count(name, "/") >= maxFolders) {
+		if d.IsDir() && (ofSystems(path.Base(name)) || strings.Count(name, "/") >= maxFolders) {
 			return fs.SkipDir
 		}
 		return nil
@@ -148,6 +151,13 @@ func (m *mounted) survey() (*survey, error) {
 	}
 	m.judge(s, foreign, inFolders, inTheWay)
 	return s, nil
+}
+
+// isAppleDouble says whether macOS keeps there what it notes of a file of ours. Its
+// name ends as that of the file does.
+func (m *mounted) isAppleDouble(name string) bool {
+	of, ok := strings.CutPrefix(path.Base(name), "._")
+	return ok && m.Stick.files[path.Join(path.Dir(name), of)] != nil
 }
 
 // isOne says whether two names are one file.
@@ -165,6 +175,9 @@ func (m *mounted) isOne(our, name string) bool {
 
 // judge says what becomes of what is not ours.
 func (m *mounted) judge(s *survey, foreign map[string]int64, inFolders, inTheWay []string) {
+	if m.options.Repair && !s.marker && s.sizes[kit.SumsFile]+s.sizes[kit.ManifestFile] == 0 {
+		m.problem("no-kit", "there is no kit on it that could be repaired")
+	}
 	if stale := m.staleKit(foreign); len(stale) > 0 {
 		m.problem("stale", "another kit of "+m.Manifest.Organisation+" is on it and is replaced")
 		for _, name := range stale {

@@ -21,12 +21,14 @@ var (
 	ErrSticks = errors.New("not all sticks are good")
 )
 
-// Target is a stick to be written, in one of two ways.
+// Target is a stick to be written. Files are written into the folder of its volume,
+// unless it is formatted.
 type Target struct {
 	// Name is what people call it: sdb, E:, or the folder.
 	Name string
-	// Folder is where its volume is mounted, and files are written into. Empty: the
-	// disk is formatted, whatever is on it.
+	// Format writes the whole disk, whatever is on it.
+	Format bool
+	// Folder is where its volume is mounted. Empty: it is mounted for the while.
 	Folder string
 	// Disk is what is known of the stick; nil for a folder of which nothing is.
 	Disk *media.Disk
@@ -106,6 +108,8 @@ type Event struct {
 type WriteOptions struct {
 	// Clean removes what is not ours from mounted sticks. What is in logs stays.
 	Clean bool
+	// Repair writes only to sticks that hold something of ours already.
+	Repair bool
 	// Force writes a kit whose connect key has ended.
 	Force bool
 	// Operator is who does it.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -143,12 +144,17 @@ func (c *Contents) addBeside(f *Findings, listed map[string]string) {
 		return
 	}
 	ours := map[string]string{usb.RunFile: usb.Run, usb.FirstBootInstallFile: usb.FirstBootInstall, usb.FirstBootDaemonFile: usb.FirstBootDaemon}
-	for name, sum := range parseStickSums(beside) {
-		listed[name] = sum
-		if script, ok := ours[name]; ok && sha256Hex([]byte(script)) != sum {
+	sums := parseStickSums(beside)
+	for name, script := range ours {
+		sum := sha256Hex([]byte(script))
+		if _, err := fs.Stat(c, name); sums[name] == "" && err == nil {
+			sums[name] = sum
+		}
+		if sums[name] != "" && sums[name] != sum {
 			f.Warnings = append(f.Warnings, name+" is not the one this firstday writes: another version wrote it, or somebody changed it; compare with the kit")
 		}
 	}
+	maps.Copy(listed, sums)
 }
 
 // compare reads one file.
@@ -196,9 +202,9 @@ func (c *Contents) findForeign(ctx context.Context, f *Findings, want []File) er
 			return err
 		}
 		switch {
-		case d.IsDir() && (name == usb.LogsFolder || ofSystems.MatchString(name) || strings.Count(name, "/") >= maxFolders):
+		case d.IsDir() && name != "." && (name == usb.LogsFolder || ofSystems(path.Base(name)) || strings.Count(name, "/") >= maxFolders):
 			return fs.SkipDir
-		case d.IsDir() || ours[fold(name)] || ofSystems.MatchString(name) && !isPackage(name):
+		case d.IsDir() || ours[fold(name)] || ofSystems(path.Base(name)) && !isPackage(name), ours[fold(path.Join(path.Dir(name), strings.TrimPrefix(path.Base(name), "._")))]:
 			return nil
 		case isPackage(name) && !strings.Contains(name, "/"):
 			f.Packages = append(f.Packages, name)

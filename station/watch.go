@@ -32,8 +32,6 @@ type WatchOptions struct {
 // hub is where sticks are plugged in.
 type hub interface {
 	list(ctx context.Context) ([]media.Disk, error)
-	// folder gives the one in which a stick's files are, until it is let go.
-	folder(ctx context.Context, d *media.Disk) (name string, letGo func() error, err error)
 	eject(ctx context.Context, d *media.Disk) error
 }
 
@@ -43,15 +41,6 @@ type machine struct{}
 func (machine) list(ctx context.Context) ([]media.Disk, error) { return media.List(ctx) }
 
 func (machine) eject(ctx context.Context, d *media.Disk) error { return d.Eject(ctx) }
-
-func (machine) folder(ctx context.Context, d *media.Disk) (string, func() error, error) {
-	if len(d.Volumes) == 0 {
-		return "", nil, errNoVolume
-	}
-	return d.Volumes[0].Mount(ctx) // of several Windows takes the first
-}
-
-var errNoVolume = errors.New("there is no volume on it that files can be written into")
 
 const (
 	// lookEvery is how often the watch looks at the sockets.
@@ -248,34 +237,18 @@ func (w *watch) write(ctx context.Context, o *plugged, d *media.Disk) *Result {
 			w.tell(o)
 		}
 	}
-	target, letGo, err := w.target(ctx, d)
-	if err != nil {
-		return w.failed(d, err)
+	target := Target{Name: d.Name, Disk: d, Format: w.options.Format}
+	if mounts := d.Mounts(); len(mounts) > 0 {
+		target.Folder = mounts[0]
 	}
 	run, err := w.Write(ctx, []Target{target}, options)
-	if gone := letGo(); gone != nil && err == nil {
-		return w.failed(d, gone)
+	if len(run.Sticks) > 0 {
+		return run.Sticks[0]
 	}
-	if len(run.Sticks) == 0 { // something speaks against the kit by now
-		return w.failed(d, err)
-	}
-	return run.Sticks[0]
-}
-
-// target finds the way to a stick, and takes it.
-func (w *watch) target(ctx context.Context, d *media.Disk) (_ Target, letGo func() error, err error) {
-	if w.options.Format {
-		return Target{Name: d.Name, Disk: d}, func() error { return nil }, d.Unmount(ctx)
-	}
-	folder, letGo, err := w.options.hub.folder(ctx, d)
-	return Target{Name: d.Name, Folder: folder, Disk: d}, letGo, err
-}
-
-// failed is the result of a stick that Write never saw.
-func (w *watch) failed(d *media.Disk, err error) *Result {
+	// Something speaks against the kit by now.
 	return &Result{
-		Target: d.Name, Outcome: Failed, Reason: err.Error(), Port: d.Port, Vendor: d.Vendor, Model: d.Model,
-		Serial: d.Serial, Size: d.Size, Formatted: w.options.Format, Began: w.options.now().UTC(), err: err, Hint: hint(err),
+		Target: d.Name, Outcome: Failed, Reason: err.Error(), Hint: Hint(err), Port: d.Port, Vendor: d.Vendor, Model: d.Model,
+		Serial: d.Serial, Size: d.Size, Formatted: target.Format, Began: w.options.now().UTC(), err: err,
 	}
 }
 

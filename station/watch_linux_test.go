@@ -22,7 +22,6 @@ import (
 type desk struct {
 	mu      sync.Mutex
 	disks   []media.Disk
-	folders map[string]string // by disk
 	ejected []string
 	blind   int // so many lists fail
 }
@@ -37,16 +36,6 @@ func (d *desk) list(context.Context) ([]media.Disk, error) {
 	return append([]media.Disk(nil), d.disks...), nil
 }
 
-func (d *desk) folder(_ context.Context, disk *media.Disk) (string, func() error, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	folder, ok := d.folders[disk.Name]
-	if !ok {
-		return "", nil, errNoVolume
-	}
-	return folder, func() error { return nil }, nil
-}
-
 func (d *desk) eject(_ context.Context, disk *media.Disk) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -56,12 +45,6 @@ func (d *desk) eject(_ context.Context, disk *media.Disk) error {
 
 // plug puts a stick with a volume into a socket.
 func (d *desk) plug(port, name, folder string) {
-	d.mu.Lock()
-	if d.folders == nil {
-		d.folders = make(map[string]string)
-	}
-	d.folders[name] = folder
-	d.mu.Unlock()
 	d.plugDisk(media.Disk{Name: name, Path: folder, Port: port, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{folder}}}})
 }
 
@@ -204,7 +187,7 @@ func TestWatchOfAFullHub(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dirs["c"], "Other.ppkg"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	delete(d.folders, "d")
+	d.disks[3].Volumes = nil
 	w := startWatch(t, s, d, func(o *WatchOptions) { o.Present = true })
 	states := make(map[string]Socket)
 	for len(states) < len(dirs) {

@@ -51,10 +51,27 @@ func (s *Stick) Write(ctx context.Context, targets []Target, o WriteOptions) (*R
 	all.Wait()
 	run.Ended, run.Interrupted = o.now().UTC(), ctx.Err() != nil
 	if bad := len(targets) - run.Good(); bad > 0 {
-		return run, fmt.Errorf("%d of %d: %w", bad, len(targets), errors.Join(ErrSticks, ctx.Err()))
+		return run, &sticksError{bad, len(targets), ctx.Err()}
 	}
 	return run, nil
 }
+
+// sticksError says that not all sticks are good, and whether that is since the
+// context ended.
+type sticksError struct {
+	bad, of int
+	why     error
+}
+
+func (e *sticksError) Error() string {
+	s := fmt.Sprintf("%v: %d of %d", ErrSticks, e.bad, e.of)
+	if e.why != nil {
+		return "interrupted; " + s
+	}
+	return s
+}
+
+func (e *sticksError) Unwrap() []error { return []error{ErrSticks, e.why} }
 
 func (s *Stick) newRun(o WriteOptions) *Run {
 	host, _ := os.Hostname() // it is for people
@@ -109,7 +126,7 @@ type job struct {
 
 func (w *writing) job(t Target) *job {
 	j := &job{writing: w, target: t, queue: newQueue(), ready: make(chan struct{}), stalled: make(chan struct{})}
-	j.result = Result{Target: t.Name, Formatted: t.Folder == "", Began: w.options.now().UTC()}
+	j.result = Result{Target: t.Name, Formatted: t.Format, Began: w.options.now().UTC()}
 	if d := t.Disk; d != nil {
 		j.result.Port, j.result.Vendor, j.result.Model, j.result.Serial, j.result.Size = d.Port, d.Vendor, d.Model, d.Serial, d.Size
 	}
@@ -178,10 +195,10 @@ func (j *job) work(ctx context.Context) Result {
 }
 
 func (j *job) open(ctx context.Context) (medium, error) {
-	if j.target.Folder != "" {
-		return j.openFolder(ctx)
+	if j.target.Format {
+		return j.openRaw(ctx)
 	}
-	return j.openRaw(ctx)
+	return j.openFolder(ctx)
 }
 
 // put writes the stick, reads it back and makes it whole. It says whether anything
@@ -328,7 +345,7 @@ func (j *job) end(err error, begun, incomplete bool) Result {
 		r.Outcome = Failed
 	}
 	if err != nil {
-		r.Reason, r.Hint = reason(err), hint(err)
+		r.Reason, r.Hint = reason(err), Hint(err)
 	}
 	return r
 }

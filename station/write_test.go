@@ -317,9 +317,9 @@ func TestOddTargets(t *testing.T) {
 	if run.Good() != 1 || !errors.Is(err, ErrSticks) {
 		t.Errorf("%v, %+v", err, run)
 	}
-	refused := []Target{{Name: "sda", Disk: &media.Disk{Name: "sda", Refusal: "the system is on it"}}, {Name: "nothing"}}
+	refused := []Target{{Name: "sda", Format: true, Disk: &media.Disk{Name: "sda", Refusal: "the system is on it"}}, {Name: "nothing"}, {Name: "nothing", Format: true}}
 	run, err = s.Write(t.Context(), refused, WriteOptions{now: onKitDay})
-	if run.Good() != 0 || !errors.Is(err, ErrSticks) || !found1(run.Sticks[0], "refused") {
+	if run.Good() != 0 || !errors.Is(err, ErrSticks) || !found1(run.Sticks[0], "refused") || !errors.Is(run.Sticks[1].Err(), media.ErrNotMounted) || run.Sticks[2].Outcome != Failed {
 		t.Errorf("%v, %+v, %+v", err, run.Sticks[0], run.Sticks[1])
 	}
 }

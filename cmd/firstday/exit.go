@@ -24,6 +24,7 @@ import (
 	"firstday.dev/simulate"
 	"firstday.dev/station"
 	"firstday.dev/station/fat32"
+	"firstday.dev/station/media"
 	"firstday.dev/station/winimage"
 )
 
@@ -37,6 +38,7 @@ const (
 	exitSignature   = 5
 	exitIO          = 6
 	exitDirectory   = 7
+	exitSticks      = 8
 	exitInterrupted = 130
 )
 
@@ -51,6 +53,7 @@ const exitCodesHelp = `Exit codes:
        also an identity that cannot sign, and what Apple does not notarise
     6  input or output: a file is missing, not permitted, or the disk is full
     7  the directory refuses, or cannot be reached; provider test: something is wrong
+    8  usb write, usb repair: not all sticks are good; the table says which
   130  interrupted`
 
 // usageError is a command line that makes no sense.
@@ -94,15 +97,17 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
+	case is(station.ErrSticks): // each has a reason of its own
+		return exitSticks
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile,
 			winimage.ErrNotWindows, winimage.ErrAnswerFile,
-			station.ErrLayout, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
+			station.ErrLayout, station.ErrPreflight, media.ErrRefused, errNoSuchStick, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
 		return exitInput
 	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, errProviderTest, simulate.ErrNotEnrolled):
 		return exitDirectory
-	case is(api.ErrAudit, kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
+	case is(api.ErrAudit, kit.ErrIntegrity, station.ErrIncomplete, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
@@ -110,7 +115,7 @@ func exitCode(ctx context.Context, err error) int {
 		fat32.ErrFormat, simulate.ErrNoPackage, simulate.ErrRefused, simulate.ErrSetting, simulate.ErrCommand, agent.ErrEnrollment, agent.ErrArchitecture,
 		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat, directory.ErrBackup, directory.ErrDamaged, directory.ErrNewer):
 		return exitPackage
-	case errors.As(err, &path), errors.As(err, &errno), is(fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite, winimage.ErrOther):
+	case errors.As(err, &path), errors.As(err, &errno), is(media.ErrUnseen, media.ErrBusy, media.ErrGone, media.ErrAnother, media.ErrReadOnly, media.ErrNotMounted, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite, winimage.ErrOther):
 		return exitIO
 	case is(kit.ErrIdentity):
 		return exitSignature
@@ -148,6 +153,11 @@ func hint(err error) string {
 		{station.ErrUnverified, "firstday verify tells it all; build the kit anew"},
 		{winimage.ErrOther, "--replace, if it is an older one of yours"},
 		{winimage.ErrAnswerFile, "firstday image unattend prints what to add by hand"},
+		{station.ErrIncomplete, "write it again: firstday usb write"},
+		{media.ErrUnseen, "run it on the machine itself; a container sees disks only if it is given /sys, /proc and /dev of the machine"},
+		{media.ErrRefused, "firstday usb list --all tells which disks are taken and which are not"},
+		{errNoSuchStick, "firstday usb list tells what sticks there are"},
+		{media.ErrBusy, "close what uses it, or let the other technician finish"},
 		{fat32.ErrFull, "leave out --size, or name a larger one"},
 		{simulate.ErrOtherDevice, "leave out --device, or name another --sandbox"},
 		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},

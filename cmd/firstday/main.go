@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"firstday.dev/station"
 )
 
 // version is set by the linker.
@@ -40,7 +42,7 @@ func run() int {
 		err = usageError{err}
 	}
 	code := exitCode(ctx, err)
-	if code == exitInterrupted {
+	if code == exitInterrupted && !errors.Is(err, station.ErrSticks) { // which says how each is left
 		err = errors.New("interrupted; what was there before is untouched")
 	}
 	if err != nil {

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/term"
 
@@ -54,4 +57,14 @@ func interruptible(ctx context.Context, read func() ([]byte, error), restore fun
 	case <-ctx.Done():
 		return nil, errors.Join(ctx.Err(), restore())
 	}
+}
+
+// readLine reads what is typed up to the end of the line.
+func readLine(r io.Reader) ([]byte, error) {
+	const most = 1 << 10
+	line := bufio.NewScanner(io.LimitReader(r, most))
+	if !line.Scan() {
+		return nil, errors.Join(line.Err(), io.ErrUnexpectedEOF)
+	}
+	return bytes.TrimSpace(line.Bytes()), nil
 }

@@ -17,12 +17,15 @@ func newUSB() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "usb",
 		Short: "Put kits onto USB sticks",
-		Example: `  firstday usb image kit -o stick.img
-  firstday simulate stick.img`,
+		Example: `  firstday usb list
+  firstday usb write kit --all
+  firstday usb verify --all
+  firstday usb eject --all
+  firstday usb image kit -o stick.img`,
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
-	c.AddCommand(newUSBImage())
+	c.AddCommand(newUSBList(), newUSBWrite(), newUSBVerify(), newUSBRepair(), newUSBImage(), newUSBEject())
 	return c
 }
 
@@ -58,13 +61,13 @@ Sizes are as sticks are sold: 8G are 8,000,000,000 bytes; 8GiB are a little more
 			if err != nil {
 				return err
 			}
-			bars := newProgress(c)
-			defer bars.close()
-			verify.RequireSignature, verify.Progress, o.Progress = strict || len(t.roots) > 0, bars.step, bars.step
-			stick, err := station.Open(c.Context(), args[0], label, verify)
+			stick, err := openStick(c, args[0], label, verify, strict || len(t.roots) > 0)
 			if err != nil {
 				return err
 			}
+			bars := newProgress(c)
+			defer bars.close()
+			o.Progress = bars.step
 			defer func() { err = errors.Join(err, stick.Close()) }()
 			image, err := stick.WriteImage(c.Context(), output, o)
 			if err != nil {

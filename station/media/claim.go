@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -10,7 +11,7 @@ import (
 // through a folder, which the system gives to all; [Disk.Open] takes the disk itself.
 // If another has it the error is [ErrBusy], at once.
 func Claim(ctx context.Context, d *Disk) (release func() error, err error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), d.take()); err != nil {
 		return nil, err
 	}
 	if release, err = claim("firstday-" + fileName(d.Name)); err != nil {

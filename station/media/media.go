@@ -24,6 +24,8 @@ var (
 	ErrAnother = errors.New("it is another disk than it was")
 	// ErrRefused: nothing is ever written to it, see [Disk.Refusal].
 	ErrRefused = errors.New("it is not taken")
+	// ErrUnseen: the system does not tell what disks there are.
+	ErrUnseen = errors.New("the disks of this machine cannot be seen")
 	// ErrNotMounted: there is no folder in which its files are.
 	ErrNotMounted = errors.New("it is not mounted")
 )
@@ -64,8 +66,16 @@ type Volume struct {
 func List(ctx context.Context) ([]Disk, error) {
 	disks, err := list(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking for disks: %w", err)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
+	sortDisks(disks)
+	return disks, nil
+}
+
+func sortDisks(disks []Disk) {
 	slices.SortFunc(disks, func(a, b Disk) int {
 		return cmp.Or(
 			cmp.Compare(min(len(a.Refusal), 1), min(len(b.Refusal), 1)),
@@ -73,7 +83,6 @@ func List(ctx context.Context) ([]Disk, error) {
 			cmp.Compare(len(a.Name), len(b.Name)), // sdz is before sdaa
 			byNumbers(a.Name, b.Name))
 	})
-	return disks, nil
 }
 
 // byNumbers compares text in which numbers count as such: 1-4.2 is before 1-4.10.

@@ -27,6 +27,7 @@ func list(ctx context.Context) ([]Disk, error) { return running.list(ctx) }
 type block struct {
 	name   string // sdb, sdb1, dm-0
 	dir    string // in /sys/devices
+	path   string // the same, from there
 	number string // 8:16
 	disk   string // of which it is a partition; else empty
 	uses
@@ -75,6 +76,7 @@ func (s *system) blocks() (map[string]*block, error) {
 		if b.number == "" {
 			continue
 		}
+		_, b.path, _ = strings.Cut(dir, "/devices")
 		if attribute(dir, "partition") != "" {
 			b.disk = filepath.Base(filepath.Dir(dir))
 		}
@@ -112,7 +114,7 @@ func number(dir, name string) int64 {
 func worthNaming(b *block) bool {
 	const typeCD = "5"
 	switch {
-	case strings.Contains(b.dir, "/devices/virtual/"), attribute(b.dir, "hidden") == "1", attribute(b.dir, "device/type") == typeCD:
+	case strings.HasPrefix(b.path, "/virtual/"), attribute(b.dir, "hidden") == "1", attribute(b.dir, "device/type") == typeCD:
 		return false
 	case strings.HasPrefix(b.name, "mmcblk"):
 		return !strings.Contains(b.name, "boot") && !strings.Contains(b.name, "rpmb")
@@ -139,6 +141,9 @@ func (s *system) disk(b *block, blocks map[string]*block) (*Disk, error) {
 		ReadOnly: attribute(b.dir, "ro") == "1",
 	}
 	d.Sequence, _ = strconv.ParseUint(attribute(b.dir, "diskseq"), 10, 64)
+	if strings.HasPrefix(d.Vendor, "0x") { // of PCI or MMC, a number
+		d.Vendor = ""
+	}
 	what := s.connection(d, b)
 	d.Refusal = cmp.Or(inUse(b, blocks), what)
 	d.Volumes = s.volumes(b, blocks, d.Refusal == "")
@@ -165,7 +170,7 @@ func (s *system) connection(d *Disk, b *block) (refusal string) {
 			d.Vendor, d.Model = attribute(usb, "manufacturer"), attribute(usb, "product")
 		}
 		builtIn = fixed && attribute(usb, "removable") == "fixed"
-	} else if d.Bus = bus(b.dir); d.Bus == "mmc" {
+	} else if d.Bus = bus(b.path); d.Bus == "mmc" {
 		d.Model = attribute(b.dir, "device/name")
 		d.Port = filepath.Base(filepath.Dir(filepath.Dir(filepath.Dir(b.dir)))) // mmc0
 		fixed = attribute(b.dir, "device/type") != "SD"
@@ -206,11 +211,11 @@ func lun(dir string) string {
 }
 
 // bus says by what a disk that is no USB device is connected.
-func bus(dir string) string {
+func bus(path string) string {
 	for _, known := range []struct{ folder, bus string }{
 		{"/mmc_host/", "mmc"}, {"/nvme", "nvme"}, {"/ata", "sata"}, {"/virtio", "virtio"}, {"/host", "scsi"},
 	} {
-		if strings.Contains(dir, known.folder) {
+		if strings.Contains(path, known.folder) {
 			return known.bus
 		}
 	}

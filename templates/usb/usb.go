@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"time"
+
+	"firstday.dev/internal/visible"
 )
 
 // Run is the script in the root of the stick, for Macs.
@@ -59,3 +62,13 @@ func (r Readme) Write(w io.Writer) error {
 	}
 	return nil
 }
+
+//go:embed report.html.tmpl
+var report string
+
+// Report is the page that says what was done to sticks in one go. It is filled
+// with a station's run, whose texts may be anybody's.
+var Report = template.Must(template.New("report").Funcs(template.FuncMap{
+	"line": visible.Line,
+	"at":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+}).Parse(report))
