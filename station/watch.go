@@ -21,7 +21,7 @@ type WatchOptions struct {
 	Present bool
 	// Tell, if set, is told each change of a socket, one after the other.
 	Tell func(Socket)
-	// Keep, if set, is given the run after each stick: what was done is not lost
+	// Keep, if set, is given the run at the begin and after each stick: what was done is not lost
 	// if the machine is switched off. Its error ends the watch.
 	Keep func(*Run) error
 
@@ -69,6 +69,10 @@ func (s *Stick) Watch(ctx context.Context, o WatchOptions) (*Run, error) {
 	w := &watch{Stick: s, options: o, run: s.newRun(o.WriteOptions), sockets: make(map[string]*plugged)}
 	w.run.Problems = s.problems(o.WriteOptions)
 	if err := fatal(w.run.Problems); err != nil {
+		return w.run, err
+	}
+	// Where it cannot be kept is said before anything is written.
+	if err := w.keep(); err != nil {
 		return w.run, err
 	}
 	ctx, w.cancel = context.WithCancelCause(ctx)

@@ -125,11 +125,7 @@ func (w *writing) run(c *cobra.Command, args []string) (err error) {
 			return err
 		}
 	}
-	if w.Operator == "" {
-		if u, err := user.Current(); err == nil { // it is for people
-			w.Operator = u.Username
-		}
-	}
+	w.nameOperator()
 	bars := newStickBars(c)
 	w.Event = bars.event
 	run, failure := stick.Write(c.Context(), targets, w.WriteOptions)
@@ -140,6 +136,16 @@ func (w *writing) run(c *cobra.Command, args []string) (err error) {
 	files, err := run.WriteReport(reports)
 	shown := show(c, run, func(t *text) { describeRun(t, run, files) })
 	return errors.Join(failure, err, shown)
+}
+
+// nameOperator takes the user, if nobody is named.
+func (w *writing) nameOperator() {
+	if w.Operator != "" {
+		return
+	}
+	if u, err := user.Current(); err == nil { // it is for people
+		w.Operator = u.Username
+	}
 }
 
 // open verifies the kit.
