@@ -127,6 +127,7 @@ func TestListRefuses(t *testing.T) {
 			m.mount(m.partition(raid, 1, "90"), "/", "/srv")
 		}, "the system runs from it"},
 		{"a stick with LUKS", func(m *machine) { m.say(m.usb("1-1", "sdb", nil), "crypto_LUKS", "") }, "it holds an encrypted volume"},
+		{"a stick with BitLocker", func(m *machine) { m.say(m.partition(m.usb("1-1", "sdb", nil), 1, "90"), "BitLocker", "") }, "it holds an encrypted volume"},
 		{"a stick with a volume of LVM", func(m *machine) { m.say(m.partition(m.usb("1-1", "sdb", nil), 1, "90"), "LVM2_member", "") }, "it holds a part of a volume group"},
 		{"a stick mounted where people have other things", func(m *machine) { m.mount(m.usb("1-1", "sdb", nil), "/", "/data") }, "it is mounted at /data, where sticks are not"},
 		{"a stick mounted under a name like that of a place for sticks", func(m *machine) { m.mount(m.usb("1-1", "sdb", nil), "/", "/mnt2") }, "it is mounted at /mnt2, where sticks are not"},

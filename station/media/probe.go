@@ -33,7 +33,8 @@ var signatures = []struct {
 
 // members are what is a part of something larger.
 var members = map[string]string{
-	"crypto_LUKS": "an encrypted volume", "LVM2_member": "a part of a volume group", "linux_raid_member": "a part of a RAID",
+	"crypto_LUKS": "an encrypted volume", "BitLocker": "an encrypted volume",
+	"LVM2_member": "a part of a volume group", "linux_raid_member": "a part of a RAID",
 	"zfs_member": "a part of a ZFS pool", "bcache": "a part of a cache", "swap": "swap space", "ddf_raid_member": "a part of a RAID",
 	"isw_raid_member": "a part of a RAID", "drbd": "a part of a cluster", "ceph_bluestore": "a part of a cluster",
 }

@@ -109,6 +109,7 @@ func TestProbe(t *testing.T) {
 		{"NTFS", ntfsVolume("WINDOWS"), "ntfs", "WINDOWS"},
 		{"NTFS that ends in its table", cut[:8*1024+100], "ntfs", ""},
 		{"LUKS", with(0, "LUKS\xba\xbe"), "crypto_LUKS", ""},
+		{"BitLocker", with(0, "\xeb\x58\x90-FVE-FS-"), "BitLocker", ""},
 		{"LVM", with(512, "LABELONE"), "LVM2_member", ""},
 		{"RAID", with(4096, "\xfc\x4e\x2b\xa9"), "linux_raid_member", ""},
 		{"swap", with(4086, "SWAPSPACE2"), "swap", ""},
