@@ -98,3 +98,22 @@ func within(folder, parent string) bool {
 
 // privateFolders is what paths of those that [Volume.Mount] makes begin with.
 func privateFolders() string { return filepath.Join(os.TempDir(), "firstday-stick-") }
+
+// members are what is a part of something larger.
+var members = map[string]string{
+	"crypto_LUKS": "an encrypted volume", "BitLocker": "an encrypted volume",
+	"LVM2_member": "a part of a volume group", "linux_raid_member": "a part of a RAID",
+	"zfs_member": "a part of a ZFS pool", "bcache": "a part of a cache", "swap": "swap space", "ddf_raid_member": "a part of a RAID",
+	"isw_raid_member": "a part of a RAID", "drbd": "a part of a cluster", "ceph_bluestore": "a part of a cluster",
+}
+
+// isMember says why volumes such as these are not overwritten: nobody sees at a
+// glance what is in them.
+func isMember(volumes []Volume) string {
+	for _, v := range volumes {
+		if what := members[v.FileSystem]; what != "" {
+			return "it holds " + what
+		}
+	}
+	return ""
+}
