@@ -121,6 +121,10 @@ func TestListRefuses(t *testing.T) {
 			m.hold(m.partition(m.usb("1-1", "sdb", nil), 1, "90"), luks)
 			m.mount(luks, "/", "/media/ann/secret")
 		}, "it is part of luks-1234, which is in use"},
+		{"a stick that LUKS opens just now", func(m *machine) {
+			stick := m.usb("1-1", "sdb", nil)
+			m.hold(stick, m.sys+"/devices/virtual/block/dm-7")
+		}, "it is part of dm-7, which is in use"},
 		{"a stick that is half of a RAID with partitions", func(m *machine) {
 			raid := m.block("virtual/block/md0", attributes{"dev": "9:0"})
 			m.hold(m.usb("1-1", "sdb", nil), raid)

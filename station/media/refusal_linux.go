@@ -52,12 +52,14 @@ func stack(b *block, blocks map[string]*block) []*block {
 		above := partitions(all[i], blocks) // a RAID has some, too
 		holders, _ := os.ReadDir(filepath.Join(all[i].dir, "holders"))
 		for _, h := range holders {
-			if holder := blocks[h.Name()]; holder != nil {
-				above = append(above, holder)
+			holder := blocks[h.Name()]
+			if holder == nil { // it came after the others were looked at
+				holder = &block{name: h.Name(), dir: filepath.Join(all[i].dir, "holders", h.Name())}
 			}
+			above = append(above, holder)
 		}
 		for _, a := range above {
-			if !slices.Contains(all, a) {
+			if !slices.ContainsFunc(all, func(known *block) bool { return known.name == a.name }) {
 				all = append(all, a)
 			}
 		}
