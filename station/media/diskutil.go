@@ -1,6 +1,7 @@
 package media
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,6 +59,7 @@ type diskInfo struct {
 	Mount      string `plist:"MountPoint"`
 	Kind       string `plist:"VirtualOrPhysical"`
 	Size       int64  `plist:"TotalSize"`
+	OwnSize    int64  `plist:"Size"` // the same, where the other is missing
 	SectorSize int64  `plist:"DeviceBlockSize"`
 	Internal   bool   `plist:"Internal"`
 	Removable  bool   `plist:"RemovableMedia"`
@@ -69,6 +71,7 @@ func parseDiskutilInfo(data []byte) (*diskInfo, error) {
 	if err := propertylist.Unmarshal(data, info); err != nil {
 		return nil, fmt.Errorf("reading what diskutil says of a disk: %w", err)
 	}
+	info.Size = cmp.Or(info.Size, info.OwnSize)
 	if !deviceName(info.Name) || info.Size < 0 || info.SectorSize < 0 || info.SectorSize > 1<<16 {
 		return nil, fmt.Errorf("diskutil says of a disk that it is %q, of %d bytes in sectors of %d", info.Name, info.Size, info.SectorSize)
 	}

@@ -90,7 +90,7 @@ func TestDiskOfMac(t *testing.T) {
 		key("VirtualOrPhysical", "Physical"), key("TotalSize", 16005464064), key("DeviceBlockSize", 512), key("Internal", false), key("RemovableMedia", true),
 		key("WritableMedia", true), key("MountPoint", ""), key("FilesystemType", ""))
 	part := readInfo(t, key("DeviceIdentifier", "disk4s1"), key("Content", "DOS_FAT_32"), key("FilesystemType", "msdos"), key("VolumeName", "FIRST &amp; DAY"),
-		key("MountPoint", "/Volumes/FIRST &amp; DAY"), key("TotalSize", 16004415488), key("DeviceBlockSize", 512))
+		key("MountPoint", "/Volumes/FIRST &amp; DAY"), key("Size", 16004415488), key("DeviceBlockSize", 512))
 	want := Disk{
 		Name: "disk4", Path: "/dev/disk4", Vendor: "SanDisk", Model: "Ultra", Serial: "4C53", Bus: "usb", Port: "20-4.2", Size: 16005464064, SectorSize: 512,
 		Volumes: []Volume{{Path: "/dev/disk4s1", Label: "FIRST & DAY", FileSystem: "vfat", Size: 16004415488, Mounts: []string{"/Volumes/FIRST & DAY"}}},

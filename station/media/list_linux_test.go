@@ -121,12 +121,17 @@ func TestListRefuses(t *testing.T) {
 			m.hold(m.partition(m.usb("1-1", "sdb", nil), 1, "90"), luks)
 			m.mount(luks, "/", "/media/ann/secret")
 		}, "it is part of luks-1234, which is in use"},
+		{"a stick that LUKS opens just now", func(m *machine) {
+			stick := m.usb("1-1", "sdb", nil)
+			m.hold(stick, m.sys+"/devices/virtual/block/dm-7")
+		}, "it is part of dm-7, which is in use"},
 		{"a stick that is half of a RAID with partitions", func(m *machine) {
 			raid := m.block("virtual/block/md0", attributes{"dev": "9:0"})
 			m.hold(m.usb("1-1", "sdb", nil), raid)
 			m.mount(m.partition(raid, 1, "90"), "/", "/srv")
 		}, "the system runs from it"},
 		{"a stick with LUKS", func(m *machine) { m.say(m.usb("1-1", "sdb", nil), "crypto_LUKS", "") }, "it holds an encrypted volume"},
+		{"a stick with BitLocker", func(m *machine) { m.say(m.partition(m.usb("1-1", "sdb", nil), 1, "90"), "BitLocker", "") }, "it holds an encrypted volume"},
 		{"a stick with a volume of LVM", func(m *machine) { m.say(m.partition(m.usb("1-1", "sdb", nil), 1, "90"), "LVM2_member", "") }, "it holds a part of a volume group"},
 		{"a stick mounted where people have other things", func(m *machine) { m.mount(m.usb("1-1", "sdb", nil), "/", "/data") }, "it is mounted at /data, where sticks are not"},
 		{"a stick mounted under a name like that of a place for sticks", func(m *machine) { m.mount(m.usb("1-1", "sdb", nil), "/", "/mnt2") }, "it is mounted at /mnt2, where sticks are not"},
@@ -230,6 +235,13 @@ func TestListTellsSlotsApart(t *testing.T) {
 		m.block(fmt.Sprintf("usb1/1-2/1-2:1.0/host6/target6:0:0/6:0:0:%d/block/%s", i, name), attributes{"size": "100", "removable": "1"})
 	}
 	disks := m.listed()
+	m.usb("1-3", "sdd", nil)
+	m.block(mmc+"mmcblk0", attributes{"size": "100", "device/type": "SD"})
+	for name, want := range map[string]bool{"sdb": false, "sdd": true, "mmcblk0": false} {
+		if alone, err := m.alone(&Disk{Path: "/dev/" + name}); alone != want || err != nil {
+			t.Errorf("%s is alone: %v, %v", name, alone, err)
+		}
+	}
 	if disks[0].Port != "1-2" || disks[1].Port != "1-2:1" || disks[1].Model != "Reader" {
 		t.Errorf("%+v", disks)
 	}

@@ -31,24 +31,6 @@ var signatures = []struct {
 	{"btrfs", 65600, "_BHRfS_M"},
 }
 
-// members are what is a part of something larger.
-var members = map[string]string{
-	"crypto_LUKS": "an encrypted volume", "LVM2_member": "a part of a volume group", "linux_raid_member": "a part of a RAID",
-	"zfs_member": "a part of a ZFS pool", "bcache": "a part of a cache", "swap": "swap space", "ddf_raid_member": "a part of a RAID",
-	"isw_raid_member": "a part of a RAID", "drbd": "a part of a cluster", "ceph_bluestore": "a part of a cluster",
-}
-
-// isMember says why volumes such as these are not overwritten: nobody sees at a
-// glance what is in them.
-func isMember(volumes []Volume) string {
-	for _, v := range volumes {
-		if what := members[v.FileSystem]; what != "" {
-			return "it holds " + what
-		}
-	}
-	return ""
-}
-
 // probe tells a volume's file system and label, as udev calls it; empty if it
 // cannot be known. It reads some hundred kilobytes at most, and trusts nothing.
 func probe(r io.ReaderAt) (fileSystem, label string) {

@@ -52,12 +52,14 @@ func stack(b *block, blocks map[string]*block) []*block {
 		above := partitions(all[i], blocks) // a RAID has some, too
 		holders, _ := os.ReadDir(filepath.Join(all[i].dir, "holders"))
 		for _, h := range holders {
-			if holder := blocks[h.Name()]; holder != nil {
-				above = append(above, holder)
+			holder := blocks[h.Name()]
+			if holder == nil { // it came after the others were looked at
+				holder = &block{name: h.Name(), dir: filepath.Join(all[i].dir, "holders", h.Name())}
 			}
+			above = append(above, holder)
 		}
 		for _, a := range above {
-			if !slices.Contains(all, a) {
+			if !slices.ContainsFunc(all, func(known *block) bool { return known.name == a.name }) {
 				all = append(all, a)
 			}
 		}
@@ -98,3 +100,22 @@ func within(folder, parent string) bool {
 
 // privateFolders is what paths of those that [Volume.Mount] makes begin with.
 func privateFolders() string { return filepath.Join(os.TempDir(), "firstday-stick-") }
+
+// members are what is a part of something larger.
+var members = map[string]string{
+	"crypto_LUKS": "an encrypted volume", "BitLocker": "an encrypted volume",
+	"LVM2_member": "a part of a volume group", "linux_raid_member": "a part of a RAID",
+	"zfs_member": "a part of a ZFS pool", "bcache": "a part of a cache", "swap": "swap space", "ddf_raid_member": "a part of a RAID",
+	"isw_raid_member": "a part of a RAID", "drbd": "a part of a cluster", "ceph_bluestore": "a part of a cluster",
+}
+
+// isMember says why volumes such as these are not overwritten: nobody sees at a
+// glance what is in them.
+func isMember(volumes []Volume) string {
+	for _, v := range volumes {
+		if what := members[v.FileSystem]; what != "" {
+			return "it holds " + what
+		}
+	}
+	return ""
+}
