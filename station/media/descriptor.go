@@ -3,7 +3,6 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
-	"strconv"
 	"strings"
 )
 
@@ -149,5 +148,3 @@ func refusalOfWindows(d *Disk, removable bool) string {
 	}
 	return ""
 }
-
-func physicalDrive(n uint32) string { return "PhysicalDrive" + strconv.FormatUint(uint64(n), 10) }

@@ -230,6 +230,13 @@ func TestListTellsSlotsApart(t *testing.T) {
 		m.block(fmt.Sprintf("usb1/1-2/1-2:1.0/host6/target6:0:0/6:0:0:%d/block/%s", i, name), attributes{"size": "100", "removable": "1"})
 	}
 	disks := m.listed()
+	m.usb("1-3", "sdd", nil)
+	m.block(mmc+"mmcblk0", attributes{"size": "100", "device/type": "SD"})
+	for name, want := range map[string]bool{"sdb": false, "sdd": true, "mmcblk0": false} {
+		if alone, err := m.alone(&Disk{Path: "/dev/" + name}); alone != want || err != nil {
+			t.Errorf("%s is alone: %v, %v", name, alone, err)
+		}
+	}
 	if disks[0].Port != "1-2" || disks[1].Port != "1-2:1" || disks[1].Model != "Reader" {
 		t.Errorf("%+v", disks)
 	}

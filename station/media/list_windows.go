@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -83,6 +84,8 @@ func disk(n uint32) (*Disk, error) {
 	d.Name, d.Path = physicalDrive(n), path
 	return d, nil
 }
+
+func physicalDrive(n uint32) string { return "PhysicalDrive" + strconv.FormatUint(uint64(n), 10) }
 
 // describe asks a disk that is open.
 func describe(h windows.Handle) (*Disk, error) {

@@ -174,6 +174,26 @@ func (v *Volume) mountByUdisks(ctx context.Context) (folder string, unmounted fu
 	return "", nil, errors.Join(fmt.Errorf("%s: %w, though udisks says so", v.Path, ErrNotMounted), unmounted())
 }
 
+// alone says whether a disk is a USB device of its own: udisks switches off the whole
+// device, with all slots of a reader of cards.
+func (s *system) alone(d *Disk) (bool, error) {
+	blocks, err := s.blocks()
+	if err != nil {
+		return false, err
+	}
+	b := s.named(d.Path, blocks)
+	if b == nil {
+		return false, fmt.Errorf("%s: %w", d.Path, ErrGone)
+	}
+	parent := s.usbParent(b.dir)
+	for _, other := range blocks {
+		if other != b && other.disk == "" && s.usbParent(other.dir) == parent {
+			return false, nil
+		}
+	}
+	return parent != "", nil
+}
+
 // startStopUnit is CDROMEJECT of linux/cdrom.h: disks get the SCSI command.
 const startStopUnit = 0x5309
 
@@ -184,6 +204,10 @@ func (d *Disk) Eject(ctx context.Context) error {
 		return err
 	}
 	if os.Geteuid() != 0 {
+		alone, err := running.alone(d)
+		if err != nil || !alone { // what was unmounted is kept by now
+			return err
+		}
 		return udisks(ctx, "power-off", d.Path)
 	}
 	// O_NONBLOCK: a reader whose card is gone can be opened, too.

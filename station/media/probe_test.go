@@ -3,8 +3,13 @@ package media
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"unicode/utf16"
+
+	"firstday.dev/internal/testtool"
 )
 
 // fatVolume begins one with clusters of a sector, and the label as an entry of its
@@ -114,6 +119,36 @@ func TestProbe(t *testing.T) {
 		fileSystem, label := probe(bytes.NewReader(c.volume))
 		if fileSystem != c.fileSystem || label != c.label {
 			t.Errorf("%s: %q, %q; want %q, %q", c.name, fileSystem, label, c.fileSystem, c.label)
+		}
+	}
+}
+
+// What tools make is known for what it is.
+func TestProbeOfTools(t *testing.T) {
+	fat, ext := testtool.Need(t, "mkfs.fat", "/usr/sbin/mkfs.fat"), testtool.Need(t, "mkfs.ext4", "/usr/sbin/mkfs.ext4")
+	for _, c := range []struct {
+		command           []string
+		fileSystem, label string
+	}{
+		{[]string{fat, "-F", "32", "-n", "FIRST DAY"}, "vfat", "FIRST DAY"},
+		{[]string{fat, "-F", "16"}, "vfat", ""},
+		{[]string{fat, "-F", "12", "-S", "4096", "-n", "LARGE"}, "vfat", "LARGE"},
+		{[]string{ext, "-q", "-L", "Müller"}, "ext4", "Müller"},
+	} {
+		path := filepath.Join(t.TempDir(), "volume")
+		f, err := os.Create(path)
+		if err == nil {
+			err = f.Truncate(64 << 20)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if out, err := exec.Command(c.command[0], append(c.command[1:], path)...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", c.command, err, out)
+		}
+		if fileSystem, label := probe(f); fileSystem != c.fileSystem || label != c.label {
+			t.Errorf("%q: %q, %q", c.command, fileSystem, label)
 		}
 	}
 }
