@@ -37,7 +37,7 @@ func volumeOf(folder string) (v volume, err error) {
 // openUncached opens a file so that what is read comes from the stick, as far as
 // the system lets it: pages that are in memory it may still give (fcntl(2)).
 func openUncached(root *os.Root, name string) (*os.File, string, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, "", err
 	}

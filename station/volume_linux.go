@@ -43,7 +43,7 @@ func volumeOf(folder string) (v volume, err error) {
 // openUncached opens a file so that what is read comes from the stick, as far as
 // the system lets it. The file was synced. It is read in whole pages.
 func openUncached(root *os.Root, name string) (*os.File, string, error) {
-	const flags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	const flags = os.O_RDONLY | unix.O_NONBLOCK
 	f, err := root.OpenFile(name, flags|unix.O_DIRECT, 0)
 	if err == nil {
 		// Some file systems refuse only when it is read.
