@@ -41,6 +41,15 @@ const (
 // fold makes names equal that are one name to FAT.
 func fold(name string) string { return strings.ToUpper(name) }
 
+// volume is what the system says of where a folder is.
+type volume struct {
+	fileSystem string // as we call it; "": unknown
+	free       int64  // bytes
+	block      int64  // what files take a multiple of, bytes
+	readOnly   bool
+	root       bool // the folder is all of a volume
+}
+
 // goodFileSystems are those of which Windows and Macs both take packages.
 var goodFileSystems = []string{"vfat", "exfat"}
 

@@ -69,8 +69,8 @@ func TestFormatIsConfirmed(t *testing.T) {
 	if text := describeSticks(targets[:1]); strings.Contains(text, "\x1b") || !strings.Contains(text, "port 1-4.1; vfat FIRSTDAY") {
 		t.Errorf("%q", text)
 	}
-	for typed, want := range map[string]string{"sdb\n": "sdb", " sdb \r\nrest": "sdb", "sdb": "sdb"} {
-		if got, err := readLine(strings.NewReader(typed)); err != nil || string(got) != want {
+	for _, typed := range []string{"sdb\n", " sdb \r\nrest", "sdb"} {
+		if got, err := readLine(strings.NewReader(typed)); err != nil || string(got) != "sdb" {
 			t.Errorf("%q: %q, %v", typed, got, err)
 		}
 	}
