@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -92,5 +94,21 @@ func TestStickBarsEnd(t *testing.T) {
 	case <-ended:
 	case <-time.After(time.Minute):
 		t.Fatal("the bars never end")
+	}
+}
+
+// Scripts can tell sticks that failed from Ctrl-C.
+func TestExitCodeOfSticks(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := fmt.Errorf("%w: %w", station.ErrSticks, media.ErrGone)
+	if code := exitCode(ctx, failed); code != exitSticks {
+		t.Errorf("failed: %d", code)
+	}
+	cancel()
+	if code := exitCode(ctx, failed); code != exitSticks {
+		t.Errorf("failed, then Ctrl-C: %d", code)
+	}
+	if code := exitCode(ctx, fmt.Errorf("%w: %w", station.ErrSticks, ctx.Err())); code != exitInterrupted {
+		t.Errorf("Ctrl-C: %d", code)
 	}
 }
