@@ -5,6 +5,7 @@ package station
 import (
 	"errors"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +26,15 @@ func claim(root *os.Root) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// isMounted says whether a folder is the root of what is mounted there.
+func isMounted(folder string) (bool, error) {
+	var here, above unix.Stat_t
+	if err := errors.Join(unix.Stat(folder, &here), unix.Stat(filepath.Join(folder, ".."), &above)); err != nil {
+		return false, &os.PathError{Op: "stat", Path: folder, Err: err}
+	}
+	return here.Dev != above.Dev, nil
 }
 
 // syncFolder has the stick keep which files are in a folder.

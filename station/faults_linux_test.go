@@ -348,7 +348,7 @@ func protected(t *testing.T, s *Stick) string {
 func small(t *testing.T, s *Stick) string {
 	path, image := testfault.Disk(t, 32<<20, &testfault.Faults{})
 	r := putDisk(t, s, path)
-	if data, err := os.ReadFile(image); r.Outcome != Failed || !found1(r, "room") || err != nil || !bytes.Equal(data, make([]byte, 32<<20)) {
+	if data, err := os.ReadFile(image); r.Outcome != Failed || !hasProblem(r, "room") || err != nil || !bytes.Equal(data, make([]byte, 32<<20)) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	return row("it is too small", r, "as it was", Target{})

@@ -361,8 +361,12 @@ func (m *mounted) commit() error {
 		}
 	}
 	for _, f := range m.files {
-		if info, err := m.root.Lstat(f.Path); err != nil || info.Size() != f.Size {
-			return fmt.Errorf("%s: %w (%v)", f.Path, ErrReadBack, err)
+		info, err := m.root.Lstat(f.Path)
+		if err != nil {
+			return err
+		}
+		if info.Size() != f.Size {
+			return fmt.Errorf("%s: %w: it has %d bytes, not %d", f.Path, ErrReadBack, info.Size(), f.Size)
 		}
 	}
 	if err := m.drop(fat32.IncompleteFile); err != nil {

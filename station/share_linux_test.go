@@ -152,3 +152,25 @@ func TestRunsBesideEachOther(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// Where there is no room for the old file beside the new one, the old one goes
+// first.
+func TestRepairWithoutRoomForBoth(t *testing.T) {
+	s := open(t, buildKit(t, kit.Windows))
+	faults := &testfault.Faults{}
+	dir := testfault.Folder(t, t.TempDir(), faults)
+	put(t, s, dir, WriteOptions{})
+	if err := flip(filepath.Join(dir, "Muller-Sohne.ppkg")); err != nil {
+		t.Fatal(err)
+	}
+	faults.Free = 64 << 10
+	if r := put(t, s, dir, WriteOptions{}); r.Outcome != Repaired || r.Files != 1 || judgeFolder(s, dir) != "whole" {
+		t.Errorf("%+v", r)
+	}
+	if err := os.Remove(filepath.Join(dir, "Muller-Sohne.ppkg")); err != nil {
+		t.Fatal(err)
+	}
+	if r := put(t, s, dir, WriteOptions{}); !hasProblem(r, "room") || r.Outcome != Failed {
+		t.Errorf("%+v", r)
+	}
+}

@@ -41,6 +41,15 @@ const (
 // fold makes names equal that are one name to FAT.
 func fold(name string) string { return strings.ToUpper(name) }
 
+// volume is what the system says of where a folder is.
+type volume struct {
+	fileSystem string // as we call it; "": unknown
+	free       int64  // bytes
+	block      int64  // what files take a multiple of, bytes
+	readOnly   bool
+	root       bool // the folder is all of a volume
+}
+
 // goodFileSystems are those of which Windows and Macs both take packages.
 var goodFileSystems = []string{"vfat", "exfat"}
 
@@ -95,11 +104,14 @@ func (m *mounted) survey() (*survey, error) {
 	var inFolders, inTheWay []string
 	count := 0
 	err := fs.WalkDir(m.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if count++; count > maxEntries {
-			return fmt.Errorf("there are more than %d files and folders on it", maxEntries)
-		}
 		if err := errors.Join(err, m.beat()); err != nil || name == "." {
 			return err
+		}
+		// Of other people's folders some is enough.
+		if _, ours := m.dirs[path.Dir(name)]; !ours {
+			if count++; count > maxEntries {
+				return fs.SkipDir
+			}
 		}
 		size := int64(0)
 		if info, err := d.Info(); err == nil {
@@ -273,7 +285,8 @@ func withFolder(stale []string, foreign map[string]int64) []string {
 }
 
 func (m *mounted) lookForRoom(v volume) {
-	up := func(n int64) int64 { return (n + v.block - 1) / v.block * v.block }
+	block := max(v.block, 1)
+	up := func(n int64) int64 { return (n + block - 1) / block * block }
 	need := up(1) + 2*up(4096) // the marker, folders
 	var old int64
 	for i, f := range m.files {

@@ -3,19 +3,9 @@ package station
 import (
 	"errors"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
-
-// volume is what the system says of where a folder is.
-type volume struct {
-	fileSystem string // as we call it; "": unknown
-	free       int64  // bytes
-	block      int64  // what files take a multiple of, bytes
-	readOnly   bool
-	root       bool // the folder is all of a volume
-}
 
 func volumeOf(folder string) (v volume, err error) {
 	var s unix.Statfs_t
@@ -26,18 +16,14 @@ func volumeOf(folder string) (v volume, err error) {
 	if v.fileSystem == "msdos" {
 		v.fileSystem = "vfat"
 	}
-	var here, above unix.Stat_t
-	if err := errors.Join(unix.Stat(folder, &here), unix.Stat(filepath.Join(folder, ".."), &above)); err != nil {
-		return v, &os.PathError{Op: "stat", Path: folder, Err: err}
-	}
-	v.root = here.Dev != above.Dev
-	return v, nil
+	v.root, err = isMounted(folder)
+	return v, err
 }
 
 // openUncached opens a file so that what is read comes from the stick, as far as
 // the system lets it: pages that are in memory it may still give (fcntl(2)).
 func openUncached(root *os.Root, name string) (*os.File, string, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, "", err
 	}

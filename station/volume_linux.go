@@ -3,21 +3,11 @@ package station
 import (
 	"errors"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"firstday.dev/station/media"
 )
-
-// volume is what the system says of where a folder is.
-type volume struct {
-	fileSystem string // as we call it; "": unknown
-	free       int64  // bytes
-	block      int64  // what files take a multiple of, bytes
-	readOnly   bool
-	root       bool // the folder is all of a volume
-}
 
 // fileSystems are those that sticks come with, by their number in statfs(2).
 var fileSystems = map[int64]string{
@@ -31,19 +21,15 @@ func volumeOf(folder string) (v volume, err error) {
 	if err := unix.Statfs(folder, &s); err != nil {
 		return v, &os.PathError{Op: "statfs", Path: folder, Err: err}
 	}
-	v = volume{fileSystem: fileSystems[int64(s.Type)], free: int64(s.Bavail) * s.Bsize, block: s.Bsize, readOnly: s.Flags&unix.ST_RDONLY != 0}
-	var here, above unix.Stat_t
-	if err := errors.Join(unix.Stat(folder, &here), unix.Stat(filepath.Join(folder, ".."), &above)); err != nil {
-		return v, &os.PathError{Op: "stat", Path: folder, Err: err}
-	}
-	v.root = here.Dev != above.Dev
-	return v, nil
+	v = volume{fileSystem: fileSystems[s.Type], free: int64(s.Bavail) * s.Bsize, block: s.Bsize, readOnly: s.Flags&unix.ST_RDONLY != 0}
+	v.root, err = isMounted(folder)
+	return v, err
 }
 
 // openUncached opens a file so that what is read comes from the stick, as far as
 // the system lets it. The file was synced. It is read in whole pages.
 func openUncached(root *os.Root, name string) (*os.File, string, error) {
-	const flags = os.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	const flags = os.O_RDONLY | unix.O_NONBLOCK
 	f, err := root.OpenFile(name, flags|unix.O_DIRECT, 0)
 	if err == nil {
 		// Some file systems refuse only when it is read.

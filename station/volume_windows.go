@@ -9,15 +9,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// volume is what the system says of where a folder is.
-type volume struct {
-	fileSystem string // as we call it; "": unknown
-	free       int64  // bytes
-	block      int64  // what files take a multiple of, bytes
-	readOnly   bool
-	root       bool // the folder is all of a volume
-}
-
 // largestCluster is that of FAT32, in bytes: Windows does not tell it of a folder.
 const largestCluster = 64 << 10
 

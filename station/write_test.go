@@ -149,7 +149,7 @@ func TestWhatIsOnTheStickAlready(t *testing.T) {
 	dir := t.TempDir()
 	put(t, older, dir, WriteOptions{})
 	r := put(t, s, dir, WriteOptions{})
-	if err := holds(s, os.DirFS(dir)); err != nil || !found1(r, "stale") {
+	if err := holds(s, os.DirFS(dir)); err != nil || !hasProblem(r, "stale") {
 		t.Errorf("%v, %+v", err, r)
 	}
 	for _, name := range []string{"Muller-Sohne.pkg", usb.RunFile, firstBoot} {
@@ -178,7 +178,7 @@ func TestWhatIsOnTheStickAlready(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := put(t, s, dir, WriteOptions{})
-		if !found1(r, check) || r.Outcome.Good() == c.fatal || c.fatal && (!errors.Is(r.Err(), ErrPreflight) || len(names(t, dir)) != 1 || r.Hint == "") {
+		if !hasProblem(r, check) || r.Outcome.Good() == c.fatal || c.fatal && (!errors.Is(r.Err(), ErrPreflight) || len(names(t, dir)) != 1 || r.Hint == "") {
 			t.Errorf("%s: %+v, and there are %v", check, r, names(t, dir))
 		}
 		if _, err := os.Stat(path); err != nil {
@@ -198,7 +198,7 @@ func TestWhatIsOnTheStickAlready(t *testing.T) {
 	}
 }
 
-func found1(r *Result, check string) bool {
+func hasProblem(r *Result, check string) bool {
 	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Check == check })
 }
 
@@ -211,7 +211,7 @@ func TestChangedFilesOfAnOldKitStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := put(t, s, dir, WriteOptions{})
-	if text, err := os.ReadFile(page); r.Outcome != Repaired && r.Outcome != Written || string(text) != "my notes" || err != nil || !found1(r, "foreign") {
+	if text, err := os.ReadFile(page); r.Outcome != Repaired && r.Outcome != Written || string(text) != "my notes" || err != nil || !hasProblem(r, "foreign") {
 		t.Errorf("%+v, %q, %v", r, text, err)
 	}
 }
@@ -229,7 +229,7 @@ func TestLinksOnAStickAreNotFollowed(t *testing.T) {
 		if err := errors.Join(os.WriteFile(precious, []byte("precious"), 0o600), os.Symlink(target, filepath.Join(dir, name))); err != nil {
 			t.Fatal(err)
 		}
-		if r := put(t, s, dir, WriteOptions{}); !found1(r, "in-the-way") || r.Outcome != Failed {
+		if r := put(t, s, dir, WriteOptions{}); !hasProblem(r, "in-the-way") || r.Outcome != Failed {
 			t.Errorf("%s: %+v", name, r)
 		}
 		r := put(t, s, dir, WriteOptions{Clean: true})
@@ -319,7 +319,7 @@ func TestOddTargets(t *testing.T) {
 	}
 	refused := []Target{{Name: "sda", Format: true, Disk: &media.Disk{Name: "sda", Refusal: "the system is on it"}}, {Name: "nothing"}, {Name: "nothing", Format: true}}
 	run, err = s.Write(t.Context(), refused, WriteOptions{now: onKitDay})
-	if run.Good() != 0 || !errors.Is(err, ErrSticks) || !found1(run.Sticks[0], "refused") || !errors.Is(run.Sticks[1].Err(), media.ErrNotMounted) || run.Sticks[2].Outcome != Failed {
+	if run.Good() != 0 || !errors.Is(err, ErrSticks) || !hasProblem(run.Sticks[0], "refused") || !errors.Is(run.Sticks[1].Err(), media.ErrNotMounted) || run.Sticks[2].Outcome != Failed {
 		t.Errorf("%v, %+v, %+v", err, run.Sticks[0], run.Sticks[1])
 	}
 }

@@ -110,6 +110,9 @@ func (w *writing) run(c *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(reports, 0o700); err != nil {
+		return withHint(err, "name another folder for the report with --report")
+	}
 	stick, err := w.open(c, args[0])
 	if err != nil {
 		return err

@@ -58,10 +58,8 @@ type Faults struct {
 // Folder gives a folder with what is in another one, and faults.
 func Folder(t testing.TB, behind string, f *Faults) (folder string) {
 	t.Helper()
-	root := &fs.LoopbackRoot{Path: behind, NewNode: func(root *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &node{LoopbackNode: fs.LoopbackNode{RootData: root}, faults: f}
-	}}
-	first := root.NewNode(root, nil, "", nil)
+	root := &fs.LoopbackRoot{Path: behind}
+	first := &node{LoopbackNode: fs.LoopbackNode{RootData: root}, faults: f}
 	root.RootNode = first
 	folder = t.TempDir()
 	server, err := fs.Mount(folder, first, &fs.Options{MountOptions: fuse.MountOptions{FsName: "faults", Name: "faults", DirectMountStrict: true}})
@@ -107,6 +105,11 @@ func Disk(t testing.TB, size int64, f *Faults) (device, image string) {
 type node struct {
 	fs.LoopbackNode
 	faults *Faults
+}
+
+// WrapChild makes all files and folders nodes of ours.
+func (n *node) WrapChild(context.Context, fs.InodeEmbedder) fs.InodeEmbedder {
+	return &node{LoopbackNode: fs.LoopbackNode{RootData: n.RootData}, faults: n.faults}
 }
 
 func (n *node) path(name string) string { return filepath.Join(n.Path(n.Root()), name) }
@@ -220,7 +223,7 @@ func (f *Faults) real(at int64, n int) (int64, int, bool) {
 }
 
 func (h *handle) Read(_ context.Context, p []byte, at int64) (fuse.ReadResult, syscall.Errno) {
-	op := Op{Read, h.node.path(""), at, len(p)}
+	op := Op{Read, h.path(""), at, len(p)}
 	if errno := h.faults.before(op); errno != 0 {
 		return nil, errno
 	}
@@ -247,7 +250,7 @@ func (h *handle) Read(_ context.Context, p []byte, at int64) (fuse.ReadResult, s
 }
 
 func (h *handle) Write(_ context.Context, p []byte, at int64) (uint32, syscall.Errno) {
-	if errno := h.faults.before(Op{Write, h.node.path(""), at, len(p)}); errno != 0 {
+	if errno := h.faults.before(Op{Write, h.path(""), at, len(p)}); errno != 0 {
 		return 0, errno
 	}
 	for total := 0; total < len(p); {
@@ -279,4 +282,6 @@ var (
 	_ fs.NodeRmdirer  = (*node)(nil)
 	_ fs.NodeOpener   = (*node)(nil)
 	_ fs.NodeCreater  = (*node)(nil)
+
+	_ fs.NodeWrapChilder = (*node)(nil)
 )

@@ -54,15 +54,15 @@ func imageOf(t *testing.T, tree fs.FS) []byte {
 	return b
 }
 
-// format writes a tree as a station does.
-func format(t *testing.T, d Disk, tree fs.FS) {
+// attempt writes a tree as a station does.
+func attempt(t *testing.T, d Disk, tree fs.FS) error {
 	t.Helper()
 	l, err := NewLayout(tree, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Begin(d, options.Size); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	for _, e := range l.Extents() {
 		data, err := fs.ReadFile(tree, e.Path)
@@ -70,10 +70,18 @@ func format(t *testing.T, d Disk, tree fs.FS) {
 			t.Fatal(err)
 		}
 		if _, err := d.WriteAt(append(data, make([]byte, e.Room-e.Size)...), e.Offset); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	if err := errors.Join(d.Sync(), l.Commit(d)); err != nil {
+	if err := d.Sync(); err != nil {
+		return err
+	}
+	return l.Commit(d)
+}
+
+func format(t *testing.T, d Disk, tree fs.FS) {
+	t.Helper()
+	if err := attempt(t, d, tree); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -228,20 +236,7 @@ func TestDisksThatLieAboutTheirSize(t *testing.T) {
 	for _, real := range []int64{3 << 20, 5 << 20, 32 << 20} {
 		for _, wraps := range []bool{false, true} {
 			d := &liar{recorder{image: make([]byte, real)}, real, wraps}
-			l, err := NewLayout(after, options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = l.Begin(d, options.Size)
-			for _, e := range l.Extents() {
-				data, _ := fs.ReadFile(after, e.Path)
-				if err == nil {
-					_, err = d.WriteAt(append(data, make([]byte, e.Room-e.Size)...), e.Offset)
-				}
-			}
-			if err == nil {
-				err = l.Commit(d)
-			}
+			err := attempt(t, d, after)
 			image := make([]byte, options.Size)
 			if _, e := d.ReadAt(image, 0); e != nil {
 				t.Fatal(e)
@@ -292,20 +287,7 @@ func (f *failing) Sync() error { return f.step() }
 func TestEveryStepMayFail(t *testing.T) {
 	for n := 1; ; n++ {
 		d := &failing{recorder: recorder{image: make([]byte, options.Size)}, left: n}
-		l, err := NewLayout(after, options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = l.Begin(d, options.Size)
-		for _, e := range l.Extents() {
-			data, _ := fs.ReadFile(after, e.Path)
-			if err == nil {
-				_, err = d.WriteAt(append(data, make([]byte, e.Room-e.Size)...), e.Offset)
-			}
-		}
-		if err == nil {
-			err = l.Commit(d)
-		}
+		err := attempt(t, d, after)
 		now := judge(d.image, map[string]fstest.MapFS{"after": after})
 		if err == nil {
 			if now != "after" || n < 20 {
