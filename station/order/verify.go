@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,8 +48,9 @@ type Verification struct {
 	Faults   []Fault  `json:"faults,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 
-	kit   kit.VerifyOptions // by which the kit is good
-	kitID [sha256.Size]byte
+	embedded []*x509.Certificate // in the signature
+	kit      kit.VerifyOptions   // by which the kit is good
+	kitID    [sha256.Size]byte
 }
 
 // Signer is who signed a bundle.
@@ -199,7 +201,7 @@ func (v *verification) signature(ctx context.Context, sums []byte) error {
 		v.fault(kit.SumsFile, err)
 		return nil
 	}
-	v.Signer = signerOf(report.Signer)
+	v.Signer, v.embedded = signerOf(report.Signer), report.Embedded
 	switch {
 	case v.o.Signer == "":
 		v.fault(kit.SumsFile, err)
@@ -263,6 +265,10 @@ func (v *verification) contents(ctx context.Context, c *contents) error {
 	if v.now().After(v.Order.ExpiresAt) {
 		v.warn("the order ended on %s: it brings no devices any more", v.Order.ExpiresAt.Format(time.DateOnly))
 	}
+	if err := v.certificates(); err != nil {
+		v.fault(kit.SignatureFile, err)
+		return nil
+	}
 	if v.kit, err = v.trust(); err != nil {
 		v.fault(KitFolder+"/"+kit.SignerFile, err)
 		return nil
@@ -287,6 +293,25 @@ func (v *verification) contents(ctx context.Context, c *contents) error {
 		return err
 	}
 	v.fault(File, v.Order.checkKit(m))
+	return nil
+}
+
+// certificates makes sure that those in the signature are those that the signer
+// listed: the signature does not cover them.
+func (v *verification) certificates() error {
+	data, err := readSmall(v.root, kit.SignerFile, maxSmall)
+	if err != nil {
+		return integrity(err)
+	}
+	known := make(map[string]bool)
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		known[string(block.Bytes)] = true
+	}
+	for _, c := range v.embedded {
+		if !known[string(c.Raw)] {
+			return fmt.Errorf("%w: it holds a certificate that is not in %s", kit.ErrIntegrity, kit.SignerFile)
+		}
+	}
 	return nil
 }
 

@@ -62,7 +62,7 @@ done
 
 # Who signed is compared with the fingerprint. -noverify: no other trust is asked for.
 if ! openssl cms -verify -binary -inform DER -in "$work/SHA256SUMS.p7s" -content "$work/SHA256SUMS" \
-	-noverify -signer "$work/signer.pem" -out "$work/content" 2>"$work/error"; then
+	-noverify -signer "$work/signer.pem" -certsout "$work/embedded.pem" -out "$work/content" 2>"$work/error"; then
 	failed SHA256SUMS "its signature is bad"
 	cat "$work/error" >&2
 	exit 1
@@ -94,6 +94,18 @@ while IFS= read -r line; do
 		failed "$name" "it has been changed"
 	fi
 done <"$work/SHA256SUMS"
+
+# The certificates in the signature are those that the signer listed: the signature
+# of the checksums does not cover them.
+certificates() {
+	awk '/BEGIN CERTIFICATE/ { text = ""; on = 1; next } /END CERTIFICATE/ { print text; on = 0 } on { text = text $0 }' "$1"
+}
+if [ -f signer.pem ] && [ ! -h signer.pem ]; then
+	certificates signer.pem >"$work/known"
+	if [ ! -s "$work/known" ] || certificates "$work/embedded.pem" | grep -Fqvx -f "$work/known"; then
+		failed SHA256SUMS.p7s "it holds a certificate that is not in signer.pem"
+	fi
+fi
 
 # What is there must be listed.
 printf '%s\n' ./SHA256SUMS ./SHA256SUMS.p7s >>"$work/names"
