@@ -24,6 +24,7 @@ import (
 	"firstday.dev/simulate"
 	"firstday.dev/station"
 	"firstday.dev/station/fat32"
+	"firstday.dev/station/order"
 )
 
 // The exit codes. Scripts decide on them, so they never change.
@@ -96,15 +97,15 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
 		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile,
-			station.ErrLayout, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
+			order.ErrSerials, station.ErrLayout, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
 		return exitInput
 	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, errProviderTest, simulate.ErrNotEnrolled):
 		return exitDirectory
-	case is(api.ErrAudit, kit.ErrIntegrity, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
+	case is(api.ErrAudit, kit.ErrIntegrity, order.ErrSigner, bundle.ErrUnsignedCode, catalog.ErrMismatch, wim.ErrChecksum, xar.ErrChecksum, pkgbuild.ErrContents, signing.ErrCertificateType, notary.ErrRejected, notary.ErrNoTicket, notary.ErrCredentials,
 		signing.ErrNoSignature, signing.ErrBadSignature, signing.ErrUntrusted, signing.ErrTimestamp,
 		ppkg.ErrPassword, ppkg.ErrDamaged, signing.ErrPassword, signing.ErrNotCodeSigning, signing.ErrExpired, signing.ErrKeyMismatch):
 		return exitSignature
-	case is(pkgbuild.ErrFormat, pkgbuild.ErrUnsupported, pkgbuild.ErrUnsafe, xar.ErrFormat, xar.ErrUnsupported, xar.ErrName,
+	case is(order.ErrBundle, order.ErrOrder, pkgbuild.ErrFormat, pkgbuild.ErrUnsupported, pkgbuild.ErrUnsafe, xar.ErrFormat, xar.ErrUnsupported, xar.ErrName,
 		fat32.ErrFormat, simulate.ErrNoPackage, simulate.ErrRefused, simulate.ErrSetting, simulate.ErrCommand, agent.ErrEnrollment, agent.ErrArchitecture,
 		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat, directory.ErrBackup, directory.ErrDamaged, directory.ErrNewer):
 		return exitPackage
@@ -144,6 +145,8 @@ func hint(err error) string {
 		{simulate.ErrSeveral, "leave one package on the stick"},
 		{simulate.ErrNoPackage, "name the platform there is a package for with --device, or write the stick anew"},
 		{station.ErrUnverified, "firstday verify tells it all; build the kit anew"},
+		{order.ErrSigner, "if you have the fingerprint of your customer by telephone or on paper, the bundle is not theirs"},
+		{order.ErrBundle, "name the folder or .zip that firstday order create made; decrypt a .zip.age first: age -d"},
 		{fat32.ErrFull, "leave out --size, or name a larger one"},
 		{simulate.ErrOtherDevice, "leave out --device, or name another --sandbox"},
 		{errNoLogin, "firstday login, or FIRSTDAY_DIRECTORY, FIRSTDAY_PIN and FIRSTDAY_TOKEN"},
