@@ -109,7 +109,7 @@ func FuzzDefuse(f *testing.F) {
 		if got != cell && got != "'"+cell {
 			t.Errorf("%q becomes %q", cell, got)
 		}
-		if start := strings.TrimLeft(got, " \t"); start != "" && strings.Contains("=+-@", start[:1]) {
+		if start := strings.TrimLeft(got, " \t"); start != "" && strings.ContainsRune("=+-@", rune(start[0])) {
 			t.Errorf("%q is a formula still: %q", cell, got)
 		}
 	})

@@ -158,11 +158,10 @@ func Verify(ctx context.Context, dir string, o VerifyOptions) (_ *Verification, 
 	if err := v.signature(ctx, sums); err != nil {
 		return nil, err
 	}
-	found, err := v.files(ctx, listed)
-	if err != nil || len(v.Faults) > 0 {
+	if err := v.files(ctx, listed); err != nil || len(v.Faults) > 0 {
 		return &v.Verification, err
 	}
-	return &v.Verification, v.contents(ctx, found)
+	return &v.Verification, v.contents(ctx)
 }
 
 // Fingerprint reads the SHA-256 of a certificate as people write it down.
@@ -222,14 +221,14 @@ func signerOf(c *x509.Certificate) *Signer {
 }
 
 // files compares what is there with what was sealed.
-func (v *verification) files(ctx context.Context, listed map[string]string) (*contents, error) {
+func (v *verification) files(ctx context.Context, listed map[string]string) error {
 	c, err := listBundle(v.root)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sums, err := c.sum(ctx, v.root, func(done, total int64) { v.o.Progress("checksums", done, total) })
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, name := range c.odd {
 		v.fault(name, fmt.Errorf("%w: it is not a regular file", kit.ErrIntegrity))
@@ -249,11 +248,11 @@ func (v *verification) files(ctx context.Context, listed map[string]string) (*co
 			v.Files++
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // contents checks what the files say, once they are those that were sealed.
-func (v *verification) contents(ctx context.Context, c *contents) error {
+func (v *verification) contents(ctx context.Context) error {
 	data, err := readSmall(v.root, File, maxSize)
 	if err != nil {
 		return err
