@@ -57,7 +57,10 @@ func (d *Directory) orderRoutes() []route {
 			q := c.URL.Query()
 			return list(d.OrderRefusals(c.Context(), c.id, q.Get("serial"), q.Get("code")))
 		}),
-		admin(d, "POST /orders/{id}/close", "End an order and its connect keys", keepers, func(c *caller, _ *none) (*none, error) {
+		admin(d, "POST /orders/{id}/close", "End an order and its connect keys; a builder may do so if it made the order and nobody came", minters, func(c *caller, _ *none) (*none, error) {
+			if c.token.Role == api.Builder {
+				return new(none), d.WithdrawOrder(c.Context(), c.actor, c.id)
+			}
 			return new(none), d.CloseOrder(c.Context(), c.actor, c.id)
 		}),
 	}

@@ -133,9 +133,27 @@ func readRows[T any](ctx context.Context, q rowsQuerier, scan func(scanner) (T, 
 
 // CloseOrder ends an order and its keys. Devices that came by it stay.
 func (d *Directory) CloseOrder(ctx context.Context, actor string, id uuid.UUID) error {
+	return d.closeOrder(ctx, actor, id, func(*api.Order) error { return nil })
+}
+
+// WithdrawOrder is CloseOrder for those who may only build: it ends what they made
+// themselves, as long as nobody came by it. That is how a build which fails cleans up.
+func (d *Directory) WithdrawOrder(ctx context.Context, actor string, id uuid.UUID) error {
+	return d.closeOrder(ctx, actor, id, func(o *api.Order) error {
+		if o.CreatedBy != actor || o.Used > 0 {
+			return api.Refuse(api.CodeForbidden, "the order was made by %s, and %d devices came by it", o.CreatedBy, o.Used)
+		}
+		return nil
+	})
+}
+
+func (d *Directory) closeOrder(ctx context.Context, actor string, id uuid.UUID, may func(*api.Order) error) error {
 	return d.change(ctx, func(t *transaction) error {
 		o, err := t.lockOrder(id)
-		if err != nil || !o.ClosedAt.IsZero() {
+		if err != nil {
+			return err
+		}
+		if err := may(o); err != nil || !o.ClosedAt.IsZero() {
 			return err
 		}
 		if _, err := t.exec(`UPDATE orders SET closed_at = $1 WHERE id = $2`, millis(d.now()), id.String()); err != nil {

@@ -230,6 +230,35 @@ func TestCloseOrder(t *testing.T) {
 	})
 }
 
+// Who may only build ends what it made, while nobody came, and nothing else.
+func TestBuilderWithdrawsItsOrder(t *testing.T) {
+	d := open(t, t.TempDir(), "")
+	c := client(t, serve(t, d), nil)
+	c.Token = token(t, d, api.Builder)
+	who, err := c.Whoami(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := order(t, d, api.NewOrder{PO: "PO-1", Quantity: 2})
+	own, err := c.CreateOrder(t.Context(), &api.NewOrder{PO: "PO-2", Quantity: 2})
+	if err != nil || own.CreatedBy != "token:"+who.Name {
+		t.Fatalf("%+v, %v", own, err)
+	}
+	used, err := c.CreateOrder(t.Context(), &api.NewOrder{PO: "PO-3", Quantity: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enroll(t, d, newLaptop(t, "S1"), mint(t, d, api.NewConnectKey{OrderID: used.ID}).Secret)
+	for id, want := range map[uuid.UUID]api.Code{others.ID: api.CodeForbidden, used.ID: api.CodeForbidden, own.ID: ""} {
+		if err := c.CloseOrder(t.Context(), id); api.CodeOf(err) != want {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if orderNow(t, d, own).ClosedAt.IsZero() || !orderNow(t, d, used).ClosedAt.IsZero() || !orderNow(t, d, others).ClosedAt.IsZero() {
+		t.Error("another one was closed")
+	}
+}
+
 // A key of an order ends as others do: with its time, or because it was revoked.
 func TestKeysOfAnOrderAreRefused(t *testing.T) {
 	d := open(t, t.TempDir(), "")

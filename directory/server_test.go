@@ -139,7 +139,7 @@ func TestRoles(t *testing.T) {
 		"GET /orders":                          {nil, "ota"},
 		"GET /orders/" + some + "/units":       {nil, "ota"},
 		"GET /orders/" + some + "/refusals":    {nil, "ota"},
-		"POST /orders/" + some + "/close":      {struct{}{}, "ot"},
+		"POST /orders/" + some + "/close":      {struct{}{}, "otb"},
 		"GET /devices":                         {nil, "ota"},
 		"GET /devices/" + device:               {nil, "ota"},
 		"POST /devices/" + device + "/approve": {struct{}{}, "ot"},

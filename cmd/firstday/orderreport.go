@@ -73,7 +73,7 @@ func describeReport(w *text, r *order.Report) {
 	w.line("%s  %d of %d came, %d are missing; %d signed in; %s", r.PO, r.Came, r.Quantity, r.Missing, r.SignedIn, r.Standing())
 	for i := range r.Rows {
 		row := r.Rows[i].Cells()
-		w.line("%-20s  %-16s  %-20s  %-8s  %-20s  %s%s", row[0], row[1], row[2], row[5], row[4], row[7], row[8])
+		w.line("%-20s  %-16s  %-20s  %-8s  %-20s  %s  %s", row[0], row[1], row[5], row[6], row[7], row[2], row[3])
 	}
 	if r.More {
 		w.line("There are more refusals, which are left out.")

@@ -130,14 +130,15 @@ func rank(s State) int {
 	return slices.Index([]State{Refused, NotSeen, Waiting, Removed, Replaced, Enrolled, SignedIn}, s)
 }
 
-// columns are those of a report.
-var columns = []string{"Serial number", "State", "Enrolled", "Device", "Name", "Platform", "Package", "Signed in", "Refused", "Last refused"}
+// columns are those of a report, what tells most first.
+var columns = []string{"Serial number", "State", "Signed in", "Refused", "Last refused", "Enrolled", "Platform", "Name", "Package", "Device"}
 
 // Cells are what a row says, for people, by column.
 func (r *Row) Cells() []string {
 	cells := []string{r.Serial, string(r.State), "", "", "", "", "", "", "", ""}
 	if d := r.Device; d != nil {
-		copy(cells[2:], []string{moment(d.EnrolledAt), d.ID.String(), d.Name, string(d.Platform), d.PackageID.String(), strings.Join(d.Users, ", ")})
+		cells[2] = strings.Join(d.Users, ", ")
+		copy(cells[5:], []string{moment(d.EnrolledAt), string(d.Platform), d.Name, d.PackageID.String(), d.ID.String()})
 	}
 	var codes []string
 	var last time.Time
@@ -148,7 +149,7 @@ func (r *Row) Cells() []string {
 		}
 	}
 	if len(codes) > 0 {
-		cells[8], cells[9] = strings.Join(codes, ", "), moment(last)
+		cells[3], cells[4] = strings.Join(codes, ", "), moment(last)
 	}
 	return cells
 }

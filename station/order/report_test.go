@@ -85,13 +85,13 @@ func TestReportAsCSV(t *testing.T) {
 	if diff := cmp.Diff(columns, rows[0]); diff != "" {
 		t.Error(diff)
 	}
-	if got, want := strings.Join(rows[1], "|"), "a4|refused|||||||key_wrong_platform (2), key_wrong_package (1)|2026-11-30 13:00:00Z"; got != want {
+	if got, want := strings.Join(rows[1], "|"), "a4|refused||key_wrong_platform (2), key_wrong_package (1)|2026-11-30 13:00:00Z|||||"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
-	if got := rows[8]; got[0] != "A1" || got[4] != "'=HYPERLINK(\"http://evil\")" || got[7] != "ann, bob" {
+	if got := rows[8]; got[0] != "A1" || got[7] != "'=HYPERLINK(\"http://evil\")" || got[2] != "ann, bob" {
 		t.Errorf("%q", got)
 	}
-	if got := rows[3][4]; got != `a\u202eb` {
+	if got := rows[3][7]; got != `a\u202eb` {
 		t.Errorf("%q", got)
 	}
 	if got := rows[10][0]; got != "'+1;x\"y" {
