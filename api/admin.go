@@ -47,6 +47,9 @@ type NewConnectKey struct {
 	Batch     string     `json:"batch,omitempty"`    // shown with the devices it brings
 	Tags      []string   `json:"tags,omitempty"`     // given to them
 	Approval  bool       `json:"approval,omitempty"` // each device waits for an admin
+	// OrderID makes it one of an order's keys. Life, uses, serial numbers, batch
+	// and tags are the order's then, and must be left out here.
+	OrderID uuid.UUID `json:"orderId,omitzero"`
 }
 
 // ConnectKey is what lets devices enrol, without the secret itself.
@@ -65,6 +68,7 @@ type ConnectKey struct {
 	Batch     string     `json:"batch,omitempty"`
 	Tags      []string   `json:"tags,omitempty"`
 	Approval  bool       `json:"approval,omitempty"`
+	OrderID   uuid.UUID  `json:"orderId,omitzero"` // whose quota and serial numbers bound it, too
 }
 
 // MintedConnectKey is a new key with its secret, which nobody can ask for again.

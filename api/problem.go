@@ -32,6 +32,9 @@ const (
 	CodeDeviceKey      Code = "device_key_lost"
 	CodeUnauthorized   Code = "unauthorized"
 	CodeForbidden      Code = "forbidden"
+	CodeOrderComplete  Code = "order_complete"
+	CodeOrderClosed    Code = "order_closed"
+	CodeOrderTaken     Code = "order_serial_taken"
 )
 
 // The codes of a sign-in. The first four are RFC 8628's.
@@ -120,6 +123,12 @@ var Problems = []Problem{
 	{CodeKeyPlatform, http.StatusForbidden, callIT, "The connect key is for another platform.", "Mint a key for this platform."},
 	{CodeKeyPackage, http.StatusForbidden, callIT, "The connect key belongs to another package.",
 		"Use the package the key was minted for. If it was copied by hand, mint another key."},
+	{CodeOrderComplete, http.StatusForbidden, callIT, "All devices of the order have come; its connect keys ended with the last one.",
+		"Compare with firstday order report. More devices, or one that was reset since, need an order of their own: firstday order create."},
+	{CodeOrderClosed, http.StatusForbidden, callIT, "The order was closed, and its connect keys with it.",
+		"More devices need an order of their own: firstday order create."},
+	{CodeOrderTaken, http.StatusForbidden, callIT, "A device of this serial number has come by the order already: one that was different, or it came too often.",
+		"Look at the two with firstday order report. If it is the same device, give it a package with a key of its own."},
 	{CodeDevicePending, http.StatusForbidden, "Your IT department has yet to approve this device.",
 		"The device waits for approval.", "firstday device approve"},
 	{CodeDeviceRemoved, http.StatusForbidden, callIT, "The device was removed from the directory.",

@@ -21,7 +21,7 @@ var (
 
 // adminRoutes are what the command line and the console are made of.
 func (d *Directory) adminRoutes() []route {
-	return slices.Concat(d.keyRoutes(), d.fleetRoutes(), d.userRoutes(), d.providerRoutes(), d.officeRoutes())
+	return slices.Concat(d.keyRoutes(), d.orderRoutes(), d.fleetRoutes(), d.userRoutes(), d.providerRoutes(), d.officeRoutes())
 }
 
 func (d *Directory) keyRoutes() []route {
@@ -37,6 +37,31 @@ func (d *Directory) keyRoutes() []route {
 		}),
 		admin(d, "POST /keys/{id}/revoke", "End a connect key", keepers, func(c *caller, _ *none) (*none, error) {
 			return new(none), d.RevokeKey(c.Context(), c.actor, c.id)
+		}),
+	}
+}
+
+func (d *Directory) orderRoutes() []route {
+	return []route{
+		admin(d, "POST /orders", "Make an order, the one quota of the connect keys that are minted for it", minters, func(c *caller, in *api.NewOrder) (*api.Order, error) {
+			return d.CreateOrder(c.Context(), c.actor, *in)
+		}),
+		admin(d, "GET /orders?po&before", "List orders, the newest first, a page of those before the one named", readers, func(c *caller, _ *none) (*listOf[*api.Order], error) {
+			q := c.URL.Query()
+			return list(d.Orders(c.Context(), q.Get("po"), parseUUID(q.Get("before"))))
+		}),
+		admin(d, "GET /orders/{id}/units?after", "List what an order expects and what came, a page of those after the unit named", readers, func(c *caller, _ *none) (*listOf[*api.OrderUnit], error) {
+			return list(d.OrderUnits(c.Context(), c.id, c.URL.Query().Get("after")))
+		}),
+		admin(d, "GET /orders/{id}/refusals?serial&code", "List what an order's keys were refused for, a page of what follows the serial number and code named", readers, func(c *caller, _ *none) (*listOf[*api.OrderRefusal], error) {
+			q := c.URL.Query()
+			return list(d.OrderRefusals(c.Context(), c.id, q.Get("serial"), q.Get("code")))
+		}),
+		admin(d, "POST /orders/{id}/close", "End an order and its connect keys; a builder may do so if it made the order and nobody came", minters, func(c *caller, _ *none) (*none, error) {
+			if c.token.Role == api.Builder {
+				return new(none), d.WithdrawOrder(c.Context(), c.actor, c.id)
+			}
+			return new(none), d.CloseOrder(c.Context(), c.actor, c.id)
 		}),
 	}
 }

@@ -63,7 +63,7 @@ func newTarget(t testing.TB, d *Directory) *target {
 		return e.DeviceID
 	}
 	key := mint(t, d, api.NewConnectKey{})
-	x.ids = append(x.ids, key.ID.String(), uuid.NewString(), "x", "")
+	x.ids = append(x.ids, key.ID.String(), order(t, d, api.NewOrder{PO: "PO-0", Quantity: 1}).ID.String(), uuid.NewString(), "x", "")
 	device("an active device", key)
 	device("a pending device", mint(t, d, api.NewConnectKey{Approval: true}))
 	if err := d.RemoveDevice(t.Context(), "system", device("a removed device", key)); err != nil {
@@ -150,6 +150,7 @@ func (x *target) good(t testing.TB) map[string]any {
 		api.PathComplete:                       api.CompleteRequest{Ticket: "guess", Account: "ann", AccountID: "S-1"},
 		api.PathCancel:                         api.CancelRequest{DeviceCode: "guess"},
 		api.PathAdmin + "/keys":                api.NewConnectKey{Label: "spring", Serials: []string{"S1"}, Tags: []string{"sales"}, Platforms: api.Platforms},
+		api.PathAdmin + "/orders":              api.NewOrder{PO: "PO-1", Partner: "Box Ltd", Quantity: 2, Serials: []string{"S1", "S2"}, Tags: []string{"sales"}},
 		api.PathAdmin + "/devices/{id}/bind":   api.BindRequest{User: "ann"},
 		api.PathAdmin + "/devices/{id}/unbind": api.BindRequest{User: "ann"},
 		api.PathAdmin + "/devices/{id}/reveal": api.RevealRequest{Reason: "locked out"},
@@ -164,7 +165,7 @@ func TestEveryCallIsAnswered(t *testing.T) {
 	onEachStore(t, func(t *testing.T, replicas []*Directory) {
 		x := newTarget(t, replicas[0])
 		good := x.good(t)
-		queries := []string{"", "after=%00&afterName=%00", "after=%ff&afterName=%c3%28", "after=-1", "after=99999999999999999999", "after=" + strings.Repeat("9", 4000), "%zz&;"}
+		queries := []string{"", "after=%00&afterName=%00", "after=%ff&afterName=%c3%28", "after=-1", "po=%00&serial=%00&code=%00", "po=%ff&serial=%ff", "after=99999999999999999999", "after=" + strings.Repeat("9", 4000), "%zz&;"}
 		for i := range x.routes {
 			r := &x.routes[i]
 			whole, err := json.Marshal(good[r.path])

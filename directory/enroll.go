@@ -72,12 +72,9 @@ func (e *enrolment) decide(t *transaction) error {
 	if err != nil {
 		return err
 	}
-	e.refused = refusal(k, e.EnrollRequest, t.d.now())
-	if e.refused == nil {
-		err := takeUse(t, k)
-		if err != nil && !errors.As(err, &e.refused) {
-			return err
-		}
+	place, err := e.admit(t, k)
+	if err != nil && !errors.As(err, &e.refused) {
+		return err
 	}
 	use := api.ConnectKeyUse{Time: t.d.now(), Serial: e.Facts.Serial, Remote: e.remote}
 	if e.refused != nil {
@@ -88,8 +85,32 @@ func (e *enrolment) decide(t *transaction) error {
 	if err := e.add(t, k); err != nil {
 		return err
 	}
+	if place != nil {
+		if err := e.take(t, place); err != nil {
+			return err
+		}
+	}
 	use.Device = e.id
 	return recordUse(t.ctx, t.Tx, k.ID, use)
+}
+
+// admit takes a use of the key, and finds the device's place in the key's order, if
+// it is of one.
+func (e *enrolment) admit(t *transaction, k *api.ConnectKey) (*orderPlace, error) {
+	var place *orderPlace
+	if k.OrderID != uuid.Nil { // first: why the order's keys were revoked is what tells
+		var err error
+		if place, err = e.findPlace(t, k.OrderID); err != nil {
+			return nil, err
+		}
+	}
+	if err := refusal(k, e.EnrollRequest, t.d.now()); err != nil {
+		return nil, err
+	}
+	if place != nil && place.again {
+		return place, nil
+	}
+	return place, takeUse(t, k)
 }
 
 // sameDevice finds the device by its own key.

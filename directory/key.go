@@ -48,6 +48,9 @@ const (
 // answer and nowhere else.
 func (d *Directory) Mint(ctx context.Context, actor string, n api.NewConnectKey) (*api.MintedConnectKey, error) {
 	now := d.now()
+	if n.OrderID != uuid.Nil && (n.Life != 0 || n.Uses != 0 || len(n.Serials) > 0 || len(n.Tags) > 0 || n.Batch != "" || n.Approval) {
+		return nil, api.Refuse(api.CodeBadRequest, "life, uses, serial numbers, batch and tags of an order's key are the order's")
+	}
 	if n.Life == 0 {
 		n.Life = api.DefaultKeyLife
 	}
@@ -65,19 +68,25 @@ func (d *Directory) Mint(ctx context.Context, actor string, n api.NewConnectKey)
 	k := api.ConnectKey{
 		ID: id, Label: n.Label, CreatedAt: now, CreatedBy: actor, ExpiresAt: now.Add(time.Duration(n.Life)).Truncate(time.Millisecond),
 		MaxUses: n.Uses, Platforms: n.Platforms, Serials: n.Serials, PackageID: n.PackageID, Batch: n.Batch, Tags: n.Tags, Approval: n.Approval,
-	}
-	lists, err := encodeLists(k.Platforms, k.Serials, k.Tags)
-	if err != nil {
-		return nil, err
+		OrderID: n.OrderID,
 	}
 	err = d.change(ctx, func(t *transaction) error {
-		n, err := t.exec(`INSERT INTO connect_keys (id, hash, label, created_at, created_by, expires_at, max_uses, platforms, serials, package_id, batch, tags, approval)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING`,
-			id.String(), hash, k.Label, millis(k.CreatedAt), actor, millis(k.ExpiresAt), k.MaxUses, lists[0], lists[1], uuidText(k.PackageID), k.Batch, lists[2], bit(k.Approval))
+		if k.OrderID != uuid.Nil {
+			if err := t.ofOrder(&k); err != nil {
+				return err
+			}
+		}
+		lists, err := encodeLists(k.Platforms, k.Serials, k.Tags)
+		if err != nil {
+			return err
+		}
+		n, err := t.exec(`INSERT INTO connect_keys (id, hash, label, created_at, created_by, expires_at, max_uses, platforms, serials, package_id, batch, tags, approval, order_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (id) DO NOTHING`,
+			id.String(), hash, k.Label, millis(k.CreatedAt), actor, millis(k.ExpiresAt), k.MaxUses, lists[0], lists[1], uuidText(k.PackageID), k.Batch, lists[2], bit(k.Approval), uuidText(k.OrderID))
 		if n == 0 {
 			return err // or the attempt before this one was committed, and its answer lost
 		}
-		t.audit(actor, "key.create", "key:"+id.String(), map[string]any{"label": k.Label, "uses": k.MaxUses, "expires": k.ExpiresAt, "package": uuidText(k.PackageID)})
+		t.audit(actor, "key.create", "key:"+id.String(), map[string]any{"label": k.Label, "uses": k.MaxUses, "expires": k.ExpiresAt, "package": uuidText(k.PackageID), "order": uuidText(k.OrderID)})
 		return err
 	})
 	if err != nil {
@@ -125,20 +134,20 @@ func encodeLists(platforms []api.Platform, lists ...[]string) ([]string, error) 
 	return texts, nil
 }
 
-const keyColumns = `id, label, created_at, created_by, expires_at, revoked_at, max_uses, uses, platforms, serials, package_id, batch, tags, approval`
+const keyColumns = `id, label, created_at, created_by, expires_at, revoked_at, max_uses, uses, platforms, serials, package_id, batch, tags, approval, order_id`
 
 type scanner interface{ Scan(...any) error }
 
 func scanKey(row scanner) (*api.ConnectKey, error) {
 	var k api.ConnectKey
 	var created, expires, revoked, approval int64
-	var platforms, serials, tags, packageID string
-	err := row.Scan(&k.ID, &k.Label, &created, &k.CreatedBy, &expires, &revoked, &k.MaxUses, &k.Uses, &platforms, &serials, &packageID, &k.Batch, &tags, &approval)
+	var platforms, serials, tags, packageID, orderID string
+	err := row.Scan(&k.ID, &k.Label, &created, &k.CreatedBy, &expires, &revoked, &k.MaxUses, &k.Uses, &platforms, &serials, &packageID, &k.Batch, &tags, &approval, &orderID)
 	if err != nil {
 		return nil, err
 	}
 	k.CreatedAt, k.ExpiresAt, k.RevokedAt, k.Approval = fromMillis(created), fromMillis(expires), fromMillis(revoked), approval != 0
-	k.PackageID = parseUUID(packageID)
+	k.PackageID, k.OrderID = parseUUID(packageID), parseUUID(orderID)
 	return &k, errors.Join(json.Unmarshal([]byte(platforms), &k.Platforms), json.Unmarshal([]byte(serials), &k.Serials), json.Unmarshal([]byte(tags), &k.Tags))
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/google/uuid"
 
 	"firstday.dev/api"
 )
@@ -183,6 +184,14 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	admin("GET", "/keys", nil)
 	admin("GET", "/keys/"+key.ID.String()+"/uses", nil)
 	admin("POST", "/keys/"+minted["id"].(string)+"/revoke", nil)
+	ordered := "/orders/" + admin("POST", "/orders", api.NewOrder{PO: "PO-1", Partner: "Box Ltd", Quantity: 2, Serials: []string{"S8", "S9"}, Tags: []string{"sales"}})["id"].(string)
+	bound := admin("POST", "/keys", api.NewConnectKey{OrderID: uuid.MustParse(ordered[len("/orders/"):])})
+	call("POST", api.PathEnroll, newLaptop(t, "S8").request(t, api.Secret(bound["secret"].(string))))
+	call("POST", api.PathEnroll, newLaptop(t, "S7").request(t, api.Secret(bound["secret"].(string)))) // refused
+	admin("GET", "/orders?po=PO-1", nil)
+	admin("GET", ordered+"/units", nil)
+	admin("GET", ordered+"/refusals", nil)
+	admin("POST", ordered+"/close", nil)
 	admin("GET", "/devices?after=&afterName=", nil)
 	device := "/devices/" + e.DeviceID.String()
 	admin("GET", device, nil)

@@ -118,6 +118,46 @@ func TestThousandEnrolmentsOnAKeyForTen(t *testing.T) {
 	})
 }
 
+// However many devices race for an order over two keys on however many replicas, as
+// many as it says get in by both together.
+func TestThousandEnrolmentsOnAnOrderOfTen(t *testing.T) {
+	onEachStore(t, func(t *testing.T, replicas []*Directory) {
+		const quantity = 10
+		first := replicas[0]
+		o := order(t, first, api.NewOrder{PO: "PO-4711", Quantity: quantity})
+		keys := []*api.MintedConnectKey{mint(t, first, api.NewConnectKey{OrderID: o.ID}), mint(t, first, api.NewConnectKey{OrderID: o.ID})}
+		at := serveAll(t, replicas)
+		outcome := newOutcome(len(at))
+		begin := make(chan struct{})
+		var group sync.WaitGroup
+		for i := range racers {
+			r, replica := newLaptop(t, fmt.Sprint("S", i)).request(t, keys[i/len(at)%len(keys)].Secret), i%len(at)
+			c := client(t, at[replica], nil)
+			group.Go(func() {
+				<-begin
+				outcome.call(t, replica, api.CodeOrderComplete, func() error { _, err := c.Enroll(t.Context(), r); return err })
+			})
+		}
+		close(begin)
+		group.Wait()
+		outcome.judge(t, quantity)
+		orders, err := first.Orders(t.Context(), "PO-4711", uuid.Nil)
+		if err != nil || orders[0].Used != quantity || orders[0].CompletedAt.IsZero() {
+			t.Errorf("the order is %+v, %v", orders[0], err)
+		}
+		minted, err := first.Keys(t.Context(), uuid.Nil)
+		if err != nil || minted[0].Uses+minted[1].Uses != quantity || minted[0].RevokedAt.IsZero() || minted[1].RevokedAt.IsZero() {
+			t.Errorf("the keys are %+v and %+v, %v", minted[0], minted[1], err)
+		}
+		if units, err := first.OrderUnits(t.Context(), o.ID, ""); err != nil || len(units) != quantity {
+			t.Errorf("%d devices have come, %v", len(units), err)
+		}
+		if _, entries := checkAudit(t, first); entries != racers+4 { // the order, two keys, and that it is complete
+			t.Errorf("%d entries in the audit log", entries)
+		}
+	})
+}
+
 // A thousand people sign in on one device at once: it is one's. Each has signed
 // in on the pages before; then all want the slot.
 func TestThousandSignInsForOneSlot(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/pkgbuild/notary"
 	"firstday.dev/ppkg/xpress"
+	"firstday.dev/signing"
 )
 
 // Errors a caller decides on. Others come from the packages that kit uses.
@@ -55,6 +56,11 @@ type Options struct {
 	// Mint, if set, makes a connect key for each package in place of the
 	// configured one. No such build is reproducible.
 	Mint func(ctx context.Context, platform Platform, id uuid.UUID) (ConnectKey, error)
+
+	// Signed, if set, is told who signed the kit, once it is in its place, to sign
+	// what is made of it; its error is the build's. A kit that nobody signs is not
+	// built then.
+	Signed func(ctx context.Context, m *Manifest, who *signing.Identity, o signing.Options) error
 
 	// Notary, if set, has the package for macOS notarised, and its ticket
 	// stapled to it, before the kit appears.
@@ -102,6 +108,10 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if err := b.openIdentities(ctx, &o); err != nil {
 		return nil, err
 	}
+	who, section := b.ofKit(o.Config)
+	if o.Signed != nil && who == nil {
+		return nil, o.Config.ErrorAt("signing", "add the section signing", "%w", ErrNobodySigns)
+	}
 	dir, err := atomicfile.CreateDir(o.Output, privateFolder)
 	if err != nil {
 		return nil, err
@@ -128,7 +138,10 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return m, dir.Commit()
+	if err := dir.Commit(); err != nil || o.Signed == nil {
+		return m, err
+	}
+	return m, o.Signed(ctx, m, who, SigningOptions(section, ""))
 }
 
 func (b *builder) buildPackages(ctx context.Context, dir, work string) ([]*Package, error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"firstday.dev/api"
 	"firstday.dev/config"
@@ -33,21 +34,26 @@ same inputs give the same packages instead.`,
 		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, kit.Windows, kit.MacOS) },
 	}
 	f := c.PersistentFlags()
-	f.StringVarP(&b.config, "config", "c", "firstday.yaml", "configuration file")
 	f.StringVarP(&b.output, "output", "o", "kit", "folder of the kit")
-	f.StringVar(&b.agents, "agents", "", "folder of the agents (default: those that came with this program)")
-	f.StringVar(&b.level, "level", "default", "compression of the Windows package: fast, default or best")
-	_ = c.MarkPersistentFlagFilename("config", "yaml", "yml")
 	_ = c.MarkPersistentFlagDirname("output")
-	_ = c.MarkPersistentFlagDirname("agents")
-	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
+	b.flags(c, f)
 	f.BoolVar(&b.mint, "mint", false, "mint a connect key for each package, at the directory you are logged in to")
 	f.IntVar(&b.key.Uses, "mint-uses", api.DefaultKeyUses, "how many devices a minted key brings")
 	f.DurationVar(&b.life, "mint-life", time.Duration(api.DefaultKeyLife), "how long a minted key holds")
 	f.StringVar(&b.key.Batch, "batch", "", "delivery or order that the devices of minted keys are of")
-	f.BoolVar(&b.notarize, "notarize", false, "have the macOS package notarised by Apple, with the key under macos.notary")
 	c.AddCommand(newBuildWindows(b), newBuildMacOS(b))
 	return c
+}
+
+// flags are those of every command that builds a kit.
+func (b *build) flags(c *cobra.Command, f *pflag.FlagSet) {
+	f.StringVarP(&b.config, "config", "c", "firstday.yaml", "configuration file")
+	f.StringVar(&b.agents, "agents", "", "folder of the agents (default: those that came with this program)")
+	f.StringVar(&b.level, "level", "default", "compression of the Windows package: fast, default or best")
+	f.BoolVar(&b.notarize, "notarize", false, "have the macOS package notarised by Apple, with the key under macos.notary")
+	_ = cobra.MarkFlagFilename(f, "config", "yaml", "yml")
+	_ = cobra.MarkFlagDirname(f, "agents")
+	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func newBuildWindows(b *build) *cobra.Command {
@@ -85,27 +91,33 @@ type build struct {
 	life                          time.Duration
 }
 
-func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
-	o := kit.Options{Platforms: platforms, Output: b.output, Agents: b.agents, Builder: version, Prompt: prompter(c.Context())}
-	var err error
+// options are what the flags say of the kit.
+func (b *build) options(c *cobra.Command, platforms ...kit.Platform) (o kit.Options, err error) {
+	o = kit.Options{Platforms: platforms, Output: b.output, Agents: b.agents, Builder: version, Prompt: prompter(c.Context())}
 	if o.Level, err = parseLevel(b.level); err != nil {
-		return err
+		return o, err
 	}
 	if o.Time, o.Reproducible, err = buildTime(); err != nil {
-		return err
+		return o, err
 	}
 	if o.Config, err = loadConfig(c, b.config); err != nil {
-		return err
+		return o, err
 	}
 	if b.notarize {
 		if o.Notary, err = configuredNotary(o.Config); err != nil {
-			return err
+			return o, err
 		}
 	}
 	if o.Agents == "" {
-		if o.Agents, err = kit.FindAgents(); err != nil {
-			return err
-		}
+		o.Agents, err = kit.FindAgents()
+	}
+	return o, err
+}
+
+func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
+	o, err := b.options(c, platforms...)
+	if err != nil {
+		return err
 	}
 	keys := new(mint)
 	if b.mint {

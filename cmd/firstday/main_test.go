@@ -77,6 +77,7 @@ func TestScripts(t *testing.T) {
 
 			"fromjson":  fromJSON,
 			"configure": configure,
+			"signerof":  signerOf,
 		},
 	})
 }
@@ -130,6 +131,18 @@ func fromJSON(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no text %s", args[1], args[2])
 	}
 	ts.Setenv(args[0], text)
+}
+
+// signerof VARIABLE FILE sets a variable to the fingerprint that order create told.
+func signerOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: signerof variable file")
+	}
+	var made struct {
+		Signer struct{ SHA256 string }
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &made))
+	ts.Setenv(args[0], made.Signer.SHA256)
 }
 
 // configure FILE URL PIN writes a configuration for a directory, without a key.

@@ -23,18 +23,24 @@ type mint struct {
 // errOtherDirectory: the package's devices would take the key elsewhere.
 var errOtherDirectory = errors.New("you are logged in to another directory than the configuration names")
 
-func (m *mint) open(c *config.Config, b *build) error {
-	l, err := whichDirectory()
-	if err != nil {
-		return err
-	}
-	if c.Directory.Pin != l.Pin || l.Pin == "" && c.Directory.URL != l.URL {
-		return c.ErrorAt("directory", fmt.Sprintf("the one you are logged in to is %s with the pin %q", l.URL, l.Pin), "%w", errOtherDirectory)
-	}
+func (m *mint) open(c *config.Config, b *build) (err error) {
 	m.key = b.key
 	m.key.Life = api.Duration(b.life)
-	m.client, err = l.client()
+	m.client, err = clientOf(c)
 	return err
+}
+
+// clientOf gives a client of the directory that the configuration names, which must
+// be the one that is meant. Close it.
+func clientOf(c *config.Config) (*api.Client, error) {
+	l, err := whichDirectory()
+	if err != nil {
+		return nil, err
+	}
+	if c.Directory.Pin != l.Pin || l.Pin == "" && c.Directory.URL != l.URL {
+		return nil, c.ErrorAt("directory", fmt.Sprintf("the one you are logged in to is %s with the pin %q", l.URL, l.Pin), "%w", errOtherDirectory)
+	}
+	return l.client()
 }
 
 func (m *mint) Close() { m.client.Close() }
