@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,32 +53,34 @@ func (w *row) set(path, text string, of reflect.Type, at position) {
 	}
 }
 
-// exclude drops what the file says instead of a cell: a secret has one source,
-// and a directory is known by a pin or its CA.
+// exclude drops what the file says instead of a cell.
 func (w *row) exclude(path string) {
-	for _, group := range [][]string{{"file", "env", "prompt"}, {"pin", "ca"}} {
-		key := lastKey(path)
-		for _, member := range group {
-			if member != key {
-				continue
-			}
-			for _, other := range group {
-				if other != key {
-					w.drop[child(parent(path), other)] = true
-				}
+	for _, group := range alternatives {
+		if !slices.Contains(group, lastKey(path)) {
+			continue
+		}
+		for _, other := range group {
+			if other != lastKey(path) {
+				w.drop[child(parent(path), other)] = true
 			}
 		}
 	}
 }
 
-// cell gives what stands at path because of the row.
+// cell gives what stands at path because of the row; a secret does so if its
+// source does.
 func (w *row) cell(path string) (standIn, bool) {
 	if w == nil || path == "" {
 		return standIn{}, false
 	}
 	c := w.cells[path]
-	return c, c.of != nil || c.made
+	source := slices.ContainsFunc(c.keys, func(key string) bool { return slices.Contains(alternatives[0], key) })
+	return c, c.of != nil || c.made || source
 }
+
+// alternatives are keys of which a mapping has one: a secret has one source, and
+// a directory is known by a pin or its CA.
+var alternatives = [][]string{{"file", "env", "prompt"}, {"pin", "ca"}}
 
 // entries gives the entries of a mapping as the row has them.
 func (w *row) entries(d *decoder, path string, entries []entry) []entry {
@@ -138,7 +141,7 @@ func (w *row) items(path string, items []ast.Node) []ast.Node {
 
 // dir is the folder in which a path that stands at path begins.
 func (w *row) dir(path, ofFile string) string {
-	if _, ok := w.cell(path); ok {
+	if c, _ := w.cell(path); c.of != nil {
 		return w.in
 	}
 	return ofFile

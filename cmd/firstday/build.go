@@ -24,27 +24,41 @@ func newBuild() *cobra.Command {
 manifest, checksums, an SBOM and instructions for the person with the stick.
 
 Every build is a package of its own to Windows. With SOURCE_DATE_EPOCH set, the
-same inputs give the same packages instead.`,
+same inputs give the same packages instead.
+
+With --batch, firstday.yaml is the template of many kits, and each row of the
+table makes one. The first line names the columns: folder, the kit's folder, and
+if you like platforms, batch and tags (of minted keys), and the values of
+firstday.yaml that differ, such as organisation.name, directory.url,
+connectKey.file, package.name, windows.computerName or windows.wifi[0].ssid. An
+empty cell leaves what the template says; paths begin in the table's folder;
+secrets never stand in the table. Everything is checked before the first kit is
+built. What all kits carry is signed and compressed once. Run again, the command
+builds what is missing or would be another, and keeps the rest. A report lies
+beside the kits: batch.html, batch.csv and batch.json.`,
 		Example: `  firstday build
   firstday build windows -c acme.yaml -o kits/acme
-  firstday build --mint --mint-uses 50 --batch PO-4711
+  firstday build --mint --mint-uses 50 --mint-batch PO-4711
+  firstday build --batch customers.csv -c template.yaml -o kits
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) firstday build --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, kit.Windows, kit.MacOS) },
 	}
 	f := c.PersistentFlags()
 	f.StringVarP(&b.config, "config", "c", "firstday.yaml", "configuration file")
-	f.StringVarP(&b.output, "output", "o", "kit", "folder of the kit")
+	f.StringVarP(&b.output, "output", "o", "kit", "folder of the kit; with --batch of all kits, there kits if not given")
+	f.StringVar(&b.batch, "batch", "", "build a kit for each row of this table (CSV)")
 	f.StringVar(&b.agents, "agents", "", "folder of the agents (default: those that came with this program)")
 	f.StringVar(&b.level, "level", "default", "compression of the Windows package: fast, default or best")
 	_ = c.MarkPersistentFlagFilename("config", "yaml", "yml")
+	_ = c.MarkPersistentFlagFilename("batch", "csv")
 	_ = c.MarkPersistentFlagDirname("output")
 	_ = c.MarkPersistentFlagDirname("agents")
 	_ = c.RegisterFlagCompletionFunc("level", cobra.FixedCompletions([]string{"fast", "default", "best"}, cobra.ShellCompDirectiveNoFileComp))
 	f.BoolVar(&b.mint, "mint", false, "mint a connect key for each package, at the directory you are logged in to")
 	f.IntVar(&b.key.Uses, "mint-uses", api.DefaultKeyUses, "how many devices a minted key brings")
 	f.DurationVar(&b.life, "mint-life", time.Duration(api.DefaultKeyLife), "how long a minted key holds")
-	f.StringVar(&b.key.Batch, "batch", "", "delivery or order that the devices of minted keys are of")
+	f.StringVar(&b.key.Batch, "mint-batch", "", "delivery or order that the devices of minted keys are of")
 	f.BoolVar(&b.notarize, "notarize", false, "have the macOS package notarised by Apple, with the key under macos.notary")
 	c.AddCommand(newBuildWindows(b), newBuildMacOS(b))
 	return c
@@ -80,6 +94,7 @@ under macos.signing in firstday.yaml.`,
 // build is what the flags say.
 type build struct {
 	config, output, agents, level string
+	batch                         string // a table
 	notarize, mint                bool
 	key                           api.NewConnectKey
 	life                          time.Duration
@@ -94,16 +109,19 @@ func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
 	if o.Time, o.Reproducible, err = buildTime(); err != nil {
 		return err
 	}
+	if o.Agents == "" {
+		if o.Agents, err = kit.FindAgents(); err != nil {
+			return err
+		}
+	}
+	if b.batch != "" {
+		return b.runBatch(c, o)
+	}
 	if o.Config, err = loadConfig(c, b.config); err != nil {
 		return err
 	}
 	if b.notarize {
 		if o.Notary, err = configuredNotary(o.Config); err != nil {
-			return err
-		}
-	}
-	if o.Agents == "" {
-		if o.Agents, err = kit.FindAgents(); err != nil {
 			return err
 		}
 	}

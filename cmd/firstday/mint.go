@@ -13,8 +13,9 @@ import (
 	"firstday.dev/kit"
 )
 
-// mint makes connect keys for the packages of one build.
+// mint makes connect keys for the packages of one kit.
 type mint struct {
+	login  *login
 	client *api.Client
 	key    api.NewConnectKey
 	made   []uuid.UUID
@@ -24,17 +25,40 @@ type mint struct {
 var errOtherDirectory = errors.New("you are logged in to another directory than the configuration names")
 
 func (m *mint) open(c *config.Config, b *build) error {
-	l, err := whichDirectory()
-	if err != nil {
+	if err := m.connect(b); err != nil {
 		return err
 	}
-	if c.Directory.Pin != l.Pin || l.Pin == "" && c.Directory.URL != l.URL {
-		return c.ErrorAt("directory", fmt.Sprintf("the one you are logged in to is %s with the pin %q", l.URL, l.Pin), "%w", errOtherDirectory)
+	return m.check(c)
+}
+
+// connect gets ready for keys of the directory that one is logged in to.
+func (m *mint) connect(b *build) (err error) {
+	if m.login, err = whichDirectory(); err != nil {
+		return err
 	}
 	m.key = b.key
 	m.key.Life = api.Duration(b.life)
-	m.client, err = l.client()
+	m.client, err = m.login.client()
 	return err
+}
+
+// check makes sure that it is the directory of a configuration.
+func (m *mint) check(c *config.Config) error {
+	l := m.login
+	if c.Directory.Pin != l.Pin || l.Pin == "" && c.Directory.URL != l.URL {
+		return c.ErrorAt("directory", fmt.Sprintf("the one you are logged in to is %s with the pin %q", l.URL, l.Pin), "%w", errOtherDirectory)
+	}
+	return nil
+}
+
+// forRow mints for a row of a table.
+func (m *mint) forRow(r config.Row) *mint {
+	row := &mint{login: m.login, client: m.client, key: m.key}
+	if r.Batch != "" {
+		row.key.Batch = r.Batch
+	}
+	row.key.Tags = r.Tags
+	return row
 }
 
 func (m *mint) Close() { m.client.Close() }
