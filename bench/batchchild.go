@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -102,9 +103,8 @@ func withBatch(args []string, work func(b *kit.Batch, c *config.Config, count in
 	if err != nil {
 		return err
 	}
-	defer b.Close()
 	result, err := work(b, c, count)
-	if err != nil {
+	if err := errors.Join(err, b.Close()); err != nil {
 		return err
 	}
 	if result.Peak, err = peakMemory(); err != nil {

@@ -76,7 +76,7 @@ func TestRowsStandInTheTemplate(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		if got := []any{
-			acme.Organisation.Name, acme.Organisation.ID, acme.Directory.URL, acme.Directory.Pin != "", acme.ConnectKey.SecretSource.String(),
+			acme.Organisation.Name, acme.Organisation.ID, acme.Directory.URL, acme.Directory.Pin != "", acme.ConnectKey.String(),
 			acme.Package.Name, acme.Windows.WiFi[0].SSID, len(acme.Windows.WiFi), filepath.ToSlash(string(acme.Windows.Payloads[0].File)), acme.ConnectKey.Expires.Year(),
 		}; !cmp.Equal(got, []any{
 			"Acme", "acme", "https://d.example", true, "file " + filepath.Join("list", "acme.key"),
@@ -92,7 +92,7 @@ func TestRowsStandInTheTemplate(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		if got := []any{
-			m.Organisation.Name, m.Directory.Pin, m.ConnectKey.SecretSource.String(), m.Package.Name, m.Package.Version, m.Package.Rank, m.Windows.WiFi[0].SSID,
+			m.Organisation.Name, m.Directory.Pin, m.ConnectKey.String(), m.Package.Name, m.Package.Version, m.Package.Rank, m.Windows.WiFi[0].SSID,
 			m.Windows.WiFi[1].SSID, m.Windows.WiFi[1].Security, filepath.ToSlash(string(m.Windows.Payloads[0].File)), m.Windows.HideOOBE, len(m.Windows.RootCertificates[0].Certificates),
 		}; !cmp.Equal(got, []any{
 			`Müller, "Söhne"`, "sha256:" + strings.Repeat("ab", 32), "environment variable FIRSTDAY_KEY", "Muller", "1.4", 7, "Büro",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,12 +46,13 @@ type Row struct {
 
 // NewBatch begins a batch. The options are those of all its kits: Output is the
 // folder that gets a folder for each, and Config that of any row; who signs in it
-// signs all. Platforms must be all that a row is for.
+// signs all. Platforms must be all that a row is for. Prompt is asked for the
+// passwords of signers and for nothing that a row has: who answers could not see
+// whose secret is meant.
 func NewBatch(ctx context.Context, o Options) (*Batch, error) {
 	if err := os.MkdirAll(o.Output, 0o777); err != nil {
 		return nil, err
 	}
-	o.Prompt = askOnce(o.Prompt)
 	b := &Batch{options: o, shared: newShared()}
 	if err := b.open(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -101,7 +101,7 @@ func (b *Batch) Build(ctx context.Context, row Row) (*Manifest, error) {
 
 func (b *Batch) builder(row Row) (*builder, error) {
 	o := b.options
-	o.Config, o.Output, o.Progress = row.Config, filepath.Join(b.options.Output, row.Name), nil
+	o.Config, o.Output, o.Progress, o.Prompt = row.Config, filepath.Join(b.options.Output, row.Name), nil, nil
 	if !filepath.IsLocal(row.Name) || row.Name != filepath.Base(row.Name) || row.Name == "." {
 		return nil, fmt.Errorf("%q is not the name of a folder", row.Name)
 	}
@@ -114,54 +114,30 @@ func (b *Batch) builder(row Row) (*builder, error) {
 	return newBuilder(o, b.shared)
 }
 
-// askOnce asks a person for each secret once, however many kits have it.
-func askOnce(prompt func(label string) ([]byte, error)) func(label string) ([]byte, error) {
-	if prompt == nil {
-		return nil
-	}
-	var mu sync.Mutex
-	answers := make(map[string][]byte)
-	return func(label string) ([]byte, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		if answer, asked := answers[label]; asked {
-			return answer, nil
-		}
-		answer, err := prompt(label)
-		if err == nil {
-			answers[label] = answer
-		}
-		return answer, err
-	}
-}
-
-// Still says whether a kit that was made for the row is what would be built now:
-// its time has not come, and every file is what it was.
-func (b *Batch) still(ctx context.Context, row Row, made *entry) (*Manifest, error) {
+// still gives the manifest of a kit that was made for the row, if it is what would
+// be built now: every file is what it was, and its time has not come.
+func (b *Batch) still(ctx context.Context, row Row, made *entry) *Manifest {
 	dir := filepath.Join(b.options.Output, row.Name)
 	data, err := readSmall(filepath.Join(dir, SumsFile))
 	if err != nil || made.Sums != hexSum(data) {
-		return nil, nil //nolint:nilerr // it will be built
+		return nil
 	}
 	files, err := listFolder(dir)
 	if err != nil || len(files.odd) > 0 {
-		return nil, nil //nolint:nilerr // likewise
+		return nil
 	}
 	found, err := sumFiles(ctx, dir, files, nil, func(_, _ int64) {})
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	if err != nil || string(found.encode()) != string(data) {
-		return nil, nil //nolint:nilerr // likewise
+		return nil
 	}
 	f, err := os.Open(filepath.Join(dir, ManifestFile))
 	if err != nil {
-		return nil, nil //nolint:nilerr // likewise
+		return nil
 	}
 	defer f.Close()
 	m, err := ReadManifest(f)
 	if err != nil || m.ExpiresAt != nil && !m.ExpiresAt.After(time.Now()) {
-		return nil, nil //nolint:nilerr // likewise
+		return nil
 	}
-	return m, nil
+	return m
 }

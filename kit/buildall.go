@@ -113,9 +113,12 @@ func (r *batchRun) settle(ctx context.Context, row Row) (*Manifest, Result, erro
 		return nil, Failed, err
 	}
 	if made := r.journal.made[row.Name]; made != nil && made.Inputs == inputs {
-		if m, err := r.still(ctx, row, made); m != nil || err != nil {
-			return m, Kept, err
+		if m := r.still(ctx, row, made); m != nil {
+			return m, Kept, nil
 		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, Open, err
 	}
 	m, err := r.Build(ctx, row)
 	if err != nil {

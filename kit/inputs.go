@@ -97,21 +97,11 @@ func (b *builder) windowsInputs(ctx context.Context, w io.Writer) error {
 }
 
 func (b *builder) macInputs(ctx context.Context, w io.Writer) error {
-	h := sha256.New()
-	b.shared.mu.Lock()
-	for _, a := range macAgents {
-		sum, err := b.shared.sum(ctx, filepath.Join(b.Agents, a.source), func(int64) {})
-		if err != nil {
-			b.shared.mu.Unlock()
-			if errors.Is(err, fs.ErrNotExist) {
-				err = fmt.Errorf("%w: %w", ErrNoAgent, err)
-			}
-			return err
-		}
-		fmt.Fprintln(h, sum)
+	sum, err := b.macSum(ctx)
+	if err != nil {
+		return err
 	}
-	b.shared.mu.Unlock()
-	agent := &part{Content: Content{File: "firstday-agent", Kind: kindAgent, Arch: "universal", Version: "0.0.0", SHA256: hex.EncodeToString(h.Sum(nil))}}
+	agent := &part{Content: Content{File: "firstday-agent", Kind: kindAgent, Arch: "universal", Version: "0.0.0", SHA256: sum}}
 	e, err := b.enrollmentOf(nobody, agent)
 	if err != nil {
 		return err
@@ -119,4 +109,22 @@ func (b *builder) macInputs(ctx context.Context, w io.Writer) error {
 	m := b.Config.MacOS
 	_, err = fmt.Fprintf(w, "%s\x00%s\x00%s\x00%s\x00%s\x00", e, m.Identifier, m.MinimumVersion, m.DownloadURL, b.Config.Package.Name)
 	return err
+}
+
+// macSum hashes the agents that become the one for Macs.
+func (b *builder) macSum(ctx context.Context) (string, error) {
+	b.shared.mu.Lock()
+	defer b.shared.mu.Unlock()
+	h := sha256.New()
+	for _, a := range macAgents {
+		sum, err := b.shared.sum(ctx, filepath.Join(b.Agents, a.source), func(int64) {})
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %w", ErrNoAgent, err)
+		}
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(h, sum)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -58,7 +58,7 @@ func openJournal(dir string) (*journal, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is no file", path)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, privateFile)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, privateFile)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +79,6 @@ func (j *journal) read() error {
 	}
 	whole := data[:bytes.LastIndexByte(data, '\n')+1]
 	if err := j.file.Truncate(int64(len(whole))); err != nil {
-		return err
-	}
-	if _, err := j.file.Seek(int64(len(whole)), io.SeekStart); err != nil {
 		return err
 	}
 	if len(whole) == 0 {

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"firstday.dev/config"
 	"firstday.dev/kit"
@@ -54,7 +53,7 @@ func (b *build) runBatch(c *cobra.Command, o kit.Options) error {
 	}
 	bars := newProgress(c)
 	if bars.pool != nil {
-		bars.counter = func() decor.Decorator { return countThings() }
+		bars.counter = countThings
 	}
 	defer bars.close()
 	w.options.Progress = bars.step
@@ -83,6 +82,9 @@ func (w *batch) check(c *cobra.Command) error {
 		for _, p := range w.platforms(row) {
 			needed[p] = true
 		}
+		if err := asksNobody(cfg); err != nil {
+			return err
+		}
 		if w.keys == nil && (row.Batch != "" || len(row.Tags) > 0) {
 			return w.sheet.At(i, "add --mint, or remove the columns", errOnlyMinted)
 		}
@@ -107,6 +109,22 @@ func (w *batch) check(c *cobra.Command) error {
 		w.options.Notary, err = configuredNotary(w.options.Config)
 	}
 	return err
+}
+
+// errAsks: who is asked could not see whose secret is meant.
+var errAsks = errors.New("a batch asks nobody for the secrets of its rows")
+
+func asksNobody(c *config.Config) error {
+	sources := map[string]*config.SecretSource{"connectKey": &c.ConnectKey.SecretSource, "windows.breakGlass.password": c.Windows.BreakGlass.Password}
+	for i, network := range c.Windows.WiFi {
+		sources[fmt.Sprintf("windows.wifi[%d].password", i)] = network.Password
+	}
+	for path, s := range sources {
+		if s != nil && s.Prompt {
+			return c.ErrorAt(path+".prompt", "name a file or a variable", "%w", errAsks)
+		}
+	}
+	return nil
 }
 
 func (w *batch) platforms(r config.Row) []kit.Platform {
