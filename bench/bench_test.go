@@ -63,3 +63,20 @@ func TestDirectoryAloneLeavesTheRest(t *testing.T) {
 		t.Errorf("%q, then %q", whole, again)
 	}
 }
+
+func TestBatchesAloneLeaveTheRest(t *testing.T) {
+	var figures, directory strings.Builder
+	kits := &batches{
+		single: &contestant{times: []time.Duration{1}}, capture: &contestant{times: []time.Duration{2}},
+		first: []cost{{100, 1}, {300, 3}, {200, 2}}, further: []cost{{2, 1}, {9, 9}, {8, 1}}, many: batchCosts{All: 10},
+	}
+	kits.page(&figures)
+	if got := figures.String(); !strings.Contains(got, "| 3.0 % of the first's time | ≤ 3 % met |") {
+		t.Error(got)
+	}
+	new(directories).page(&directory)
+	whole := withBatches("# Benchmarks\n\n| a | b |\n"+directory.String(), figures.String())
+	if again := withBatches(whole, figures.String()); again != whole || strings.Count(whole, "## Batch") != 1 || strings.Count(whole, "## Directory: calls") != 1 {
+		t.Errorf("%q, then %q", whole, again)
+	}
+}

@@ -24,6 +24,7 @@ var levels = map[string]xpress.Level{"fast": xpress.Fast, "default": xpress.Defa
 var verbs = map[string]func([]string) error{
 	"product": product, "classic": classic, "gzip": bareGzip, "tiny": tinyProduct,
 	"service": serviceChild,
+	"single":  singleKit, "further": furtherKits, "many": manyKits, "digests": digests,
 }
 
 // child does one thing once: capture LEVEL THREADS DIR FILE,
@@ -100,24 +101,31 @@ func capture(dir, file string, level xpress.Level, threads int) error {
 }
 
 // printPeak prints the peak of this process's resident memory in bytes.
-// The figure that the parent gets from wait4 would not do: it starts with the
-// parent's own memory, since exec keeps it.
 func printPeak() error {
+	peak, err := peakMemory()
+	if err == nil {
+		fmt.Println(peak)
+	}
+	return err
+}
+
+// peakMemory is the peak of this process's resident memory in bytes. The figure that the parent gets from wait4 would not do: it starts with the
+// parent's own memory, since exec keeps it.
+func peakMemory() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
 		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
 			var kib int64
 			if _, err := fmt.Sscanf(value, "%d kB", &kib); err != nil {
-				return fmt.Errorf("VmHWM: %w", err)
+				return 0, fmt.Errorf("VmHWM: %w", err)
 			}
-			fmt.Println(kib << 10)
-			return nil
+			return kib << 10, nil
 		}
 	}
-	return errors.New("no VmHWM in /proc/self/status")
+	return 0, errors.New("no VmHWM in /proc/self/status")
 }
 
 func extract(r *wim.Reader, dir string, threads int) error {

@@ -3,12 +3,13 @@
 // Bench measures the WIM reader and writer of ppkg/wim against wimlib, and the
 // writer of pkgbuild against the pipeline of cpio and gzip: the same tree of
 // real programs and sources, the same machine, turn about, each measurement in a
-// process of its own, all files in memory (tmpfs). And it measures the directory
-// against a handler that does nothing.
+// process of its own, all files in memory (tmpfs). It measures batches of kits
+// against a kit alone and wimlib, and the directory against a handler that does
+// nothing.
 //
 //	go run ./bench          # or make bench
 //	go run ./bench -runs 9 -tree DIR -o FILE
-//	go run ./bench -only directory
+//	go run ./bench -only directory   # or batch
 //
 // It prints a Markdown page and writes it to BENCHMARKS.md.
 package main
@@ -36,7 +37,7 @@ func main() {
 	tree := flag.String("tree", "", "directory to capture (default: made from the Go tool chain)")
 	memory := flag.Bool("memory", true, "also measure memory with a payload of 2 GB")
 	dir := flag.String("dir", "/dev/shm", "where to work; a tmpfs")
-	only := flag.String("only", "", "measure only the directory (directory), and leave the rest of the page as it is")
+	only := flag.String("only", "", "measure only the directory (directory) or batches (batch), and leave the rest of the page as it is")
 	out := flag.String("o", "BENCHMARKS.md", "page to write; empty for none")
 	flag.Parse()
 	b.runs = max(b.runs, 5)
@@ -44,20 +45,29 @@ func main() {
 	defer stop()
 	var page string
 	var err error
-	if *only == "directory" {
-		page, err = b.runDirectory(ctx, *dir)
-	} else {
+	switch *only {
+	case "":
 		page, err = b.run(ctx, *dir, *tree, *memory)
+	case "directory":
+		page, err = b.runDirectory(ctx, *dir)
+	case "batch":
+		page, err = b.runBatches(ctx, *dir, *tree)
+	default:
+		err = fmt.Errorf("there is no part %q", *only)
 	}
 	fail(err)
 	fmt.Print(page)
 	if *out == "" {
 		return
 	}
-	if *only == "directory" {
+	if *only != "" {
 		old, err := os.ReadFile(*out)
 		fail(err)
-		page = withDirectory(string(old), page)
+		with := withDirectory
+		if *only == "batch" {
+			with = withBatches
+		}
+		page = with(string(old), page)
 	}
 	fail(os.WriteFile(*out, []byte(page), 0o644))
 }
@@ -85,20 +95,30 @@ type bench struct {
 	tree    tree
 }
 
-func (b *bench) run(ctx context.Context, dir, source string, memory bool) (page string, err error) {
+// open finds the contestants and makes the tree; close removes it.
+func (b *bench) open(dir, source string) (err error) {
 	if b.wimlib, err = exec.LookPath("wimlib-imagex"); err != nil {
-		return "", fmt.Errorf("%w; `make setup` installs it", err)
+		return fmt.Errorf("%w; `make setup` installs it", err)
 	}
 	if b.self, err = os.Executable(); err != nil {
-		return "", err
+		return err
 	}
 	if b.dir, err = os.MkdirTemp(dir, "firstday-bench-"); err != nil {
-		return "", err
+		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
 	if b.tree, err = makeTree(filepath.Join(b.dir, "tree"), source); err != nil {
+		return errors.Join(err, b.close())
+	}
+	return nil
+}
+
+func (b *bench) close() error { return os.RemoveAll(b.dir) }
+
+func (b *bench) run(ctx context.Context, dir, source string, memory bool) (page string, err error) {
+	if err := b.open(dir, source); err != nil {
 		return "", err
 	}
+	defer func() { err = errors.Join(err, b.close()) }()
 	rows, err := b.races(ctx)
 	if err != nil {
 		return "", err
@@ -113,11 +133,30 @@ func (b *bench) run(ctx context.Context, dir, source string, memory bool) (page 
 	if err != nil {
 		return "", err
 	}
+	kits, err := b.batches(ctx)
+	if err != nil {
+		return "", err
+	}
 	services, err := b.directories(ctx)
 	if err != nil {
 		return "", err
 	}
-	return b.page(rows, peaks, packages, services)
+	return b.page(rows, peaks, packages, kits, services)
+}
+
+// runBatches measures batches alone.
+func (b *bench) runBatches(ctx context.Context, dir, source string) (page string, err error) {
+	if err := b.open(dir, source); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	kits, err := b.batches(ctx)
+	if err != nil {
+		return "", err
+	}
+	var p strings.Builder
+	kits.page(&p)
+	return p.String(), nil
 }
 
 // runDirectory measures the directory alone.

@@ -178,7 +178,7 @@ func (d *decoder) mapping(path string, n ast.Node) ([]entry, bool) {
 		}
 		d.places[child(path, key)] = at
 	}
-	return entries, true
+	return d.row.entries(d, path, entries), true
 }
 
 func (d *decoder) structure(path string, n ast.Node, v reflect.Value) {
@@ -258,8 +258,9 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value) {
 		d.wrongType(path, n, "a list")
 		return
 	}
-	list := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
-	for i, item := range seq.Values {
+	values := d.row.items(path, seq.Values)
+	list := reflect.MakeSlice(v.Type(), len(values), len(values))
+	for i, item := range values {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if item == nil {
 			continue
@@ -300,7 +301,7 @@ func (d *decoder) text(path string, n ast.Node, v reflect.Value) {
 			d.secretf(path, "put it into a file and give the file's name", "%s has more than one line; it must be a file's name", lastKey(path))
 			return
 		}
-		s = string(resolve(d.dir, s))
+		s = string(resolve(d.row.dir(path, d.dir), s))
 	}
 	v.SetString(s)
 }

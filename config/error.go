@@ -96,6 +96,7 @@ type report struct {
 	private  map[int]bool        // lines that may hold a secret
 	errs     Errors
 	warnings Errors
+	row      *row // of a sheet, where one fills the file
 }
 
 // mistakes gives what was reported, in order, without repetitions (an alias
@@ -104,7 +105,9 @@ type report struct {
 func (r *report) mistakes() Errors { return r.tell(r.errs) }
 
 func (r *report) tell(errs Errors) Errors {
-	order := func(a, b *Error) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) }
+	order := func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	}
 	same := func(a, b *Error) bool { return order(a, b) == 0 && a.Message == b.Message }
 	slices.SortStableFunc(errs, order)
 	errs = slices.CompactFunc(errs, same)
@@ -122,7 +125,7 @@ func (r *report) tell(errs Errors) Errors {
 // finish makes a mistake fit to be shown.
 func (r *report) finish(e *Error) {
 	e.Path, e.Message, e.Hint = visible.Line(e.Path), visible.Line(e.Message), visible.Line(e.Hint)
-	if !r.private[e.Line] {
+	if e.File == r.file && !r.private[e.Line] {
 		e.excerpt = r.excerpt(e.Line, e.Column)
 	}
 }
@@ -182,6 +185,9 @@ func (r *report) warnf(path, hint, format string, args ...any) {
 func (r *report) at(path, hint, message string) *Error {
 	var place position
 	for p := path; ; p = parent(p) {
+		if c, ok := r.row.cell(p); ok {
+			return &Error{File: r.row.file, Line: c.line, Column: c.column, Path: path, Message: message, Hint: hint}
+		}
 		if at, ok := r.places[p]; ok {
 			place = at
 			break

@@ -13,20 +13,28 @@ import (
 // bodies of payloads. A mistake in it is returned as [Errors]; any other error
 // means that the file itself could not be read.
 func Load(path string) (*Config, error) {
-	data, err := readFile(Path(path), MaxSize)
-	if errors.Is(err, errUnsuitable) {
-		r := &report{file: path, private: map[int]bool{}}
-		r.whole("name the file itself; `firstday init` writes one to begin with", "the configuration %v", err)
-		return nil, r.mistakes()
-	}
+	data, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading configuration: %w", err)
+		return nil, err
 	}
 	c, r := parse(path, data, time.Now())
 	if c != nil {
 		c.open(r)
 	}
 	return r.result(c)
+}
+
+func read(path string) ([]byte, error) {
+	data, err := readFile(Path(path), MaxSize)
+	if errors.Is(err, errUnsuitable) {
+		r := newReport(path, time.Now())
+		r.whole("name the file itself; `firstday init` writes one to begin with", "the configuration %v", err)
+		return nil, r.mistakes()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	return data, nil
 }
 
 // Parse reads a file's text without looking at the files it names: they may be
@@ -38,22 +46,31 @@ func Parse(name string, data []byte) (*Config, error) {
 }
 
 func parse(name string, data []byte, now time.Time) (*Config, *report) {
-	r := &report{
+	r := newReport(name, now)
+	root := r.document(data)
+	if root == nil {
+		return nil, r
+	}
+	return r.decode(root), r
+}
+
+func newReport(name string, now time.Time) *report {
+	return &report{
 		file:    name,
 		now:     now,
 		places:  map[string]position{},
 		broken:  map[string]bool{},
 		private: map[int]bool{},
 	}
-	root := r.document(data)
-	if root == nil {
-		return nil, r
-	}
-	d := &decoder{report: r, dir: filepath.Dir(name), anchors: map[string]ast.Node{}, guarded: map[string]bool{}}
+}
+
+// decode makes a configuration of a document; nil when it is none.
+func (r *report) decode(root ast.Node) *Config {
+	d := &decoder{report: r, dir: filepath.Dir(r.file), anchors: map[string]ast.Node{}, guarded: map[string]bool{}}
 	c := defaults()
 	d.value("", root, c)
 	if r.broken[""] || d.exhausted() {
-		return nil, r
+		return nil
 	}
 	c.source = r
 	c.check(r)
@@ -66,7 +83,7 @@ func parse(name string, data []byte, now time.Time) (*Config, *report) {
 			r.errorf(path, "", "the folder of the file is not known: %v", err)
 		}
 	}
-	return c, r
+	return c
 }
 
 // open looks at the files that the configuration names.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/pkgbuild/notary"
+	"firstday.dev/ppkg"
 	"firstday.dev/ppkg/xpress"
 	"firstday.dev/signing"
 )
@@ -85,34 +87,60 @@ var ErrMint = errors.New("a key that is minted for a build makes it unlike any o
 type builder struct {
 	Options
 	identities
+	shared  *shared
 	secrets *secrets
 	keys    map[Platform]ConnectKey
 	parts   []part            // of the Windows package, agents first
 	sources map[string]string // where the files inside are now, by package/file
+	sums    sums              // of the packages, known since they were written
 }
 
 // Build makes the kit. Until it returns, Output is as it was.
 func Build(ctx context.Context, o Options) (*Manifest, error) {
+	s := newShared()
+	defer s.closeIdentities()
+	b, err := newBuilder(o, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openIdentities(ctx, &o, o.Config.Organisation.Name); err != nil {
+		return nil, err
+	}
+	return b.build(ctx)
+}
+
+// newBuilder checks what it can before anybody signs, and resolves the secrets.
+func newBuilder(o Options, s *shared) (*builder, error) {
 	if err := checkOutput(o.Output); err != nil {
 		return nil, err
 	}
 	if o.Mint != nil && o.Reproducible {
 		return nil, ErrMint
 	}
-	b := &builder{Options: o, sources: make(map[string]string), keys: make(map[Platform]ConnectKey)}
+	b := &builder{
+		Options: o, shared: s,
+		sources: make(map[string]string), keys: make(map[Platform]ConnectKey), sums: make(sums),
+	}
 	var err error
-	if b.secrets, err = resolveSecrets(&o); err != nil {
-		return nil, err
+	b.secrets, err = resolveSecrets(&o)
+	return b, err
+}
+
+// takeIdentities takes of those who sign the ones that this kit needs.
+func (b *builder) takeIdentities() {
+	b.identities = b.shared.identities
+	if !slices.Contains(b.Platforms, MacOS) {
+		b.application, b.installer = nil, nil
 	}
-	defer b.closeIdentities()
-	if err := b.openIdentities(ctx, &o); err != nil {
-		return nil, err
+}
+
+func (b *builder) build(ctx context.Context) (*Manifest, error) {
+	b.takeIdentities()
+	who, section := b.ofKit(b.Config)
+	if b.Signed != nil && who == nil {
+		return nil, b.Config.ErrorAt("signing", "add the section signing", "%w", ErrNobodySigns)
 	}
-	who, section := b.ofKit(o.Config)
-	if o.Signed != nil && who == nil {
-		return nil, o.Config.ErrorAt("signing", "add the section signing", "%w", ErrNobodySigns)
-	}
-	dir, err := atomicfile.CreateDir(o.Output, privateFolder)
+	dir, err := atomicfile.CreateDir(b.Output, privateFolder)
 	if err != nil {
 		return nil, err
 	}
@@ -138,10 +166,10 @@ func Build(ctx context.Context, o Options) (*Manifest, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := dir.Commit(); err != nil || o.Signed == nil {
+	if err := dir.Commit(); err != nil || b.Signed == nil {
 		return m, err
 	}
-	return m, o.Signed(ctx, m, who, SigningOptions(section, ""))
+	return m, b.Signed(ctx, m, who, SigningOptions(section, ""))
 }
 
 func (b *builder) buildPackages(ctx context.Context, dir, work string) ([]*Package, error) {
@@ -156,6 +184,7 @@ func (b *builder) buildPackages(ctx context.Context, dir, work string) ([]*Packa
 			return nil, err
 		}
 		packages = append(packages, p)
+		b.sums[p.File] = p.SHA256
 	}
 	return packages, nil
 }
@@ -189,18 +218,49 @@ func checkOutput(dir string) error {
 // gather finds the files that go into the package, signs the agents, which
 // needs copies in the folder work, and hashes them all.
 func (b *builder) gather(ctx context.Context, work string) error {
-	agents, err := openAgents(b.Agents)
-	if err != nil {
+	s := b.shared
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.agents == nil {
+		agents, err := b.signedAgents(ctx, work)
+		if err != nil {
+			return err
+		}
+		s.agents = agents
+	}
+	if err := b.findParts(ctx, s.agents); err != nil {
 		return err
 	}
-	if b.identity != nil {
-		for i := range agents {
-			if err := b.signAgent(ctx, &agents[i], work); err != nil {
-				return err
-			}
+	var err error
+	for i := range b.parts {
+		p := &b.parts[i]
+		if p.file, err = s.packed(ctx, p, ppkg.Options{Level: b.Level}); err != nil {
+			return err
 		}
 	}
-	b.parts = agents
+	return b.checkPayloads()
+}
+
+// signedAgents gives the agents, those that are signed being copies.
+func (b *builder) signedAgents(ctx context.Context, work string) ([]part, error) {
+	agents, err := openAgents(b.Agents)
+	if err != nil || b.identity == nil {
+		return agents, err
+	}
+	if work, err = b.shared.folder(work); err != nil {
+		return nil, err
+	}
+	for i := range agents {
+		if err := b.signAgent(ctx, &agents[i], work); err != nil {
+			return nil, err
+		}
+	}
+	return agents, nil
+}
+
+// findParts lists the agents and the payloads, and hashes them.
+func (b *builder) findParts(ctx context.Context, agents []part) error {
+	b.parts = slices.Clone(agents)
 	for _, p := range b.Config.Windows.Payloads {
 		info, err := os.Stat(string(p.File))
 		if err != nil {
@@ -215,9 +275,10 @@ func (b *builder) gather(ctx context.Context, work string) error {
 	for _, p := range b.parts {
 		total += p.Size
 	}
+	var err error
 	for i := range b.parts {
 		p := &b.parts[i]
-		p.SHA256, err = sumFile(ctx, p.path, func(n int64) {
+		p.SHA256, err = b.shared.sum(ctx, p.path, func(n int64) {
 			done += n
 			b.progress("reading", done, total)
 		})
@@ -225,7 +286,7 @@ func (b *builder) gather(ctx context.Context, work string) error {
 			return err
 		}
 	}
-	return b.checkPayloads()
+	return nil
 }
 
 // checkPayloads compares the payloads with the hashes the configuration pins.

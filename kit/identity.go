@@ -25,7 +25,8 @@ type identities struct {
 	application, installer *signing.Identity
 }
 
-func (i *identities) openIdentities(ctx context.Context, o *Options) error {
+// openIdentities opens who signs. A throw-away identity is made for whom is named.
+func (i *identities) openIdentities(ctx context.Context, o *Options, whom string) error {
 	mac := o.Config.MacOS.Signing
 	if !slices.Contains(o.Platforms, MacOS) {
 		mac = config.MacSigning{}
@@ -38,7 +39,7 @@ func (i *identities) openIdentities(ctx context.Context, o *Options) error {
 			continue
 		}
 		var err error
-		if *who.id, err = OpenIdentity(ctx, who.s, o.Config.Organisation.Name, o.Prompt); err != nil {
+		if *who.id, err = OpenIdentity(ctx, who.s, whom, o.Prompt); err != nil {
 			return err
 		}
 	}

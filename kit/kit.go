@@ -16,7 +16,19 @@
 //	signer.pem            the signers' certificates, likewise
 //	sbom.cdx.json         what the package is made of (CycloneDX)
 //	INSTRUCTIONS*.md      for the person with the stick
+//
+// [Build] makes one kit. A [Batch] makes many, for hundreds of organisations,
+// sites or orders, and does once what is the same in all: it signs the agents
+// and compresses and hashes what the packages carry. [Batch.BuildAll] goes on
+// where an earlier run ended, and reports.
 package kit
+
+import (
+	"io"
+	"os"
+
+	"firstday.dev/ppkg"
+)
 
 // The kinds of files a package carries.
 const (
@@ -36,4 +48,9 @@ const (
 type part struct {
 	Content
 	path string // where it is now
+	file *ppkg.File
+}
+
+func fileOf(name, path string, size int64) *ppkg.File {
+	return &ppkg.File{Name: name, Size: size, Open: func() (io.ReadCloser, error) { return os.Open(path) }}
 }

@@ -32,6 +32,24 @@ const codeIdentifier = "dev.firstday.agent"
 // after it: a Mach-O file has no place of its own for that.
 const agentStamp = "firstday-agent-version="
 
+// macAgent gives the agent for Macs, which is made once for all kits of a batch.
+func (b *builder) macAgent(ctx context.Context, work string) (*part, error) {
+	s := b.shared
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mac == nil {
+		work, err := s.folder(work)
+		if err != nil {
+			return nil, err
+		}
+		if s.mac, err = b.universalAgent(ctx, work); err != nil {
+			return nil, err
+		}
+	}
+	agent := *s.mac
+	return &agent, nil
+}
+
 // universalAgent makes the agent for Macs in the folder work: one file for both
 // architectures, signed by who signs programs or, without anybody, ad hoc.
 func (b *builder) universalAgent(ctx context.Context, work string) (*part, error) {

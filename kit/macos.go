@@ -21,7 +21,7 @@ import (
 // buildMacOS writes the installer package, and what device management needs
 // with it, into dir.
 func (b *builder) buildMacOS(ctx context.Context, dir, work string) (*Package, error) {
-	agent, err := b.universalAgent(ctx, work)
+	agent, err := b.macAgent(ctx, work)
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +113,9 @@ func (b *builder) macTree(work string, agent *part, enrollment []byte) (string, 
 		}
 	}
 	place := filepath.Join(root, filepath.FromSlash(program))
-	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
-		return "", err
-	}
-	if err := os.Rename(agent.path, place); err != nil {
-		return "", err
-	}
-	agent.path = place
-	return root, nil
+	var err error
+	agent.path, err = b.shared.put(agent.path, place)
+	return root, err
 }
 
 func putFile(root, name string, contents []byte) error {

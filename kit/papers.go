@@ -55,7 +55,7 @@ func (b *builder) writePapers(m *Manifest, dir string) error {
 	if err != nil {
 		return err
 	}
-	bom, err := sbom(m, b.sources)
+	bom, err := sbom(m, b.sources, b.shared.info)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (b *builder) seal(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	s, err := sumFiles(ctx, dir, files, func(done, total int64) { b.progress("checksums", done, total) })
+	s, err := sumFiles(ctx, dir, files, b.sums, func(done, total int64) { b.progress("checksums", done, total) })
 	if err != nil {
 		return err
 	}

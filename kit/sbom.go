@@ -13,8 +13,8 @@ import (
 // sbom describes the packages of a kit as a CycloneDX document: each package
 // with the files it carries, and for our agents the Go modules compiled into
 // them, read from the very binaries that were packed (sources says where
-// they are, by package/file).
-func sbom(m *Manifest, sources map[string]string) ([]byte, error) {
+// they are, by package/file; info reads one).
+func sbom(m *Manifest, sources map[string]string, info func(path string) (*buildinfo.BuildInfo, error)) ([]byte, error) {
 	doc := cdx.NewBOM()
 	doc.SerialNumber = "urn:uuid:" + uuid.NewSHA1(m.Packages[0].ID, []byte("sbom")).String()
 	doc.Metadata = &cdx.Metadata{
@@ -39,10 +39,11 @@ func sbom(m *Manifest, sources map[string]string) ([]byte, error) {
 				Hashes: sha256Hash(content.SHA256),
 			}
 			if content.Kind == kindAgent {
-				modules, err := goModules(sources[file.BOMRef], file.BOMRef)
+				program, err := info(sources[file.BOMRef])
 				if err != nil {
-					return nil, err
+					return nil, fmt.Errorf("reading modules of agent: %w", err)
 				}
+				modules := goModules(program, file.BOMRef)
 				file.Components = &modules
 			}
 			inside = append(inside, file)
@@ -63,11 +64,7 @@ func sha256Hash(sum string) *[]cdx.Hash {
 }
 
 // goModules lists the modules the Go linker recorded in a program.
-func goModules(path, owner string) ([]cdx.Component, error) {
-	info, err := buildinfo.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading modules of agent: %w", err)
-	}
+func goModules(info *buildinfo.BuildInfo, owner string) []cdx.Component {
 	modules := []cdx.Component{{
 		BOMRef: owner + "#std", Type: cdx.ComponentTypeLibrary, Name: "std", Version: info.GoVersion,
 		PackageURL: "pkg:golang/std@" + info.GoVersion[len("go"):],
@@ -81,5 +78,5 @@ func goModules(path, owner string) ([]cdx.Component, error) {
 			PackageURL: "pkg:golang/" + dep.Path + "@" + dep.Version,
 		})
 	}
-	return modules, nil
+	return modules
 }

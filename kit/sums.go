@@ -55,12 +55,21 @@ func listFolder(dir string) (*folder, error) {
 	return f, nil
 }
 
-// sumFiles hashes every regular file of the folder.
-func sumFiles(ctx context.Context, dir string, f *folder, progress func(done, total int64)) (sums, error) {
+// sumFiles hashes every regular file of the folder but those that are known.
+func sumFiles(ctx context.Context, dir string, f *folder, known sums, progress func(done, total int64)) (sums, error) {
 	s := make(sums, len(f.files))
 	var done int64
 	for _, name := range f.files {
-		sum, err := sumFile(ctx, filepath.Join(dir, name), func(n int64) {
+		path := filepath.Join(dir, name)
+		if s[name] = known[name]; s[name] != "" {
+			info, err := os.Stat(path)
+			if err != nil {
+				return nil, err
+			}
+			done += info.Size()
+			continue
+		}
+		sum, err := sumFile(ctx, path, func(n int64) {
 			done += n
 			progress(done, f.size)
 		})

@@ -111,7 +111,7 @@ func (v *verifier) files(ctx context.Context, dir string, listed sums) (sums, er
 	if err != nil {
 		return nil, err
 	}
-	found, err := sumFiles(ctx, dir, files, func(done, total int64) { v.progress("checksums", done, total) })
+	found, err := sumFiles(ctx, dir, files, nil, func(done, total int64) { v.progress("checksums", done, total) })
 	if err != nil {
 		return nil, err
 	}

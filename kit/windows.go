@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -37,7 +35,7 @@ func (b *builder) buildWindows(ctx context.Context, dir, work string) (*Package,
 		return nil, err
 	}
 	built, err := writePackage(ctx, filepath.Join(dir, name+".ppkg"), p, packageOptions{
-		Options:  ppkg.Options{Time: b.Time, Level: b.Level},
+		Options:  ppkg.Options{Time: b.Time, Level: b.Level, Threads: b.threads()},
 		sign:     b.signCatalog,
 		progress: b.progress,
 	})
@@ -49,6 +47,15 @@ func (b *builder) buildWindows(ctx context.Context, dir, work string) (*Package,
 		b.sources[built.File+"/"+part.File] = part.path
 	}
 	return built, nil
+}
+
+// threads leaves the cores to the other kits of a batch: there is little to
+// compress in any, and each thread needs its memory.
+func (b *builder) threads() int {
+	if b.shared.cache != nil {
+		return 1
+	}
+	return 0
 }
 
 // windowsPackage puts the package together. A reproducible build takes its id
@@ -73,12 +80,18 @@ func (b *builder) windowsPackage(ctx context.Context) (*ppkg.Package, error) {
 	return b.identified(id)
 }
 
-// contentID derives an id from the tree of files a package compiles to. The
-// files carried need no second look: their hashes are in the tree's names.
+// contentID derives an id from what a package says.
 func contentID(ctx context.Context, p *ppkg.Package, t time.Time) (uuid.UUID, error) {
+	all, err := contentOf(ctx, p, t)
+	return uuid.NewSHA1(p.ID, all), err
+}
+
+// contentOf is the tree of files a package compiles to. The files carried need
+// no second look: their hashes are in the tree's names.
+func contentOf(ctx context.Context, p *ppkg.Package, t time.Time) ([]byte, error) {
 	tree, err := ppkg.Compile(ctx, p, t)
 	if err != nil {
-		return uuid.Nil, err
+		return nil, err
 	}
 	var all []byte
 	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
@@ -94,7 +107,7 @@ func contentID(ctx context.Context, p *ppkg.Package, t time.Time) (uuid.UUID, er
 		all = append(all, content...)
 		return err
 	})
-	return uuid.NewSHA1(p.ID, all), err
+	return all, err
 }
 
 // identified is the package with that id.
@@ -179,12 +192,11 @@ func (b *builder) command(id uuid.UUID) (ppkg.Setting, error) {
 		Dependencies: []*ppkg.File{ppkg.NewFile(api.EnrollmentFile, enrollment)},
 	}
 	for _, part := range b.parts {
-		file := &ppkg.File{Name: part.File, Size: part.Size, Open: func() (io.ReadCloser, error) { return os.Open(part.path) }}
 		if command.File == nil {
-			command.File = file
+			command.File = part.file
 			continue
 		}
-		command.Dependencies = append(command.Dependencies, file)
+		command.Dependencies = append(command.Dependencies, part.file)
 	}
 	return command.Setting(), nil
 }

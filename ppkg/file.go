@@ -10,10 +10,12 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 
 	"firstday.dev/internal/contextio"
+	"firstday.dev/ppkg/wim"
 )
 
 // File is a file that a package carries or that a setting is read from.
@@ -24,6 +26,38 @@ type File struct {
 	// Open gives the contents. It is called more than once and must give the
 	// same bytes each time.
 	Open func() (io.ReadCloser, error)
+
+	prepared *prepared // nil unless Prepare was called
+}
+
+// prepared is a file that is not read again.
+type prepared struct {
+	sum     [sha256.Size]byte
+	content *wim.Prepared
+}
+
+// Prepare compresses and hashes the file once, so that all packages it is in
+// from then on cost no more than a copy; their bytes are the same as without.
+// The result is appended to cache, to which nobody else may write meanwhile, and
+// which must stay open for as long as packages with the file are written. Those
+// must be written with the level of compression that o has.
+func (f *File) Prepare(ctx context.Context, cache *os.File, o Options) error {
+	if f.Size == 0 {
+		return nil // nothing to spare
+	}
+	sum, err := f.digest(ctx)
+	if err != nil {
+		return err
+	}
+	asset := &treeFile{asset: f, sum: sum}
+	content, err := wim.Prepare(ctx, cache, f.Name, f.Size, asset.open, wim.Options{
+		Level: o.Level, Threads: o.Threads, Progress: o.Progress,
+	})
+	if err != nil {
+		return err
+	}
+	f.prepared = &prepared{sum, content}
+	return nil
 }
 
 // NewFile is a file with contents in memory.
@@ -66,6 +100,9 @@ func (f *File) read() ([]byte, error) {
 
 // digest hashes the contents, which must have the promised size.
 func (f *File) digest(ctx context.Context) (sum [sha256.Size]byte, err error) {
+	if f.prepared != nil {
+		return f.prepared.sum, nil
+	}
 	r, err := f.Open()
 	if err != nil {
 		return sum, err

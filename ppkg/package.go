@@ -72,7 +72,8 @@ type Options struct {
 
 // Write compiles p and writes it to out, which must be empty. Files are read
 // twice, once for their hash and once to store them, and never held in memory;
-// one that changes in between is refused with [ErrChanged].
+// one that changes in between is refused with [ErrChanged]. Those that went
+// through [File.Prepare] are not read at all.
 //
 // An output left behind by an error is not a package.
 func Write(ctx context.Context, out wim.Output, p *Package, opts Options) error {
@@ -93,6 +94,7 @@ func Write(ctx context.Context, out wim.Output, p *Package, opts Options) error 
 		Level:    opts.Level,
 		Threads:  opts.Threads,
 		GUID:     [16]byte(uuid.NewSHA1(p.ID, []byte("wim "+p.Version))),
+		Prepared: tree.prepared(),
 		Progress: opts.Progress,
 	})
 }

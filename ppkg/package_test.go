@@ -125,3 +125,12 @@ func TestAltitudeIsOwnersBaseAndRank(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfFilesAreNoSecrets, whatever words are in them or in their hashes.
+func TestNamesOfFilesAreNoSecrets(t *testing.T) {
+	p := minimal()
+	p.Settings = []Setting{Command{Name: "a", Line: "b", File: NewFile("password-token.msi", []byte("x"))}.Setting()}
+	if got := openFile(t, writeFile(t, p)).Secrets(); len(got) > 0 {
+		t.Errorf("got %v", got)
+	}
+}

@@ -338,7 +338,9 @@ func (p *Parm) secret() bool {
 	if name == "wlanxml" {
 		return strings.Contains(p.Value, "keyMaterial")
 	}
-	return p.Node != nil && p.Node[0] != "Policy" && p.Type == String &&
+	// A carried file's parm is named by its hash and name, which may hold any word.
+	asset := len(p.Node) > 1 && p.Node[0] == "Provisioning" && p.Node[1] == "Assets"
+	return p.Node != nil && p.Node[0] != "Policy" && !asset && p.Type == String &&
 		slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"firstday.dev/ppkg/wim"
 )
 
 // Tree is the tree of files of a compiled package, before it becomes a WIM.
@@ -56,6 +58,17 @@ func newTree(t time.Time) *Tree {
 }
 
 func (t *Tree) put(name string, data []byte) { t.files[name] = &treeFile{data: data} }
+
+// prepared lists the files that need not be read, by name.
+func (t *Tree) prepared() map[string]*wim.Prepared {
+	contents := map[string]*wim.Prepared{}
+	for name, f := range t.files {
+		if f.asset != nil && f.asset.prepared != nil {
+			contents[name] = f.asset.prepared.content
+		}
+	}
+	return contents
+}
 
 // finish lists the directories.
 func (t *Tree) finish() {

@@ -66,7 +66,7 @@ umask 022
 "$firstday" user list
 
 say "Building and signing a kit for $organisation"
-"$firstday" build -c demo/firstday.yaml -o demo/kit --mint --mint-uses 10 --batch PO-4711
+"$firstday" build -c demo/firstday.yaml -o demo/kit --mint --mint-uses 10 --mint-batch PO-4711
 package=$(ls demo/kit/*.ppkg)
 installer=$(ls demo/kit/*.pkg)
 catalog=${package%.ppkg}.cat

@@ -25,22 +25,36 @@ func newBuild() *cobra.Command {
 manifest, checksums, an SBOM and instructions for the person with the stick.
 
 Every build is a package of its own to Windows. With SOURCE_DATE_EPOCH set, the
-same inputs give the same packages instead.`,
+same inputs give the same packages instead.
+
+With --batch, firstday.yaml is the template of many kits, and each row of the
+table makes one. The first line names the columns: folder, the kit's folder, and
+if you like platforms, batch and tags (of minted keys), and the values of
+firstday.yaml that differ, such as organisation.name, directory.url,
+connectKey.file, package.name, windows.computerName or windows.wifi[0].ssid. An
+empty cell leaves what the template says; paths begin in the table's folder;
+secrets never stand in the table. Everything is checked before the first kit is
+built. What all kits carry is signed and compressed once. Run again, the command
+builds what is missing or would be another, and keeps the rest. A report lies
+beside the kits: batch.html, batch.csv and batch.json.`,
 		Example: `  firstday build
   firstday build windows -c acme.yaml -o kits/acme
-  firstday build --mint --mint-uses 50 --batch PO-4711
+  firstday build --mint --mint-uses 50 --mint-batch PO-4711
+  firstday build --batch customers.csv -c template.yaml -o kits
   SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) firstday build --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return b.run(c, kit.Windows, kit.MacOS) },
 	}
 	f := c.PersistentFlags()
-	f.StringVarP(&b.output, "output", "o", "kit", "folder of the kit")
+	f.StringVarP(&b.output, "output", "o", "kit", "folder of the kit; with --batch of all kits, there kits if not given")
+	f.StringVar(&b.batch, "batch", "", "build a kit for each row of this table (CSV)")
+	_ = c.MarkPersistentFlagFilename("batch", "csv")
 	_ = c.MarkPersistentFlagDirname("output")
 	b.flags(c, f)
 	f.BoolVar(&b.mint, "mint", false, "mint a connect key for each package, at the directory you are logged in to")
 	f.IntVar(&b.key.Uses, "mint-uses", api.DefaultKeyUses, "how many devices a minted key brings")
 	f.DurationVar(&b.life, "mint-life", time.Duration(api.DefaultKeyLife), "how long a minted key holds")
-	f.StringVar(&b.key.Batch, "batch", "", "delivery or order that the devices of minted keys are of")
+	f.StringVar(&b.key.Batch, "mint-batch", "", "delivery or order that the devices of minted keys are of")
 	c.AddCommand(newBuildWindows(b), newBuildMacOS(b))
 	return c
 }
@@ -86,13 +100,14 @@ under macos.signing in firstday.yaml.`,
 // build is what the flags say.
 type build struct {
 	config, output, agents, level string
+	batch                         string // a table
 	notarize, mint                bool
 	key                           api.NewConnectKey
 	life                          time.Duration
 }
 
-// options are what the flags say of the kit.
-func (b *build) options(c *cobra.Command, platforms ...kit.Platform) (o kit.Options, err error) {
+// common are the options of any kit.
+func (b *build) common(c *cobra.Command, platforms ...kit.Platform) (o kit.Options, err error) {
 	o = kit.Options{Platforms: platforms, Output: b.output, Agents: b.agents, Builder: version, Prompt: prompter(c.Context())}
 	if o.Level, err = parseLevel(b.level); err != nil {
 		return o, err
@@ -100,21 +115,34 @@ func (b *build) options(c *cobra.Command, platforms ...kit.Platform) (o kit.Opti
 	if o.Time, o.Reproducible, err = buildTime(); err != nil {
 		return o, err
 	}
-	if o.Config, err = loadConfig(c, b.config); err != nil {
-		return o, err
-	}
-	if b.notarize {
-		if o.Notary, err = configuredNotary(o.Config); err != nil {
-			return o, err
-		}
-	}
 	if o.Agents == "" {
 		o.Agents, err = kit.FindAgents()
 	}
 	return o, err
 }
 
+// options are those of the one kit of the configuration.
+func (b *build) options(c *cobra.Command, platforms ...kit.Platform) (o kit.Options, err error) {
+	if o, err = b.common(c, platforms...); err != nil {
+		return o, err
+	}
+	if o.Config, err = loadConfig(c, b.config); err != nil {
+		return o, err
+	}
+	if b.notarize {
+		o.Notary, err = configuredNotary(o.Config)
+	}
+	return o, err
+}
+
 func (b *build) run(c *cobra.Command, platforms ...kit.Platform) error {
+	if b.batch != "" {
+		o, err := b.common(c, platforms...)
+		if err != nil {
+			return err
+		}
+		return b.runBatch(c, o)
+	}
 	o, err := b.options(c, platforms...)
 	if err != nil {
 		return err

@@ -13,8 +13,9 @@ import (
 	"firstday.dev/kit"
 )
 
-// mint makes connect keys for the packages of one build.
+// mint makes connect keys for the packages of one kit.
 type mint struct {
+	login  *login
 	client *api.Client
 	key    api.NewConnectKey
 	made   []uuid.UUID
@@ -23,11 +24,30 @@ type mint struct {
 // errOtherDirectory: the package's devices would take the key elsewhere.
 var errOtherDirectory = errors.New("you are logged in to another directory than the configuration names")
 
-func (m *mint) open(c *config.Config, b *build) (err error) {
+func (m *mint) open(c *config.Config, b *build) error {
+	if err := m.connect(b); err != nil {
+		return err
+	}
+	return m.login.isOf(c)
+}
+
+// connect gets ready for keys of the directory that one is logged in to.
+func (m *mint) connect(b *build) (err error) {
+	if m.login, err = whichDirectory(); err != nil {
+		return err
+	}
 	m.key = b.key
 	m.key.Life = api.Duration(b.life)
-	m.client, err = clientOf(c)
+	m.client, err = m.login.client()
 	return err
+}
+
+// isOf makes sure that the login is for the directory of a configuration.
+func (l *login) isOf(c *config.Config) error {
+	if c.Directory.Pin != l.Pin || l.Pin == "" && c.Directory.URL != l.URL {
+		return c.ErrorAt("directory", fmt.Sprintf("the one you are logged in to is %s with the pin %q", l.URL, l.Pin), "%w", errOtherDirectory)
+	}
+	return nil
 }
 
 // clientOf gives a client of the directory that the configuration names, which must
@@ -37,10 +57,20 @@ func clientOf(c *config.Config) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Directory.Pin != l.Pin || l.Pin == "" && c.Directory.URL != l.URL {
-		return nil, c.ErrorAt("directory", fmt.Sprintf("the one you are logged in to is %s with the pin %q", l.URL, l.Pin), "%w", errOtherDirectory)
+	if err := l.isOf(c); err != nil {
+		return nil, err
 	}
 	return l.client()
+}
+
+// forRow mints for a row of a table.
+func (m *mint) forRow(r config.Row) *mint {
+	row := &mint{login: m.login, client: m.client, key: m.key}
+	if r.Batch != "" {
+		row.key.Batch = r.Batch
+	}
+	row.key.Tags = r.Tags
+	return row
 }
 
 func (m *mint) Close() { m.client.Close() }

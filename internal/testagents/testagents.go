@@ -2,6 +2,8 @@
 package testagents
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,55 +12,69 @@ import (
 
 	"github.com/tc-hib/winres"
 	"github.com/tc-hib/winres/version"
-
-	"firstday.dev/internal/winetest"
 )
 
 // Version is that of the agents.
 const Version = "1.2.3"
 
-var (
-	once sync.Once
-	dir  string
-)
+// folder builds the agents, once per process.
+var folder = sync.OnceValues(build)
 
 // flags are those with which `make` builds the agents.
 const flags = "-ldflags=-s -w -X main.stamp=firstday-agent-version=" + Version + ";"
 
 // Dir returns a folder with the agents that kits need, those for Windows with
-// the version resource that `make` gives them. They are built once per process.
+// the version resource that `make` gives them.
 func Dir(tb testing.TB) string {
 	tb.Helper()
-	once.Do(func() {
-		temp, err := os.MkdirTemp("", "firstday-agents-*")
-		if err != nil {
-			tb.Fatal(err)
-		}
-		for _, arch := range []string{"amd64", "arm64"} {
-			plain := winetest.Build(tb, "firstday.dev/cmd/firstday-agent", arch, flags)
-			if err := addVersion(filepath.Join(temp, "firstday-agent-windows-"+arch+".exe"), plain); err != nil {
-				tb.Fatal(err)
-			}
-		}
-		for _, arch := range []string{"amd64", "arm64"} {
-			build := exec.Command("go", "build", "-trimpath", flags, "-o", filepath.Join(temp, "firstday-agent-darwin-"+arch), "firstday.dev/cmd/firstday-agent")
-			build.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
-			if out, err := build.CombinedOutput(); err != nil {
-				tb.Fatalf("building the agent for macOS: %v\n%s", err, out)
-			}
-		}
-		dir = temp
-	})
-	if dir == "" {
-		tb.Fatal("the agents could not be built")
+	dir, err := Folder()
+	if err != nil {
+		tb.Fatal(err)
 	}
 	return dir
 }
 
+// Folder is Dir for examples, which are no tests.
+func Folder() (string, error) { return folder() }
+
+func build() (string, error) {
+	dir, err := os.MkdirTemp("", "firstday-agents-*")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	for _, system := range []string{"windows", "darwin"} {
+		for _, arch := range []string{"amd64", "arm64"} {
+			agent := filepath.Join(dir, "firstday-agent-"+system+"-"+arch)
+			if err := compile(agent, system, arch); err != nil {
+				return "", err
+			}
+			if system != "windows" {
+				continue
+			}
+			if err := errors.Join(addVersion(agent+".exe", agent), os.Remove(agent)); err != nil {
+				return "", err
+			}
+		}
+	}
+	return dir, nil
+}
+
+func compile(to, system, arch string) error {
+	cmd := exec.Command("go", "build", "-trimpath", flags, "-o", to, "firstday.dev/cmd/firstday-agent")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the agent for %s: %w\n%s", system, err, out)
+	}
+	return nil
+}
+
+var built string
+
 // Cleanup removes the agents. Call it when the tests of a process are over.
 func Cleanup() {
-	if dir != "" {
-		_ = os.RemoveAll(dir) // in the temporary folder anyway
+	if built != "" {
+		_ = os.RemoveAll(built) // in the temporary folder anyway
 	}
 }
 

@@ -23,7 +23,7 @@ func (s *store) worker() func(*task) error {
 			t.out = make([]byte, 0, segmentSize+4096)
 		}
 		if t.large != nil {
-			if c != nil {
+			if c != nil && t.prepared == nil {
 				t.compress(c, t.src)
 			}
 			return nil

@@ -7,7 +7,10 @@ import (
 
 // deliver gives finished contents their place in the file and writes them.
 func (s *store) deliver(t *task) error {
-	if t.large != nil {
+	switch {
+	case t.prepared != nil:
+		return s.deliverPrepared(t)
+	case t.large != nil:
 		return s.deliverSegment(t)
 	}
 	var size int64
@@ -38,7 +41,7 @@ func (s *store) place(n *node, offset, size int64, compressed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.contents[n.hash]
-	if c == nil { // a large file, which makes no claims
+	if c == nil { // a large or prepared file, which makes no claims
 		c = &content{blob: blob{hash: n.hash}}
 		s.contents[n.hash] = c
 	}

@@ -42,9 +42,10 @@ type task struct {
 	out  []byte // what src, or all the small files, became
 	ends []int  // where in out each chunk of src ends
 
-	large *node
-	first bool
-	last  bool
+	large    *node
+	first    bool
+	last     bool
+	prepared *Prepared // all of large, in place of src and out
 
 	index int // in store.files of the first of the small files
 	small []part
@@ -124,7 +125,7 @@ func (s *store) hashAlikes() error {
 	return pipeline[*node]{
 		deal: func(n **node) (bool, error) {
 			for ; i < len(s.files); i++ {
-				if *n = s.files[i]; (*n).size > segmentSize && bySize[(*n).size] > 1 {
+				if *n = s.files[i]; (*n).size > segmentSize && bySize[(*n).size] > 1 && s.prepared(*n) == nil {
 					i++
 					return true, nil
 				}
@@ -161,13 +162,18 @@ func (s *store) dropCopies() (copies []*node) {
 // deal picks the next task, and reads it if it is a segment of a large file.
 func (s *store) deal(t *task) (bool, error) {
 	t.out, t.ends, t.small = t.out[:0], t.ends[:0], t.small[:0]
-	t.large, t.first, t.last = nil, false, false
+	t.large, t.first, t.last, t.prepared = nil, false, false, nil
 	if s.stream == nil {
 		if s.dealSmall(t) {
 			return true, nil
 		}
 		if s.next == len(s.files) {
 			return false, nil
+		}
+		if p := s.prepared(s.files[s.next]); p != nil {
+			t.large, t.prepared = s.files[s.next], p
+			s.next++
+			return true, nil
 		}
 		var err error
 		if s.stream, err = s.openStream(s.files[s.next]); err != nil {
@@ -192,12 +198,20 @@ func (s *store) dealSmall(t *task) bool {
 	t.index = s.next
 	for size := int64(0); s.next < len(s.files) && len(t.small) < maxBatch; s.next++ {
 		n := s.files[s.next]
-		if size += n.size; size > segmentSize {
+		if size += n.size; size > segmentSize || s.prepared(n) != nil {
 			break
 		}
 		t.small = append(t.small, part{node: n})
 	}
 	return len(t.small) > 0
+}
+
+// prepared gives the content of a file that need not be read.
+func (s *store) prepared(n *node) *Prepared {
+	if len(s.Prepared) == 0 || n.hash == [20]byte{} {
+		return nil
+	}
+	return s.Prepared[n.path()]
 }
 
 func (s *store) endStream() error {

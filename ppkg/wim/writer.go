@@ -39,6 +39,10 @@ type Options struct {
 	GUID        [16]byte // identifies the file; best random
 	Integrity   bool     // add a table of hashes over the file itself
 
+	// Prepared are contents that need only be copied, by the path of their
+	// file. The bytes written do not depend on it, either.
+	Prepared map[string]*Prepared
+
 	// Threads bounds the cores used; 0 means all that Go may use. The bytes
 	// written do not depend on it.
 	Threads int
@@ -96,6 +100,9 @@ type writer struct {
 
 func (w *writer) writeImage(image *Image, root *node) error {
 	c, files := countTree(root)
+	if err := w.claimPrepared(root); err != nil {
+		return err
+	}
 	open := func(n *node) (io.ReadCloser, error) { return image.FS.Open(n.path()) }
 	blobs, err := w.storeAll(files, open, c.bytes)
 	if err != nil {
