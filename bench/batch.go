@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,7 @@ type batches struct {
 	size            int64  // of a package
 	many            batchCosts
 	payload         int64
+	load            string // of the machine when it began
 }
 
 const (
@@ -54,6 +56,9 @@ func (b *bench) batches(ctx context.Context) (*batches, error) {
 	}
 	defer os.RemoveAll(in("")) //nolint:errcheck // b.dir goes as a whole
 	r := &batches{payload: batchPayload}
+	if r.load, err = loadAverage(); err != nil {
+		return nil, err
+	}
 	if err := b.writeBatch(in, agents); err != nil {
 		return nil, err
 	}
@@ -160,6 +165,13 @@ windows: {payloads: [{file: payload.exe, arguments: /S}]}
 	return nil
 }
 
+// loadAverage is that of the last minute.
+func loadAverage() (string, error) {
+	data, err := os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(data), " ")
+	return load, err
+}
+
 func medianCost(costs []cost) cost {
 	var times, cpus []time.Duration
 	for _, c := range costs {
@@ -192,6 +204,7 @@ func (r *batches) page(p *strings.Builder) {
 Kits for Windows, unsigned, with the agents and an installer of %d MB; a package
 has %.1f MB. The first kit of a batch compresses; further ones copy, in memory
 (tmpfs), which shares no blocks. CPU is that of the process, by getrusage.
+Machine of this part: %s, %d cores, with a load average of %s when it began.
 
 | | time | CPU | | target |
 |---|---|---|---|---|
@@ -211,7 +224,7 @@ What a further kit costs on the processor is mostly its hashes: the catalog and
 SHA256SUMS hold digests of the whole file, and they begin with the header, in
 which each package has its own GUID and places of tables. Their state after the
 common payload could be taken over from the first only if all headers were the same.
-`, r.payload/1e6, float64(r.size)/1e6,
+`, r.payload/1e6, float64(r.size)/1e6, cpu(), runtime.NumCPU(), r.load,
 		seconds(r.single.median()), seconds(first.Time), millis(first.CPU),
 		millis(further.Time), millis(further.CPU), ratio*100, verdict(ratio <= maxFurther),
 		millis(further.CPU), maxFurtherCPU.Milliseconds(), verdict(further.CPU <= maxFurtherCPU),

@@ -46,3 +46,17 @@ func FuzzReadManifest(f *testing.F) {
 		}
 	})
 }
+
+// FuzzJournal reads journals that others may have touched.
+func FuzzJournal(f *testing.F) {
+	first := `{"version":1,"key":"` + strings.Repeat("ab", 32) + `"}` + "\n"
+	for _, seed := range []string{"", first, first + `{"kit":"a","inputs":"1","sums":"2"}` + "\n", "{}\n", first + "{\n", "\n" + first} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		j := &journal{made: make(map[string]*entry)}
+		if err := j.parse(data); err == nil && len(data) > 0 && len(j.key) != 32 {
+			t.Errorf("a key of %d bytes", len(j.key))
+		}
+	})
+}
