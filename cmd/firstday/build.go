@@ -123,14 +123,16 @@ func (b *build) common(c *cobra.Command, platforms ...kit.Platform) (o kit.Optio
 
 // options are those of the one kit of the configuration.
 func (b *build) options(c *cobra.Command, platforms ...kit.Platform) (o kit.Options, err error) {
+	cfg, err := loadConfig(c, b.config)
+	if err != nil {
+		return o, err
+	}
 	if o, err = b.common(c, platforms...); err != nil {
 		return o, err
 	}
-	if o.Config, err = loadConfig(c, b.config); err != nil {
-		return o, err
-	}
+	o.Config = cfg
 	if b.notarize {
-		o.Notary, err = configuredNotary(o.Config)
+		o.Notary, err = configuredNotary(cfg)
 	}
 	return o, err
 }
