@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"firstday.dev/internal/testfault"
+	"firstday.dev/internal/testloop"
 	"firstday.dev/kit"
 	"firstday.dev/station/fat32"
 	"firstday.dev/station/media"
@@ -157,13 +158,12 @@ func TestRunsBesideEachOther(t *testing.T) {
 // first.
 func TestRepairWithoutRoomForBoth(t *testing.T) {
 	s := open(t, buildKit(t, kit.Windows))
-	faults := &testfault.Faults{}
-	dir := testfault.Folder(t, t.TempDir(), faults)
-	put(t, s, dir, WriteOptions{})
-	if err := flip(filepath.Join(dir, "Muller-Sohne.ppkg")); err != nil {
+	behind := t.TempDir()
+	put(t, s, behind, WriteOptions{})
+	if err := flip(filepath.Join(behind, "Muller-Sohne.ppkg")); err != nil {
 		t.Fatal(err)
 	}
-	faults.Free = 64 << 10
+	dir := testfault.Folder(t, behind, &testfault.Faults{Free: 64 << 10})
 	if r := put(t, s, dir, WriteOptions{}); r.Outcome != Repaired || r.Files != 1 || judgeFolder(s, dir) != "whole" {
 		t.Errorf("%+v", r)
 	}
@@ -172,5 +172,26 @@ func TestRepairWithoutRoomForBoth(t *testing.T) {
 	}
 	if r := put(t, s, dir, WriteOptions{}); !hasProblem(r, "room") || r.Outcome != Failed {
 		t.Errorf("%+v", r)
+	}
+}
+
+// A disk is read itself, where it is not mounted.
+func TestVerifyDisk(t *testing.T) {
+	kitDir := buildKit(t, kit.Windows, kit.MacOS)
+	s := open(t, kitDir)
+	image := filepath.Join(t.TempDir(), "stick.img")
+	if _, err := s.WriteImage(t.Context(), image, ImageOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	path := testloop.Attach(t, image)
+	target := Target{Name: "sdb", Disk: &media.Disk{Name: filepath.Base(path), Path: path}}
+	for _, with := range []*Stick{s, nil} {
+		c, err := OpenTarget(t.Context(), &target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := verify(t, c, with, trusting(t, kitDir)); !f.OK || f.Stick != "sdb" || f.Label != DefaultLabel || f.ReadBack != ReadPast {
+			t.Errorf("%v, %+v", f.Err(), f)
+		}
 	}
 }

@@ -323,3 +323,46 @@ func TestOddTargets(t *testing.T) {
 		t.Errorf("%v, %+v, %+v", err, run.Sticks[0], run.Sticks[1])
 	}
 }
+
+// What is known of a stick speaks against it before anything is written.
+func TestPreflightOfSticks(t *testing.T) {
+	s, dir := open(t, buildKit(t, kit.Windows)), t.TempDir()
+	disk := &media.Disk{Name: "firstday-test-stick", Size: 200e9, Volumes: []media.Volume{{FileSystem: "ntfs", Label: "BACKUP", Mounts: []string{dir}}}}
+	run, err := s.Write(t.Context(), []Target{{Name: "sdb", Folder: dir, Disk: disk}}, WriteOptions{Repair: true, now: onKitDay})
+	r := run.Sticks[0]
+	if !errors.Is(err, ErrSticks) || !errors.Is(r.Err(), ErrPreflight) || r.Outcome != Failed || len(names(t, dir)) > 0 {
+		t.Errorf("%v, %+v", err, r)
+	}
+	for _, want := range []string{"large", "label", "no-kit", "file-system"} {
+		if !hasProblem(r, want) {
+			t.Errorf("%s is not among %+v", want, r.Problems)
+		}
+	}
+	if r := put(t, s, dir, WriteOptions{}); r.Outcome != Written {
+		t.Errorf("%+v", r)
+	}
+	if r := put(t, s, dir, WriteOptions{Repair: true}); r.Outcome != Unchanged {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What macOS notes beside our files is no second package.
+func TestAppleDouble(t *testing.T) {
+	s, dir := open(t, buildKit(t, kit.Windows)), t.TempDir()
+	note := filepath.Join(dir, "._Muller-Sohne.ppkg")
+	if err := os.WriteFile(note, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := put(t, s, dir, WriteOptions{}); r.Outcome != Written {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Lstat(note); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	if err := os.WriteFile(note, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f := verify(t, folderOf(t, dir), s, kit.VerifyOptions{}); !f.OK {
+		t.Error(f.Err())
+	}
+}
