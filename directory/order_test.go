@@ -96,10 +96,17 @@ func TestOrderUnits(t *testing.T) {
 		o := order(t, d, api.NewOrder{PO: "PO-1", Quantity: 2, Serials: []string{"abc", "DEF"}})
 		key := mint(t, d, api.NewConnectKey{OrderID: o.ID})
 		e := enroll(t, d, newLaptop(t, "ABC"), key.Secret)
-		for _, name := range []string{"ann", "bob"} {
+		change(t, d, func(s *api.Settings) { s.Windows.Users = 0 }) // as many as like
+		for _, name := range []string{"bob", "ann", "carl"} {
 			if err := d.Bind(t.Context(), "token:ann", e.DeviceID, newUser(t, d, name).Name); err != nil {
-				break // one slot
+				t.Fatal(err)
 			}
+		}
+		if err := d.change(t.Context(), func(tx *transaction) error {
+			_, err := tx.exec(`UPDATE bindings SET state = $1 WHERE user_id <> (SELECT id FROM users WHERE name = 'carl')`, api.Bound)
+			return err
+		}); err != nil {
+			t.Fatal(err)
 		}
 		for range 2 {
 			refuse(t, d, newLaptop(t, "=cmd"), key.Secret, api.CodeKeySerial)
@@ -113,7 +120,7 @@ func TestOrderUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []*api.OrderUnit{
-			{Unit: "ABC", Serial: "abc", Listed: true, Device: &api.OrderDevice{ID: e.DeviceID, State: api.DeviceActive, Platform: api.Windows, Name: "ACME-ABC", EnrolledAt: v.EnrolledAt, Users: bound(v.Users)}},
+			{Unit: "ABC", Serial: "abc", Listed: true, Device: &api.OrderDevice{ID: e.DeviceID, State: api.DeviceActive, Platform: api.Windows, Name: "ACME-ABC", EnrolledAt: v.EnrolledAt, Users: []string{"ann", "bob"}}},
 			{Unit: "DEF", Serial: "DEF", Listed: true},
 		}
 		if diff := cmp.Diff(want, units); diff != "" {
@@ -133,16 +140,6 @@ func TestOrderUnits(t *testing.T) {
 			t.Errorf("of what is not there: %v", err)
 		}
 	})
-}
-
-// bound names those of a device's users who have signed in.
-func bound(users []api.Binding) (names []string) {
-	for _, b := range users {
-		if b.State == api.Bound {
-			names = append(names, b.User.Name)
-		}
-	}
-	return names
 }
 
 // A laptop that is reset replaces its former self and takes nobody's place; but not

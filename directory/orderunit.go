@@ -108,7 +108,7 @@ func (d *Directory) OrderUnits(ctx context.Context, order uuid.UUID, after strin
 	// Names of users hold no line break.
 	return readRows(ctx, d.store.read, scanUnit, `SELECT u.unit, u.serial, u.listed, u.device, COALESCE(d.state, ''), COALESCE(d.platform, ''), COALESCE(d.name, ''), COALESCE(d.package_id, ''), COALESCE(d.enrolled_at, 0),
 			COALESCE((SELECT string_agg(p.name, '
-') FROM bindings b JOIN users p ON p.id = b.user_id WHERE b.device = u.device AND b.state = $4), '')
+' ORDER BY p.name) FROM bindings b JOIN users p ON p.id = b.user_id WHERE b.device = u.device AND b.state = $4), '')
 		FROM order_units u LEFT JOIN devices d ON d.id = u.device WHERE u.order_id = $1 AND u.unit > $2 ORDER BY u.unit LIMIT $3`,
 		order.String(), after, UnitPage, api.Bound)
 }
