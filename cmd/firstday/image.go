@@ -29,11 +29,11 @@ func newImage() *cobra.Command {
 }
 
 func newImageAdd() *cobra.Command {
-	var t trust
-	var strict, replace bool
+	from := new(source)
+	var replace bool
 	var way string
 	c := &cobra.Command{
-		Use:   "add KIT FOLDER",
+		Use:   "add KIT|ORDER FOLDER",
 		Short: "Put a kit's package into a Windows image or onto its setup medium",
 		Long: `Add puts the Windows package of a kit and its catalog into a folder: a Windows
 image that is mounted there or was applied to the disk (it has Windows\System32),
@@ -59,14 +59,7 @@ docs/windows-images.md compares the ways.`,
 			if err != nil {
 				return usageError{fmt.Errorf("--way: %w", err)}
 			}
-			verify, err := t.options()
-			if err != nil {
-				return err
-			}
-			bars := newProgress(c)
-			defer bars.close()
-			verify.RequireSignature, verify.Progress = strict || len(t.roots) > 0, bars.step
-			files, err := station.Open(c.Context(), args[0], station.DefaultLabel, verify)
+			files, _, err := from.open(c, args[0], station.DefaultLabel)
 			if err != nil {
 				return err
 			}
@@ -84,14 +77,12 @@ docs/windows-images.md compares the ways.`,
 			if err != nil {
 				return err
 			}
-			bars.close()
 			warnOf(c, append(files.Warnings, aboutLife(files.Manifest)...))
 			return show(c, added, func(w *text) { describeAdded(w, added) })
 		},
 	}
-	t.flags(c)
+	from.flags(c)
 	f := c.Flags()
-	f.BoolVar(&strict, "require-signature", false, "refuse a kit that is not signed; --root asks for it, too")
 	f.StringVar(&way, "way", string(winimage.Recovery), "how Windows comes to it: recovery or unattend")
 	f.BoolVar(&replace, "replace", false, "take the place of another package of the name, such as an older kit's")
 	_ = c.RegisterFlagCompletionFunc("way", cobra.FixedCompletions([]string{string(winimage.Recovery), string(winimage.Unattend)}, cobra.ShellCompDirectiveNoFileComp))

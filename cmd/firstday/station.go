@@ -15,6 +15,7 @@ import (
 
 	"firstday.dev/internal/visible"
 	"firstday.dev/station"
+	"firstday.dev/station/order"
 	"firstday.dev/station/screen"
 )
 
@@ -24,13 +25,14 @@ const everyStick = "format every stick"
 func newStation() *cobra.Command {
 	s := new(imaging)
 	c := &cobra.Command{
-		Use:   "station KIT",
+		Use:   "station KIT|ORDER",
 		Short: "Write every stick that is plugged in",
 		Long: `Station verifies a kit and stays: it writes every stick that is plugged in from
 then on, each as soon as it is there, reads it back, and ejects it. The screen has a
 line for every socket. Green: take it out. Red: lay it aside. Sticks that were in
 before stay as they are, unless --present is given, and what is no stick is never
-written to. --count says how many are wanted; the screen counts down to it.
+written to. --count says how many are wanted, and the screen counts towards it; of
+an order it is as many as devices are ordered, if not given.
 
 Files are written beside what is on a stick. With --format every stick that comes is
 written anew, and all that is on it is lost: that has to be confirmed once, by typing
@@ -42,6 +44,7 @@ written for each change. The end is q, or Ctrl-C; a stick that is not whole by t
 says INCOMPLETE. docs/station.md shows the screen.`,
 		Example: `  firstday station kit
   firstday station kit --format --count 40 --operator Ann
+  firstday station PO-4711 --signer 3f5e…
   firstday station kit --root acme-ca.pem --report reports --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: s.run,
@@ -51,7 +54,7 @@ says INCOMPLETE. docs/station.md shows the screen.`,
 	f.BoolVar(&s.format, "format", false, "write whole sticks anew: everything on them is lost")
 	f.StringVar(&s.confirm, "confirm", "", "for scripts: \""+everyStick+"\"")
 	f.BoolVar(&s.present, "present", false, "also write the sticks that are in already")
-	f.IntVar(&s.count, "count", 0, "how many sticks are wanted")
+	f.IntVar(&s.count, "count", 0, "how many sticks are wanted (default: the order's quantity)")
 	return c
 }
 
@@ -74,7 +77,7 @@ func (s *imaging) run(c *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	stick, err := s.open(c, args[0])
+	stick, ordered, err := s.open(c, args[0], s.label)
 	if err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func (s *imaging) run(c *cobra.Command, args []string) (err error) {
 		files, err = r.WriteReport(reports)
 		return err
 	}
-	run, err := s.watch(c, stick, o)
+	run, err := s.watch(c, stick, s.job(stick, ordered), o)
 	if errors.Is(err, station.ErrPreflight) {
 		return withHint(err, station.Hint(err))
 	}
@@ -102,8 +105,24 @@ func (s *imaging) run(c *cobra.Command, args []string) (err error) {
 	return errors.Join(err, show(c, run, func(t *text) { describeRun(t, run, files) }))
 }
 
+// job is what the screen says above all. Of an order there is a stick for each
+// device, unless --count says otherwise.
+func (s *imaging) job(stick *station.Stick, ordered *order.Order) screen.Job {
+	j := screen.Job{Organisation: stick.Manifest.Organisation, KitID: fmt.Sprintf("%x", stick.KitID[:4]), Wanted: s.count, Formats: s.format}
+	if end := stick.Manifest.ExpiresAt; end != nil {
+		j.Expires = *end
+	}
+	if ordered != nil {
+		j.Order = ordered.PO
+		if s.count == 0 {
+			j.Wanted = ordered.Quantity
+		}
+	}
+	return j
+}
+
 // watch shows the screen, or writes lines.
-func (s *imaging) watch(c *cobra.Command, stick *station.Stick, o station.WatchOptions) (*station.Run, error) {
+func (s *imaging) watch(c *cobra.Command, stick *station.Stick, job screen.Job, o station.WatchOptions) (*station.Run, error) {
 	in, out := c.InOrStdin(), c.OutOrStdout()
 	if asJSON(c) || !isTerminal(in) || !isTerminal(out) {
 		o.Tell = tellLines(out, asJSON(c))
@@ -111,10 +130,6 @@ func (s *imaging) watch(c *cobra.Command, stick *station.Stick, o station.WatchO
 	}
 	ctx, stop := context.WithCancel(c.Context())
 	defer stop()
-	job := screen.Job{Organisation: stick.Manifest.Organisation, KitID: fmt.Sprintf("%x", stick.KitID[:4]), Wanted: s.count, Formats: s.format}
-	if end := stick.Manifest.ExpiresAt; end != nil {
-		job.Expires = *end
-	}
 	// Ctrl-C is a key here; signals from elsewhere end the context.
 	program := tea.NewProgram(screen.New(job, time.Now(), stop), tea.WithoutSignalHandler(), tea.WithInput(in), tea.WithOutput(out))
 	o.Tell = func(s station.Socket) { program.Send(screen.SocketMsg(s)) }

@@ -30,11 +30,10 @@ func newUSB() *cobra.Command {
 }
 
 func newUSBImage() *cobra.Command {
-	var t trust
-	var strict bool
+	from := new(source)
 	var output, size, label string
 	c := &cobra.Command{
-		Use:   "image KIT",
+		Use:   "image KIT|ORDER",
 		Short: "Make an image of a stick, for any tool that flashes sticks",
 		Long: `Image verifies a kit and makes the image of a USB stick for both systems: an MBR
 and a FAT32 volume with the kit in its root, where Windows finds its package, the
@@ -57,11 +56,7 @@ Sizes are as sticks are sold: 8G are 8,000,000,000 bytes; 8GiB are a little more
 			} else if given {
 				o.Time = at
 			}
-			verify, err := t.options()
-			if err != nil {
-				return err
-			}
-			stick, err := openStick(c, args[0], label, verify, strict || len(t.roots) > 0)
+			stick, _, err := from.open(c, args[0], label)
 			if err != nil {
 				return err
 			}
@@ -78,9 +73,8 @@ Sizes are as sticks are sold: 8G are 8,000,000,000 bytes; 8GiB are a little more
 			return show(c, image, func(w *text) { describeImage(w, image) })
 		},
 	}
-	t.flags(c)
+	from.flags(c)
 	f := c.Flags()
-	f.BoolVar(&strict, "require-signature", false, "refuse a kit that is not signed; --root asks for it, too")
 	f.StringVarP(&output, "output", "o", "", "image to write")
 	f.StringVar(&size, "size", "", "size of the stick, such as 8G (default: what the kit needs)")
 	f.StringVar(&label, "label", station.DefaultLabel, "label of the volume")

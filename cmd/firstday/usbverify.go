@@ -15,8 +15,8 @@ import (
 )
 
 func newUSBVerify() *cobra.Command {
-	var t trust
-	var strict, all bool
+	from := new(source)
+	var all bool
 	var kitDir, label string
 	c := &cobra.Command{
 		Use:   "verify [STICK|IMAGE...]",
@@ -37,14 +37,17 @@ folder where a stick is mounted. IMAGE is a file made by firstday usb image.`,
 			if all == (len(args) > 0) {
 				return usageError{errors.New("name sticks or images, or --all sticks")}
 			}
-			o, err := t.options()
+			if from.signer != "" && kitDir == "" {
+				return usageError{errors.New("--signer is for the bundle that --kit names")}
+			}
+			o, err := from.options()
 			if err != nil {
 				return err
 			}
-			o.RequireSignature = strict || len(t.roots) > 0
+			o.RequireSignature = from.strict || len(from.roots) > 0
 			var stick *station.Stick
 			if kitDir != "" {
-				if stick, err = openStick(c, kitDir, label, o, o.RequireSignature); err != nil {
+				if stick, _, err = from.open(c, kitDir, label); err != nil {
 					return err
 				}
 				defer func() { err = errors.Join(err, stick.Close()) }()
@@ -56,12 +59,11 @@ folder where a stick is mounted. IMAGE is a file made by firstday usb image.`,
 			return verifySticks(c, opened, stick, o)
 		},
 	}
-	t.flags(c)
+	from.flags(c)
 	f := c.Flags()
-	f.BoolVar(&strict, "require-signature", false, "fail if the checksums are not signed; --root asks for it, too")
 	f.BoolVar(&all, "all", false, "all sticks that are plugged in")
 	f.StringVar(&label, "label", station.DefaultLabel, "label that the pages on the stick name, if it was written with one")
-	f.StringVar(&kitDir, "kit", "", "kit to compare with")
+	f.StringVar(&kitDir, "kit", "", "kit, or bundle of an order, to compare with")
 	_ = c.MarkFlagDirname("kit")
 	return c
 }

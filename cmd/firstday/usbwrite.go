@@ -11,14 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"firstday.dev/kit"
 	"firstday.dev/station"
 )
 
 // writing is what is asked of usb write and usb repair.
 type writing struct {
-	trust
-	strict  bool
+	source
 	all     bool
 	format  bool
 	confirm []string
@@ -30,11 +28,12 @@ type writing struct {
 func newUSBWrite() *cobra.Command {
 	w := new(writing)
 	c := &cobra.Command{
-		Use:   "write KIT [STICK...]",
+		Use:   "write KIT|ORDER [STICK...]",
 		Short: "Write a kit onto sticks, all at once",
 		Long: `Write verifies a kit, writes it onto sticks and reads every byte back, past the
 cache where the system lets it. The kit is read once for all sticks; one that fails
-or is pulled out does not stop the others.
+or is pulled out does not stop the others. ORDER is the bundle of an order, as the
+customer sent it: a folder with order.json in it.
 
 STICK is the name of a disk or its port, as firstday usb list shows them, or the
 folder where a stick is mounted. Files are written beside what is on the stick; what
@@ -54,6 +53,7 @@ on macOS in ~/Library/Application Support/firstday/reports, on Windows in
 		Example: `  firstday usb write kit /media/ann/FIRSTDAY
   firstday usb write kit sdb sdc --format
   firstday usb write kit --all --format --confirm sdb,sdc,sdd --operator Ann
+  firstday usb write PO-4711 --all --signer 3f5e…
   firstday usb write kit 1-4.2 --root acme-ca.pem --report reports --json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: w.run,
@@ -69,7 +69,7 @@ func newUSBRepair() *cobra.Command {
 	w := new(writing)
 	w.Repair = true
 	c := &cobra.Command{
-		Use:   "repair KIT [STICK...]",
+		Use:   "repair KIT|ORDER [STICK...]",
 		Short: "Make sticks whole again that were written before",
 		Long: `Repair compares sticks with a kit by reading every file, and writes what is missing,
 damaged or of an older kit of the same organisation. A stick that holds nothing of a
@@ -86,9 +86,8 @@ It does what firstday usb write does without --format, and knows the same names.
 }
 
 func (w *writing) flags(c *cobra.Command) {
-	w.trust.flags(c)
+	w.source.flags(c)
 	f := c.Flags()
-	f.BoolVar(&w.strict, "require-signature", false, "refuse a kit that is not signed; --root asks for it, too")
 	f.BoolVar(&w.all, "all", false, "all sticks that are plugged in")
 	f.BoolVar(&w.Clean, "clean", false, "remove everything from the sticks that is not ours, but for logs")
 	f.BoolVar(&w.Force, "force", false, "write the kit though its connect key has ended")
@@ -113,7 +112,7 @@ func (w *writing) run(c *cobra.Command, args []string) (err error) {
 	if err := os.MkdirAll(reports, 0o700); err != nil {
 		return withHint(err, "name another folder for the report with --report")
 	}
-	stick, err := w.open(c, args[0])
+	stick, _, err := w.open(c, args[0], w.label)
 	if err != nil {
 		return err
 	}
@@ -149,22 +148,6 @@ func (w *writing) nameOperator() {
 	if u, err := user.Current(); err == nil { // it is for people
 		w.Operator = u.Username
 	}
-}
-
-// open verifies the kit.
-func (w *writing) open(c *cobra.Command, dir string) (*station.Stick, error) {
-	o, err := w.options()
-	if err != nil {
-		return nil, err
-	}
-	return openStick(c, dir, w.label, o, w.strict || len(w.roots) > 0)
-}
-
-func openStick(c *cobra.Command, dir, label string, o kit.VerifyOptions, strict bool) (*station.Stick, error) {
-	bars := newProgress(c)
-	defer bars.close()
-	o.RequireSignature, o.Progress = strict, bars.step
-	return station.Open(c.Context(), dir, label, o)
 }
 
 // reportFolder is where reports are kept.
