@@ -185,9 +185,7 @@ const batchHeading = "\n## Batch: kits of one payload"
 
 // withBatches gives a whole page with other figures of batches.
 func withBatches(page, figures string) string {
-	before, after, _ := strings.Cut(page, directoryHeading)
-	before, _, _ = strings.Cut(before, batchHeading)
-	return before + figures + directoryHeading + after
+	return withPart(page, figures, batchHeading, sticksHeading, directoryHeading)
 }
 
 func (r *batches) page(p *strings.Builder) {

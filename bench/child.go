@@ -25,6 +25,7 @@ var verbs = map[string]func([]string) error{
 	"product": product, "classic": classic, "gzip": bareGzip, "tiny": tinyProduct,
 	"service": serviceChild,
 	"single":  singleKit, "further": furtherKits, "many": manyKits, "digests": digests,
+	"sticks": writeSticks,
 }
 
 // child does one thing once: capture LEVEL THREADS DIR FILE,

@@ -4,12 +4,12 @@
 // writer of pkgbuild against the pipeline of cpio and gzip: the same tree of
 // real programs and sources, the same machine, turn about, each measurement in a
 // process of its own, all files in memory (tmpfs). It measures batches of kits
-// against a kit alone and wimlib, and the directory against a handler that does
+// against a kit alone and wimlib, sticks against dd, and the directory against a handler that does
 // nothing.
 //
 //	go run ./bench          # or make bench
 //	go run ./bench -runs 9 -tree DIR -o FILE
-//	go run ./bench -only directory   # or batch
+//	go run ./bench -only directory   # or batch, or sticks
 //
 // It prints a Markdown page and writes it to BENCHMARKS.md.
 package main
@@ -37,7 +37,7 @@ func main() {
 	tree := flag.String("tree", "", "directory to capture (default: made from the Go tool chain)")
 	memory := flag.Bool("memory", true, "also measure memory with a payload of 2 GB")
 	dir := flag.String("dir", "/dev/shm", "where to work; a tmpfs")
-	only := flag.String("only", "", "measure only the directory (directory) or batches (batch), and leave the rest of the page as it is")
+	only := flag.String("only", "", "measure only the directory (directory), batches (batch) or sticks (sticks), and leave the rest of the page as it is")
 	out := flag.String("o", "BENCHMARKS.md", "page to write; empty for none")
 	flag.Parse()
 	b.runs = max(b.runs, 5)
@@ -52,6 +52,8 @@ func main() {
 		page, err = b.runDirectory(ctx, *dir)
 	case "batch":
 		page, err = b.runBatches(ctx, *dir, *tree)
+	case "sticks":
+		page, err = b.runSticks(ctx, *dir, *tree)
 	default:
 		err = fmt.Errorf("there is no part %q", *only)
 	}
@@ -63,10 +65,7 @@ func main() {
 	if *only != "" {
 		old, err := os.ReadFile(*out)
 		fail(err)
-		with := withDirectory
-		if *only == "batch" {
-			with = withBatches
-		}
+		with := map[string]func(page, figures string) string{"directory": withDirectory, "batch": withBatches, "sticks": withSticks}[*only]
 		page = with(string(old), page)
 	}
 	fail(os.WriteFile(*out, []byte(page), 0o644))
@@ -137,11 +136,15 @@ func (b *bench) run(ctx context.Context, dir, source string, memory bool) (page 
 	if err != nil {
 		return "", err
 	}
+	written, err := b.sticks(ctx)
+	if err != nil {
+		return "", err
+	}
 	services, err := b.directories(ctx)
 	if err != nil {
 		return "", err
 	}
-	return b.page(rows, peaks, packages, kits, services)
+	return b.page(rows, peaks, packages, kits, written, services)
 }
 
 // runBatches measures batches alone.
@@ -156,6 +159,21 @@ func (b *bench) runBatches(ctx context.Context, dir, source string) (page string
 	}
 	var p strings.Builder
 	kits.page(&p)
+	return p.String(), nil
+}
+
+// runSticks measures sticks alone.
+func (b *bench) runSticks(ctx context.Context, dir, source string) (page string, err error) {
+	if err := b.open(dir, source); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	written, err := b.sticks(ctx)
+	if err != nil {
+		return "", err
+	}
+	var p strings.Builder
+	written.page(&p)
 	return p.String(), nil
 }
 

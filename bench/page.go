@@ -13,7 +13,7 @@ import (
 )
 
 // page makes the Markdown page.
-func (b *bench) page(races []race, peaks []peak, packages *installers, kits *batches, services *directories) (string, error) {
+func (b *bench) page(races []race, peaks []peak, packages *installers, kits *batches, written *sticks, services *directories) (string, error) {
 	version, err := exec.Command(b.wimlib, "--version").Output()
 	if err != nil {
 		return "", err
@@ -52,6 +52,7 @@ Made by `+"`make bench`"+` (%s).
 	}
 	packages.page(&p)
 	kits.page(&p)
+	written.page(&p)
 	services.page(&p)
 	return p.String(), nil
 }
