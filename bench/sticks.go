@@ -215,12 +215,12 @@ func loopDevice(ctx context.Context, file string) (string, error) {
 
 // writeSticks writes a kit to disks, as `firstday usb write --format` does:
 // KIT DEVICE….
-func writeSticks(args []string) error {
+func writeSticks(args []string) (err error) {
 	s, err := station.Open(context.Background(), args[0], station.DefaultLabel, kit.VerifyOptions{})
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	var targets []station.Target
 	for _, device := range args[1:] {
 		targets = append(targets, station.Target{Name: device, Format: true, Disk: &media.Disk{Name: filepath.Base(device), Path: device}})
