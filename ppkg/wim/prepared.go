@@ -24,8 +24,8 @@ type Prefix struct {
 // header (formats/ppkg.md §1.1). The XML data is filled with line ends after the
 // root element, where they belong to no value and to no list of elements; wimlib
 // writes one there, and Windows reads its WIMs (§1.2: some values are bounded,
-// so NOTES had better stay short). More of either is harmless; such a WIM has
-// another header, that is all.
+// so NOTES had better stay short). What needs more than a step has another header,
+// that is all.
 const (
 	tableStep = 1 << 16
 	xmlStep   = 1 << 12

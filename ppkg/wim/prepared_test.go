@@ -314,7 +314,11 @@ func TestOtherToolsReadPreparedContents(t *testing.T) {
 		if size := binary.LittleEndian.Uint64(b[0x58:]); size%xmlStep != 0 {
 			t.Errorf("%s: %d bytes of XML data", what, size)
 		}
-		run(t, testtool.Need(t, "7zz", "7z"), "t", "-twim", name)
+		sevenZip := testtool.Need(t, "7zz", "7z")
+		run(t, sevenZip, "t", "-twim", name)
+		if got := run(t, sevenZip, "l", "-twim", name); !strings.Contains(got, filepath.FromSlash("noise/large")) || strings.Contains(got, "Warning") {
+			t.Errorf("%s: 7-Zip lists\n%s", what, got)
+		}
 		wimlib := testtool.Need(t, "wimlib-imagex")
 		run(t, wimlib, "verify", name)
 		if got := run(t, wimlib, "info", name); !strings.Contains(got, "Test & <Tree>") {
