@@ -115,7 +115,7 @@ func same(t *testing.T, got, want *Reader) {
 func TestOtherToolsReadPreparedPackages(t *testing.T) {
 	p := everything(t)
 	noise := make([]byte, 100_000)
-	rand.NewChaCha8([32]byte{}).Read(noise) //nolint:errcheck // it has no errors
+	rand.NewChaCha8([32]byte{}).Read(noise)
 	setup := NewFile("setup.exe", noise)
 	if err := setup.Prepare(t.Context(), createCache(t), Options{}); err != nil {
 		t.Fatal(err)

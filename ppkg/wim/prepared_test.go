@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -264,6 +265,34 @@ func TestAChangedCacheIsNoticed(t *testing.T) {
 			t.Errorf("%s: preparing: %v", what, err)
 		}
 	}
+}
+
+// TestACacheServesSeveralAtOnce some of whom add to it while others copy.
+func TestACacheServesSeveralAtOnce(t *testing.T) {
+	c := createCache(t)
+	tree := testTree()
+	shared := prepare(t, c, tree, Options{}, false, choices["one"])
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			tree, prepared := maps.Clone(tree), maps.Clone(shared)
+			own := bytes.Repeat([]byte{byte(i), 'x'}, segmentSize)
+			tree["own"] = &fstest.MapFile{Data: own, ModTime: testTime}
+			p, err := c.Prepare(t.Context(), "own", int64(len(own)), openBytes(own), Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			prepared["own"] = p
+			out := new(sparse)
+			if err := Write(t.Context(), out, testImage(tree), Options{Prepared: prepared}); err != nil {
+				t.Error(err)
+				return
+			}
+			compareTrees(t, readTest(t, out.b).Images[0], tree)
+		})
+	}
+	all.Wait()
 }
 
 func TestACacheIsItsOwnersAlone(t *testing.T) {
