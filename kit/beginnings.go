@@ -13,9 +13,9 @@ import (
 // ones are hashed from there on.
 //
 // That the further ones do begin so, nobody reads again: they are copied from the
-// same file by the same call, and [wim.Cache] says what is noticed. A copy that is
-// damaged unnoticed has a catalog and SHA256SUMS of the undamaged package: Windows
-// and [Verify] refuse it. No wrong bytes get a right hash.
+// same file by the same call, and [wim.Cache] says what is noticed. A further copy
+// that is damaged unnoticed has a catalog and SHA256SUMS of the undamaged package,
+// which Windows and [Verify] refuse; its wrong bytes never get hashes that fit them.
 type beginnings struct {
 	mu     sync.Mutex
 	states map[wim.Prefix]*catalog.State
