@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -238,14 +239,17 @@ func TestPreparedContentsThatDoNotFitAreRefused(t *testing.T) {
 // was copied from it passes for good.
 func TestAChangedCacheIsNoticed(t *testing.T) {
 	tree := testTree()
-	for what, change := range map[string]func(f *os.File) error{
-		"a byte": func(f *os.File) error {
-			_, err := f.WriteAt([]byte{'!'}, 100)
-			return err
-		},
+	changes := map[string]func(f *os.File) error{
 		"longer":  func(f *os.File) error { return f.Truncate(1 << 24) },
 		"shorter": func(f *os.File) error { return f.Truncate(blockSize) },
-	} {
+	}
+	if truthfulTimes {
+		changes["a byte"] = func(f *os.File) error {
+			_, err := f.WriteAt([]byte{'!'}, 100)
+			return err
+		}
+	}
+	for what, change := range changes {
 		c := createCache(t)
 		opts := Options{Prepared: prepare(t, c, tree, Options{}, false, choices["all"])}
 		if err := Write(t.Context(), new(sparse), testImage(tree), opts); err != nil {
@@ -301,7 +305,7 @@ func TestACacheIsItsOwnersAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Mode().Perm() != 0o600 {
+	if info.Mode().Perm() != 0o600 && runtime.GOOS != "windows" { // where the folder says who may
 		t.Errorf("mode %v", info.Mode())
 	}
 	if _, err := CreateCache(c.file.Name()); !errors.Is(err, os.ErrExist) {
