@@ -24,7 +24,7 @@ var levels = map[string]xpress.Level{"fast": xpress.Fast, "default": xpress.Defa
 var verbs = map[string]func([]string) error{
 	"product": product, "classic": classic, "gzip": bareGzip, "tiny": tinyProduct,
 	"service": serviceChild,
-	"single":  singleKit, "further": furtherKits, "many": manyKits, "digests": digests,
+	"single":  singleKit, "further": furtherKits, "many": manyKits, "bare": bareCosts,
 	"sticks": writeSticks,
 }
 

@@ -12,13 +12,19 @@ import (
 
 	"firstday.dev/config"
 	"firstday.dev/internal/atomicfile"
+	"firstday.dev/ppkg/wim"
 )
 
 // Batch builds many kits of one payload: for organisations, sites or orders
-// that differ in little else. Each kit is the same, byte for byte, as [Build]
-// would make it, but the agents are signed once, and what packages carry is
-// hashed and compressed once; every further package gets a copy. What one row
-// alone carries is compressed for it, and kept for others until Close, too.
+// that differ in little else. The agents are signed once, and what packages for
+// Windows carry is hashed and compressed once; every further package gets a copy.
+// What one row alone carries is compressed for it, and kept for others until
+// Close, too.
+//
+// Each kit says and carries what [Build] would give it, but packages for Windows
+// are laid out otherwise: what is shared comes first, so that their digests can
+// begin where those of the first ended. Which bytes they have depends on their row
+// alone, as with Build, and not on the other rows or their order.
 //
 // Several goroutines may use a Batch at once. An external signer is asked one
 // thing at a time.
@@ -73,7 +79,7 @@ func (b *Batch) open(ctx context.Context) (err error) {
 		return err
 	}
 	b.shared.work = b.dir.Path()
-	b.shared.cache, err = os.OpenFile(filepath.Join(b.dir.Path(), "cache"), os.O_RDWR|os.O_CREATE|os.O_EXCL, privateFile)
+	b.shared.cache, err = wim.CreateCache(filepath.Join(b.dir.Path(), "cache"))
 	return err
 }
 

@@ -10,17 +10,22 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
 	"firstday.dev/config"
 	"firstday.dev/internal/testagents"
 	"firstday.dev/internal/testpki"
+	"firstday.dev/ppkg"
+	"firstday.dev/ppkg/wim"
 	"firstday.dev/ppkg/xpress"
 )
 
@@ -55,9 +60,9 @@ func site(t *testing.T, o Options, name, more string) *config.Config {
 	return load(t, file)
 }
 
-// TestKitsOfABatchAreThoseOfBuild byte for byte, although one of them carries
-// something of its own.
-func TestKitsOfABatchAreThoseOfBuild(t *testing.T) {
+// TestKitsOfABatchSayAndCarryWhatBuildPacks although one of them carries something
+// of its own, and have the same bytes whatever was built before them.
+func TestKitsOfABatchSayAndCarryWhatBuildPacks(t *testing.T) {
 	o := options(t, "")
 	o.Platforms = []Platform{Windows, MacOS}
 	o.Reproducible = true
@@ -85,15 +90,120 @@ func TestKitsOfABatchAreThoseOfBuild(t *testing.T) {
 		if row.Platforms != nil {
 			alone.Platforms = row.Platforms
 		}
-		if diff := cmp.Diff(build(t, alone), got); diff != "" {
+		// Where things lie in a package for Windows is all that differs.
+		want, dir := build(t, alone), filepath.Join(b.options.Output, row.Name)
+		if p := &want.Packages[0]; p.Platform == Windows {
+			sameButForPlaces(t, filepath.Join(dir, p.File), filepath.Join(alone.Output, p.File))
+			p.Size, p.SHA256 = got.Packages[0].Size, got.Packages[0].SHA256
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: the manifest differs:\n%s", row.Name, diff)
 		}
-		if diff := cmp.Diff(contents(t, alone.Output), contents(t, filepath.Join(b.options.Output, row.Name))); diff != "" {
-			t.Errorf("%s: the files differ:\n%s", row.Name, diff)
+		if v := verify(t, dir, VerifyOptions{}); !v.OK() {
+			t.Errorf("%s: %v", row.Name, v.Err())
+		}
+		if mac := filepath.Base(want.Packages[len(want.Packages)-1].File); contents(t, alone.Output)[mac] != contents(t, dir)[mac] {
+			t.Errorf("%s: %s differs", row.Name, mac)
 		}
 	}
 	if len(b.shared.files) != 4 {
 		t.Errorf("%d files were prepared; two agents and two payloads would do", len(b.shared.files))
+	}
+	if len(b.shared.begun.states) != 2 {
+		t.Errorf("%d packages were hashed from the beginning; two of the three begin alike", len(b.shared.begun.states))
+	}
+
+	o.Output = filepath.Join(t.TempDir(), "kit")
+	other := batch(t, o)
+	slices.Reverse(rows)
+	if _, err := buildAll(t, other, rows...); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows {
+		want, got := contents(t, filepath.Join(b.options.Output, row.Name)), contents(t, filepath.Join(other.options.Output, row.Name))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: in another order, the files differ:\n%s", row.Name, diff)
+		}
+	}
+}
+
+// sameButForPlaces holds two packages for Windows against each other.
+func sameButForPlaces(t *testing.T, a, b string) {
+	t.Helper()
+	said := func(path string) (*ppkg.Reader, map[string]string) {
+		f, size, err := openRegular(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		r, err := ppkg.Open(f, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{}
+		err = fs.WalkDir(r.FS, ".", func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(r.FS, name)
+			files[name] = hexSum(content)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r, files
+	}
+	r, files := said(a)
+	want, wantFiles := said(b)
+	rest := cmpopts.IgnoreFields(ppkg.Reader{}, "FS", "WIM")
+	if diff := cmp.Diff(want, r, rest, cmpopts.IgnoreUnexported(ppkg.Asset{})); diff != "" {
+		t.Errorf("%s says something else:\n%s", filepath.Base(a), diff)
+	}
+	if diff := cmp.Diff(wantFiles, files); diff != "" {
+		t.Errorf("%s carries something else:\n%s", filepath.Base(a), diff)
+	}
+}
+
+// TestAChangedCacheMakesNoKit, and if nobody could notice the change, none that
+// verifies.
+func TestAChangedCacheMakesNoKit(t *testing.T) {
+	o := options(t, "")
+	b := batch(t, o)
+	if _, err := b.Build(t.Context(), Row{Name: "a", Config: o.Config}); err != nil {
+		t.Fatal(err)
+	}
+	cache := filepath.Join(b.dir.Path(), "cache")
+	info, err := os.Stat(cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/3] ^= 1
+	overwrite(t, cache, string(data))
+	dir := filepath.Join(b.options.Output, "b")
+	if runtime.GOOS != "windows" {
+		if _, err := b.Build(t.Context(), Row{Name: "b", Config: o.Config}); !errors.Is(err, wim.ErrChanged) {
+			t.Errorf("a changed cache: %v", err)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a kit was left: %v", err)
+		}
+	}
+	if err := os.Chtimes(cache, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Build(t.Context(), Row{Name: "b", Config: o.Config}); err != nil {
+		t.Fatal(err)
+	}
+	if v := verify(t, dir, VerifyOptions{}); !errors.Is(v.Err(), ErrIntegrity) {
+		t.Errorf("a kit of damaged bytes: %v", v.Err())
+	}
+	if v := verify(t, filepath.Join(b.options.Output, "a"), VerifyOptions{}); !v.OK() {
+		t.Errorf("the kit before it: %v", v.Err())
 	}
 }
 

@@ -412,11 +412,38 @@ func TestAgentsMustBeAgents(t *testing.T) {
 func TestOutsideJudgesAcceptTheKit(t *testing.T) {
 	o := options(t, "signing: {throwaway: true}\n")
 	build(t, o)
-	inKit := func(name string) string { return filepath.Join(o.Output, name) }
+	outsideJudges(t, o.Output)
+}
+
+// TestOutsideJudgesAcceptAFurtherKit of a batch, whose package is hashed from where
+// that of the first left off.
+func TestOutsideJudgesAcceptAFurtherKit(t *testing.T) {
+	o := options(t, "signing: {throwaway: true}\n")
+	b := batch(t, o)
+	for _, name := range []string{"first", "further"} {
+		if _, err := b.Build(t.Context(), Row{Name: name, Config: o.Config}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.shared.begun.states) != 1 {
+		t.Errorf("%d packages were hashed from the beginning", len(b.shared.begun.states))
+	}
+	dir := filepath.Join(b.options.Output, "further")
+	if v := verify(t, dir, trusting(t, dir)); !v.OK() || len(v.Warnings) > 0 {
+		t.Errorf("%v, warnings %q", v.Err(), v.Warnings)
+	}
+	outsideJudges(t, dir)
+}
+
+func outsideJudges(t *testing.T, kit string) {
+	t.Helper()
+	inKit := func(name string) string { return filepath.Join(kit, name) }
 	tree := t.TempDir()
 	run := func(name string, args ...string) {
 		t.Helper()
-		if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		c := exec.Command(name, args...)
+		c.Dir = kit
+		if out, err := c.CombinedOutput(); err != nil {
 			t.Errorf("%s %q: %v\n%s", filepath.Base(name), args, err, out)
 		}
 	}
@@ -428,6 +455,7 @@ func TestOutsideJudgesAcceptTheKit(t *testing.T) {
 		"-content", inKit(SumsFile), "-CAfile", inKit(SignerFile), "-purpose", "any", "-out", os.DevNull)
 	osslsigncode := testtool.Need(t, "osslsigncode")
 	run(osslsigncode, "verify", "-CAfile", inKit(SignerFile), "-in", inKit("Acme.cat"))
+	run(testtool.Need(t, "sha256sum"), "--check", "--strict", SumsFile)
 	agents, err := filepath.Glob(filepath.Join(tree, "DataAsset", "*", "*", "firstday-agent-*.exe"))
 	if err != nil || len(agents) != 2 {
 		t.Fatalf("agents in the tree: %q, %v", agents, err)

@@ -19,8 +19,8 @@
 //
 // [Build] makes one kit. A [Batch] makes many, for hundreds of organisations,
 // sites or orders, and does once what is the same in all: it signs the agents
-// and compresses and hashes what the packages carry. [Batch.BuildAll] goes on
-// where an earlier run ended, and reports.
+// and compresses and hashes what the packages carry, which those for Windows
+// begin with. [Batch.BuildAll] goes on where an earlier run ended, and reports.
 package kit
 
 import (

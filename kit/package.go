@@ -12,17 +12,19 @@ import (
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/ppkg"
 	"firstday.dev/ppkg/catalog"
+	"firstday.dev/ppkg/wim"
 )
 
 // WritePackage writes a package and, beside it, its unsigned catalog.
 func WritePackage(ctx context.Context, path string, p *ppkg.Package, o ppkg.Options, progress func(step string, done, total int64)) (*Package, error) {
 	unsigned := func(_ context.Context, cat []byte) ([]byte, error) { return cat, nil }
-	return writePackage(ctx, path, p, packageOptions{o, unsigned, progress})
+	return writePackage(ctx, path, p, packageOptions{Options: o, sign: unsigned, progress: progress})
 }
 
 type packageOptions struct {
 	ppkg.Options
 	sign     func(ctx context.Context, cat []byte) ([]byte, error)
+	begun    *beginnings // nil for a package alone
 	progress func(step string, done, total int64)
 }
 
@@ -41,6 +43,8 @@ func writePackage(ctx context.Context, path string, p *ppkg.Package, o packageOp
 	}
 	defer f.Close()
 	o.Progress = func(done, total int64) { o.progress("packing", done, total) }
+	var prefix wim.Prefix
+	o.Prefix = &prefix
 	if err := ppkg.Write(ctx, f, p, o.Options); err != nil {
 		return nil, fmt.Errorf("building %s: %w", name, err)
 	}
@@ -48,11 +52,7 @@ func writePackage(ctx context.Context, path string, p *ppkg.Package, o packageOp
 	if err != nil {
 		return nil, err
 	}
-	var done int64
-	digests, err := catalog.Digest(&watchedReader{ctx, io.NewSectionReader(f, 0, info.Size()), func(n int64) {
-		done += n
-		o.progress("hashing", done, info.Size())
-	}})
+	digests, err := o.digests(ctx, f, info.Size(), prefix)
 	if err != nil {
 		return nil, fmt.Errorf("hashing %s: %w", name, err)
 	}
@@ -79,6 +79,23 @@ func writePackage(ctx context.Context, path string, p *ppkg.Package, o packageOp
 		ID: p.ID, Name: p.Name, Version: p.Version,
 		Catalog: filepath.Base(catalogPath),
 	}, c.Commit()
+}
+
+// digests hashes a package that is written.
+func (o *packageOptions) digests(ctx context.Context, f io.ReaderAt, size int64, p wim.Prefix) (catalog.Digests, error) {
+	var done int64
+	from := func(start, end int64) io.Reader {
+		return &watchedReader{ctx, io.NewSectionReader(f, start, end-start), func(n int64) {
+			done += n
+			o.progress("hashing", done, size)
+		}}
+	}
+	state, err := o.begun.after(p, from(0, p.Size))
+	if err != nil {
+		return catalog.Digests{}, err
+	}
+	done = p.Size
+	return state.Digest(from(p.Size, size))
 }
 
 // newCatalog makes the unsigned catalog of a package. What ICD fills with

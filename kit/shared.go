@@ -11,14 +11,17 @@ import (
 	"time"
 
 	"firstday.dev/ppkg"
+	"firstday.dev/ppkg/catalog"
+	"firstday.dev/ppkg/wim"
 )
 
 // shared is what kits have in common: who signs, and the files they carry as
 // they lie in the packages. A kit that is built alone shares it with none.
 type shared struct {
 	identities
-	work  string   // where shared files lie; empty: with the work of the one kit
-	cache *os.File // of compressed files; nil: there is no further kit to spare work for
+	work  string      // where shared files lie; empty: with the work of the one kit
+	cache *wim.Cache  // of compressed files; nil: there is no further kit to spare work for
+	begun *beginnings // of packages with files from the cache
 
 	mu     sync.Mutex // guards what follows
 	agents []part     // for Windows, signed
@@ -39,6 +42,7 @@ func newShared() *shared {
 	return &shared{
 		files: make(map[fileKey]*ppkg.File), sums: make(map[fileKey]string),
 		infos: make(map[string]*buildinfo.BuildInfo),
+		begun: &beginnings{states: make(map[wim.Prefix]*catalog.State)},
 	}
 }
 

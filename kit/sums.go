@@ -88,8 +88,12 @@ func sumFile(ctx context.Context, path string, progress func(n int64)) (string, 
 		return "", err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
 	h := sha256.New()
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, min(max(info.Size(), 512), 1<<20)) // a kit has many small files
 	for {
 		if err := ctx.Err(); err != nil {
 			return "", err

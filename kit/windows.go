@@ -37,6 +37,7 @@ func (b *builder) buildWindows(ctx context.Context, dir, work string) (*Package,
 	built, err := writePackage(ctx, filepath.Join(dir, name+".ppkg"), p, packageOptions{
 		Options:  ppkg.Options{Time: b.Time, Level: b.Level, Threads: b.threads()},
 		sign:     b.signCatalog,
+		begun:    b.shared.begun,
 		progress: b.progress,
 	})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
@@ -37,11 +36,13 @@ type prepared struct {
 }
 
 // Prepare compresses and hashes the file once, so that all packages it is in
-// from then on cost no more than a copy; their bytes are the same as without.
-// The result is appended to cache, to which nobody else may write meanwhile, and
-// which must stay open for as long as packages with the file are written. Those
-// must be written with the level of compression that o has.
-func (f *File) Prepare(ctx context.Context, cache *os.File, o Options) error {
+// from then on cost no more than a copy. They say and carry the same as without,
+// but lie in another order: what is prepared comes first, see [Options.Prefix].
+//
+// The result goes into the cache, which must stay open for as long as packages
+// with the file are written. Those must be written with the level of compression
+// that o has, and all their prepared files be in one cache.
+func (f *File) Prepare(ctx context.Context, cache *wim.Cache, o Options) error {
 	if f.Size == 0 {
 		return nil // nothing to spare
 	}
@@ -50,7 +51,7 @@ func (f *File) Prepare(ctx context.Context, cache *os.File, o Options) error {
 		return err
 	}
 	asset := &treeFile{asset: f, sum: sum}
-	content, err := wim.Prepare(ctx, cache, f.Name, f.Size, asset.open, wim.Options{
+	content, err := cache.Prepare(ctx, f.Name, f.Size, asset.open, wim.Options{
 		Level: o.Level, Threads: o.Threads, Progress: o.Progress,
 	})
 	if err != nil {

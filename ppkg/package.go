@@ -65,6 +65,10 @@ type Options struct {
 	Level   xpress.Level // of compression
 	Threads int          // at most; 0 for as many as Go may use
 
+	// Prefix, if set, is told what the package begins with: the header, and the
+	// files that went through [File.Prepare]. Its Size is 0 if there are none.
+	Prefix *wim.Prefix
+
 	// Progress, if set, is told now and then how many bytes of files have
 	// been stored. It is never called twice at a time.
 	Progress func(done, total int64)
@@ -93,8 +97,9 @@ func Write(ctx context.Context, out wim.Output, p *Package, opts Options) error 
 	return wim.Write(ctx, out, image, wim.Options{
 		Level:    opts.Level,
 		Threads:  opts.Threads,
-		GUID:     [16]byte(uuid.NewSHA1(p.ID, []byte("wim "+p.Version))),
+		GUID:     tree.guid(p),
 		Prepared: tree.prepared(),
+		Prefix:   opts.Prefix,
 		Progress: opts.Progress,
 	})
 }

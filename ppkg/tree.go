@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/ppkg/wim"
 )
 
@@ -68,6 +70,24 @@ func (t *Tree) prepared() map[string]*wim.Prepared {
 		}
 	}
 	return contents
+}
+
+// guid identifies the WIM of a package. Packages with the same prepared files get
+// the same one, to begin alike. That does no harm: it tells which parts of a split
+// WIM belong together, and these are whole; Windows knows packages by their own id,
+// which is in the XML data and is not this (formats/ppkg.md §1.1, §3).
+func (t *Tree) guid(p *Package) [16]byte {
+	var sums []string
+	for _, f := range t.files {
+		if f.asset != nil && f.asset.prepared != nil {
+			sums = append(sums, string(f.sum[:]))
+		}
+	}
+	if len(sums) == 0 {
+		return uuid.NewSHA1(p.ID, []byte("wim "+p.Version))
+	}
+	slices.Sort(sums)
+	return uuid.NewSHA1(uuid.Nil, []byte("wim of "+strings.Join(slices.Compact(sums), "")))
 }
 
 // finish lists the directories.

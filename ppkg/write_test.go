@@ -296,14 +296,20 @@ func TestXmllintAcceptsEveryFile(t *testing.T) {
 func TestOtherToolsReadThePackage(t *testing.T) {
 	p := everything(t)
 	file := writeFile(t, p)
-	t.Run("7zz", func(t *testing.T) {
-		if out, err := exec.Command(testtool.Need(t, "7zz", "7z"), "t", "-twim", file).CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, out)
-		}
-	})
+	toolsRead(t, p, file)
 	t.Run("file", func(t *testing.T) {
 		out, err := exec.Command(testtool.Need(t, "file"), file).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "provisioning package") {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+}
+
+// toolsRead has 7-Zip and wimlib judge a package.
+func toolsRead(t *testing.T, p *Package, file string) {
+	t.Helper()
+	t.Run("7zz", func(t *testing.T) {
+		if out, err := exec.Command(testtool.Need(t, "7zz", "7z"), "t", "-twim", file).CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
 	})

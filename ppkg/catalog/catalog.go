@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"time"
 )
@@ -38,15 +39,50 @@ type Digests struct {
 }
 
 // Digest reads a package to its end.
-func Digest(r io.Reader) (Digests, error) {
-	h1, h256 := sha1.New(), sha256.New()
-	if _, err := io.Copy(io.MultiWriter(h1, h256), r); err != nil {
-		return Digests{}, fmt.Errorf("hashing the package: %w", err)
+func Digest(r io.Reader) (Digests, error) { return newState().Digest(r) }
+
+// State is what the digests have come to after the beginning of a package, which
+// others may have in common with it. It may be used by several goroutines.
+type State struct{ sha1, sha256 hash.Hash }
+
+func newState() *State { return &State{sha1.New(), sha256.New()} }
+
+// Begin reads the beginning of a package.
+func Begin(r io.Reader) (*State, error) {
+	s := newState()
+	return s, s.read(r)
+}
+
+// Digest reads the rest of a package that begins so.
+func (s *State) Digest(rest io.Reader) (d Digests, err error) {
+	var after State
+	if after.sha1, err = clone(s.sha1); err != nil {
+		return d, err
 	}
-	var d Digests
-	h1.Sum(d.SHA1[:0])
-	h256.Sum(d.SHA256[:0])
+	if after.sha256, err = clone(s.sha256); err != nil {
+		return d, err
+	}
+	if err := after.read(rest); err != nil {
+		return d, err
+	}
+	after.sha1.Sum(d.SHA1[:0])
+	after.sha256.Sum(d.SHA256[:0])
 	return d, nil
+}
+
+func (s *State) read(r io.Reader) error {
+	if _, err := io.Copy(io.MultiWriter(s.sha1, s.sha256), r); err != nil {
+		return fmt.Errorf("hashing the package: %w", err)
+	}
+	return nil
+}
+
+func clone(h hash.Hash) (hash.Hash, error) {
+	c, ok := h.(hash.Cloner)
+	if !ok {
+		return nil, fmt.Errorf("hashing the package: %T: %w", h, errors.ErrUnsupported)
+	}
+	return c.Clone()
 }
 
 // Catalog is the content of a catalog file. Parse does not look at the

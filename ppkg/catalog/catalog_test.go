@@ -216,3 +216,34 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestDigestsGoOnFromWhatBeganAlike with any rest, at once or twice.
+func TestDigestsGoOnFromWhatBeganAlike(t *testing.T) {
+	const text = "the beginning that all have in common, and then some more of each"
+	for end := range len(text) {
+		state, err := Begin(strings.NewReader(text[:end]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rest := range []string{text[end:], "another", "", text[end:]} {
+			want, err := Digest(strings.NewReader(text[:end] + rest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := state.Digest(strings.NewReader(rest)); err != nil || got != want {
+				t.Errorf("%d bytes and %q: %x, %v", end, rest, got, err)
+			}
+		}
+	}
+	broken := iotest.ErrReader(errors.New("the disk is broken"))
+	if _, err := Begin(broken); err == nil || !strings.Contains(err.Error(), "the disk is broken") {
+		t.Errorf("a beginning that cannot be read: %v", err)
+	}
+	state, err := Begin(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := state.Digest(broken); err == nil || !strings.Contains(err.Error(), "the disk is broken") {
+		t.Errorf("a rest that cannot be read: %v", err)
+	}
+}

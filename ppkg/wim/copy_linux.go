@@ -12,7 +12,7 @@ import (
 // copyRange copies part of a file. Where both are files of one file system,
 // the kernel does it, and shares the blocks instead where they can be shared:
 // copy_file_range clones them itself if the file system knows how and the range
-// lies on its blocks, which contents of a WIM do by chance only.
+// is one of whole blocks.
 func copyRange(out io.WriterAt, in *os.File, from, to, size int64) error {
 	done := int64(0)
 	if file, ok := out.(syscall.Conn); ok {

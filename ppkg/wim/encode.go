@@ -17,13 +17,16 @@ func (s *store) worker() func(*task) error {
 		c = xpress.NewCompressor(s.Level)
 	}
 	return func(t *task) error {
+		if t.prepared != nil {
+			return nil
+		}
 		if t.out == nil {
 			// Chunks stay below their plain size; the rest is for the
 			// tables of small files and the compressor's last steps.
 			t.out = make([]byte, 0, segmentSize+4096)
 		}
 		if t.large != nil {
-			if c != nil && t.prepared == nil {
+			if c != nil {
 				t.compress(c, t.src)
 			}
 			return nil

@@ -169,8 +169,8 @@ func FuzzXML(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, image := range images {
-			b, err := encodeXML(&image, counts{}, 0)
+		for i, image := range images {
+			b, err := encodeXML(&image, counts{}, 0, []int64{1, xmlStep}[i])
 			if err != nil {
 				continue // such as a name Write does not allow
 			}

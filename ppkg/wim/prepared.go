@@ -1,88 +1,79 @@
 package wim
 
 import (
-	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"runtime"
-
-	"firstday.dev/ppkg/xpress"
+	"slices"
 )
 
-// Prepared is a content that is compressed and hashed already: [Write] copies
-// it into as many WIMs as shall hold it, and gives each the bytes it would have
-// had without.
-type Prepared struct {
-	file        *os.File
-	blob        blob // its offset is that in file
-	compression Compression
-	level       xpress.Level
+// Prefix is what a WIM with prepared contents begins with: the header and those
+// contents, which lie at the same places in every WIM that has the same ones.
+// WIMs whose prefixes are equal (==) begin with the same bytes, unless a copy
+// went wrong unnoticed.
+type Prefix struct {
+	Size     int64 // bytes; 0 if nothing was prepared
+	header   [headerSize]byte
+	cache    *Cache
+	contents string // place and size of each in the cache, as they lie in the WIM
 }
 
-// Prepare stores a content of the given size at the end of cache, which is the
-// caller's: nobody else may write to it meanwhile, and it must stay open for as
-// long as the result is in use. Of the options it heeds those of compression,
-// Threads and Progress.
-//
-// A content that is longer or shorter is refused with [ErrChanged].
-func Prepare(ctx context.Context, cache *os.File, name string, size int64, open func() (io.ReadCloser, error), opts Options) (*Prepared, error) {
-	if opts.Compression != XPRESS && opts.Compression != None {
-		return nil, fmt.Errorf("%w: writing %v", ErrUnsupported, opts.Compression)
-	}
-	if size <= 0 {
-		return nil, fmt.Errorf("preparing %s: an empty file has no content", name)
-	}
-	if opts.Threads <= 0 {
-		opts.Threads = runtime.GOMAXPROCS(0)
-	}
-	end, err := cache.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
-	}
-	s := &store{
-		writer: &writer{Options: opts, ctx: ctx, out: cache, pos: end},
-		files:  []*node{{name: name, size: size}},
-		open:   func(*node) (io.ReadCloser, error) { return open() },
-		total:  size,
-	}
-	if err := s.run(); err != nil {
-		return nil, err
-	}
-	return &Prepared{cache, s.order[0].blob, opts.Compression, opts.Level}, nil
-}
+// To give many WIMs the same header, too, what follows the prefix is filled up:
+// the gap before the blob table to a multiple of tableStep, the XML data to one
+// of xmlStep. Nothing refers to the gap, such as WIMGAPI itself leaves behind the
+// header (formats/ppkg.md §1.1). The XML data is filled with line ends after the
+// root element, where they belong to no value and to no list of elements; wimlib
+// writes one there, and Windows reads its WIMs (§1.2: some values are bounded,
+// so NOTES had better stay short). What needs more than a step has another header,
+// that is all.
+const (
+	tableStep = 1 << 16
+	xmlStep   = 1 << 12
+)
 
-// claimPrepared gives the files of the tree their prepared contents.
-func (w *writer) claimPrepared(root *node) error {
+// claimPrepared gives the files of the tree their prepared contents, and puts
+// those first, where they are at the same place in all WIMs that have them.
+func (w *writer) claimPrepared(files []*node) error {
 	if len(w.Prepared) == 0 {
 		return nil
 	}
 	found := 0
-	var wrong error
-	root.all(func(n *node) bool {
-		if n.isDir() {
-			return true
-		}
+	for _, n := range files {
 		path := n.path()
 		p := w.Prepared[path]
 		if p == nil {
-			return true
+			continue
 		}
 		found++
 		switch {
 		case p.compression != w.Compression || p.level != w.Level:
-			wrong = fmt.Errorf("%s was prepared for another compression", path)
+			return fmt.Errorf("%s was prepared for another compression", path)
 		case p.blob.plain != n.size:
-			wrong = fmt.Errorf("%w: %s has %d bytes, and had %d when it was prepared", ErrChanged, path, n.size, p.blob.plain)
+			return fmt.Errorf("%w: %s has %d bytes, and had %d when it was prepared", ErrChanged, path, n.size, p.blob.plain)
+		case w.prefix.cache != nil && w.prefix.cache != p.cache:
+			return fmt.Errorf("%s was prepared in another cache", path)
 		}
-		n.hash = p.blob.hash
-		return wrong == nil
-	})
-	if wrong == nil && found != len(w.Prepared) {
-		wrong = errors.New("a file was prepared that the image does not have")
+		n.hash, w.prefix.cache = p.blob.hash, p.cache
 	}
-	return wrong
+	if found != len(w.Prepared) {
+		return errors.New("a file was prepared that the image does not have")
+	}
+	// By their hash, whatever the paths are and however the cache was filled.
+	// No other file has a hash yet.
+	slices.SortStableFunc(files, func(a, b *node) int {
+		switch claimedA, claimedB := a.hash != [20]byte{}, b.hash != [20]byte{}; {
+		case claimedA && claimedB:
+			return slices.Compare(a.hash[:], b.hash[:])
+		case claimedA:
+			return -1
+		case claimedB:
+			return 1
+		}
+		return 0
+	})
+	w.pos = inBlocks(headerSize)
+	w.prefix.Size = w.pos
+	return nil
 }
 
 // deliverPrepared copies a prepared content to its place, unless it is in the
@@ -90,23 +81,14 @@ func (w *writer) claimPrepared(root *node) error {
 func (s *store) deliverPrepared(t *task) error {
 	n, p := t.large, t.prepared
 	if s.place(n, s.pos, p.blob.size, p.blob.compressed()) {
-		if err := copyRange(s.out, p.file, p.blob.offset, s.pos, p.blob.size); err != nil {
-			return fmt.Errorf("writing WIM: %w", err)
+		if err := p.copyTo(s.out, s.pos); err != nil {
+			return err
 		}
-		s.pos += p.blob.size
+		s.pos += inBlocks(p.blob.size)
+		s.prefix.Size = s.pos
+		s.prefix.contents += string(binary.LittleEndian.AppendUint64(
+			binary.LittleEndian.AppendUint64(nil, uint64(p.blob.offset)), uint64(p.blob.size)))
 	}
 	s.progress(n.size)
 	return s.ctx.Err()
 }
-
-// copyBytes copies part of a file where the system has no better way.
-func copyBytes(out io.WriterAt, in io.ReaderAt, from, to, size int64) error {
-	n, err := io.CopyBuffer(onlyWriter{io.NewOffsetWriter(out, to)}, io.NewSectionReader(in, from, size), make([]byte, 1<<18))
-	if err == nil && n != size {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// onlyWriter hides everything else from [io.CopyBuffer].
-type onlyWriter struct{ io.Writer }

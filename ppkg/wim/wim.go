@@ -7,6 +7,8 @@
 // XPRESS or LZX. Solid WIMs (LZMS, version 0xE00), pipable and split ones are
 // refused with [ErrUnsupported].
 //
+// A [Cache] holds contents that many WIMs shall have, and compresses them once.
+//
 // The layout is described in formats/ppkg.md §1 and design/libraries.md §3.2.
 package wim
 

@@ -40,8 +40,12 @@ type Options struct {
 	Integrity   bool     // add a table of hashes over the file itself
 
 	// Prepared are contents that need only be copied, by the path of their
-	// file. The bytes written do not depend on it, either.
+	// file. They come first, and room is left here and there, so that many
+	// WIMs with the same ones begin alike.
 	Prepared map[string]*Prepared
+
+	// Prefix, if set, is told what the WIM begins with, if it is written.
+	Prefix *Prefix
 
 	// Threads bounds the cores used; 0 means all that Go may use. The bytes
 	// written do not depend on it.
@@ -96,11 +100,12 @@ type writer struct {
 	out    Output
 	pos    int64 // where the next byte goes
 	header header
+	prefix Prefix
 }
 
 func (w *writer) writeImage(image *Image, root *node) error {
 	c, files := countTree(root)
-	if err := w.claimPrepared(root); err != nil {
+	if err := w.claimPrepared(files); err != nil {
 		return err
 	}
 	open := func(n *node) (io.ReadCloser, error) { return image.FS.Open(n.path()) }
@@ -112,6 +117,11 @@ func (w *writer) writeImage(image *Image, root *node) error {
 	if err != nil {
 		return err
 	}
+	xmlUnit := int64(1)
+	if w.prefix.Size > 0 {
+		w.pos = w.prefix.Size + roundUp(w.pos-w.prefix.Size, tableStep)
+		xmlUnit = xmlStep
+	}
 	table := metadata.append(make([]byte, 0, blobEntrySize*(len(blobs)+1)))
 	for _, b := range blobs {
 		table = b.append(table)
@@ -119,7 +129,7 @@ func (w *writer) writeImage(image *Image, root *node) error {
 	if w.header.blobs, err = w.append(table, resMetadata); err != nil {
 		return err
 	}
-	xml, err := encodeXML(image, c, w.pos)
+	xml, err := encodeXML(image, c, w.pos, xmlUnit)
 	if err != nil {
 		return err
 	}
@@ -135,7 +145,15 @@ func (w *writer) writeImage(image *Image, root *node) error {
 			return err
 		}
 	}
-	return w.write(w.header.bytes(), 0)
+	header := w.header.bytes()
+	if err := w.write(header, 0); err != nil {
+		return err
+	}
+	if w.Prefix != nil {
+		w.prefix.header = [headerSize]byte(header)
+		*w.Prefix = w.prefix
+	}
+	return nil
 }
 
 // countTree also lists the files that have contents to store, those of one

@@ -27,9 +27,9 @@ var countedElements = []string{
 	"CREATIONTIME", "LASTMODIFICATIONTIME", "WIMBOOT",
 }
 
-// encodeXML makes the XML data of a WIM with one image. total counts the bytes
-// of the WIM up to here.
-func encodeXML(image *Image, c counts, total int64) ([]byte, error) {
+// encodeXML makes the XML data of a WIM with one image, filled with line ends to
+// a multiple of unit. total counts the bytes of the WIM up to here.
+func encodeXML(image *Image, c counts, total, unit int64) ([]byte, error) {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	elements := slices.Clone(image.Properties)
 	for _, p := range elements {
@@ -63,6 +63,9 @@ func encodeXML(image *Image, c counts, total int64) ([]byte, error) {
 	}
 	// WIMGAPI needs the byte order mark.
 	data := appendUTF16([]byte{0xFF, 0xFE}, text)
+	for int64(len(data))%unit != 0 {
+		data = append(data, '\n', 0)
+	}
 	if len(data) > maxXML {
 		return nil, fmt.Errorf("%w: %d bytes of XML data", ErrUnsupported, len(data))
 	}
