@@ -105,6 +105,7 @@ func TestPostgreSQLRestartsWhilePeopleSignIn(t *testing.T) {
 		d := open(t, dir, database)
 		d.limits.logins = newLimit(100_000, time.Minute) // all of them are behind one address
 		d.limits.codes = newLimit(100_000, time.Minute)
+		d.limits.starts = newLimit(100_000, time.Minute) // and begins anew as often as it takes
 		replicas = append(replicas, d)
 		at = append(at, serve(t, d))
 		d.PagesURL = at[len(at)-1].URL
