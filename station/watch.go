@@ -108,7 +108,7 @@ type plugged struct {
 func (w *watch) look(ctx context.Context) error {
 	tick := time.NewTicker(w.options.interval)
 	defer tick.Stop()
-	for first, failures := true, 0; ; first = false {
+	for first, failures := true, 0; ; {
 		disks, err := w.options.hub.list(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -119,6 +119,7 @@ func (w *watch) look(ctx context.Context) error {
 		default:
 			failures = 0
 			w.compare(ctx, disks, first)
+			first = false // whatever failed before: what is in then was in already
 		}
 		select {
 		case <-ctx.Done():

@@ -251,6 +251,17 @@ func TestWatchEnds(t *testing.T) {
 		d.plug("1-1", "a", stickFolder(t))
 		w.until("1-1", SocketGood)
 	})
+	t.Run("blind at first", func(t *testing.T) {
+		d, early := &desk{blind: 1}, stickFolder(t)
+		d.plug("1-1", "early", early)
+		w := startWatch(t, s, d, nil)
+		if was := w.until("1-1", SocketRefused); !strings.Contains(was.Message, "before the station began") {
+			t.Errorf("%+v", was)
+		}
+		if run := w.end(); len(run.Sticks) > 0 || len(names(t, early)) > 0 {
+			t.Errorf("written to a stick that was there before: %+v", run)
+		}
+	})
 	t.Run("blind", func(t *testing.T) {
 		w := startWatch(t, s, &desk{blind: -1}, nil)
 		if <-w.ended; w.err == nil || !strings.Contains(w.err.Error(), "no disks to be seen") {
