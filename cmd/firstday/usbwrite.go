@@ -122,6 +122,11 @@ func (w *writing) run(c *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	if w.Clean {
+		if err := onlySticks(targets); err != nil {
+			return err
+		}
+	}
 	if w.format {
 		if err := confirmFormat(c.Context(), targets, w.all, w.confirm); err != nil {
 			return err
