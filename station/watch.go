@@ -99,9 +99,10 @@ type watch struct {
 type plugged struct {
 	Socket
 	looks int
-	// there: the disk was in the last list. letGo: it vanished when it was ejected,
-	// so nobody can see it being taken out.
-	there, letGo bool
+	// there: the disk was in the last list. ejected: it was let go of, and may say
+	// that nothing is in it. letGo: it vanished then, so nobody can see it being
+	// taken out.
+	there, ejected, letGo bool
 }
 
 // look looks at the sockets until the context ends.
@@ -155,6 +156,13 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 		d := &disks[i]
 		o := w.sockets[portOf(d)]
 		switch {
+		case d.Size == 0 && (o == nil || o.State != SocketBusy):
+			// Nothing is in it: a reader without a card, or a stick that was ejected
+			// and is still in its socket.
+			if o != nil {
+				o.there = o.State == SocketGood && o.ejected && o.Disk.Path == d.Path
+			}
+			continue
 		case o == nil && first && d.Refusal != "":
 			// The machine's own. It is known, and not told of.
 			w.sockets[portOf(d)] = &plugged{Socket: Socket{Port: portOf(d), State: SocketRefused, Disk: *d}, there: true}
@@ -182,7 +190,7 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 
 // arrive judges a stick that came.
 func (w *watch) arrive(o *plugged, d *media.Disk, first bool) {
-	o.Disk, o.looks, o.letGo = *d, 0, false
+	o.Disk, o.looks, o.ejected, o.letGo = *d, 0, false, false
 	switch {
 	case d.Refusal != "":
 		w.set(o, SocketRefused, d.Refusal, "")
@@ -222,7 +230,7 @@ func (w *watch) serve(ctx context.Context, o *plugged, d media.Disk) {
 		w.set(o, SocketGood, "", "eject it before you take it out: "+ejected.Error())
 	default:
 		_, err := os.Stat(d.Path)
-		o.letGo = err != nil
+		o.ejected, o.letGo = true, err != nil
 		w.set(o, SocketGood, "", "")
 	}
 	w.mu.Unlock()

@@ -24,7 +24,8 @@ type desk struct {
 	mu      sync.Mutex
 	disks   []media.Disk
 	ejected []string
-	blind   int // so many lists fail
+	empties bool // what is ejected stays, and says that nothing is in it
+	blind   int  // so many lists fail
 }
 
 func (d *desk) list(context.Context) ([]media.Disk, error) {
@@ -41,6 +42,11 @@ func (d *desk) eject(_ context.Context, disk *media.Disk) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ejected = append(d.ejected, disk.Name)
+	for i := range d.disks {
+		if d.empties && d.disks[i].Name == disk.Name {
+			d.disks[i].Size, d.disks[i].Volumes, d.disks[i].Refusal = 0, nil, "there is nothing in it"
+		}
+	}
 	return nil
 }
 
@@ -173,6 +179,33 @@ func TestWatch(t *testing.T) {
 	}
 	if fmt.Sprint(kept) != "[0 1 2 2]" {
 		t.Errorf("kept %v", kept)
+	}
+}
+
+// A stick that is ejected and still in its socket says that nothing is in it, as a
+// reader does without a card: it is good until it is taken out, and a reader is an
+// empty socket.
+func TestWatchOfWhatWasEjected(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), &desk{empties: true}
+	reader := media.Disk{Name: "mmc", Path: "/dev/mmc", Port: "1-9", Refusal: "there is nothing in it"}
+	w := startWatch(t, s, d, nil)
+	folder := stickFolder(t)
+	d.plug("1-1", "a", folder)
+	w.until("1-1", SocketGood)
+	d.plugDisk(reader)
+	d.plug("1-2", "b", stickFolder(t)) // by then 1-1 was looked at again
+	for was := range w.told {
+		if was.Port == "1-1" || was.Port == "1-9" {
+			t.Fatalf("%+v", was)
+		}
+		if was.State == SocketGood {
+			break
+		}
+	}
+	d.pull("a")
+	w.until("1-1", SocketEmpty)
+	if run := w.end(); run.Good() != 2 || w.err != nil {
+		t.Errorf("%+v, %v", run, w.err)
 	}
 }
 
