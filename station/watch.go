@@ -190,7 +190,7 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 
 // arrive judges a stick that came.
 func (w *watch) arrive(o *plugged, d *media.Disk, first bool) {
-	o.Disk, o.looks, o.ejected, o.letGo = *d, 0, false, false
+	o.Disk, o.Again, o.looks, o.ejected, o.letGo = *d, false, 0, false, false
 	switch {
 	case d.Refusal != "":
 		w.set(o, SocketRefused, d.Refusal, "")
@@ -222,7 +222,9 @@ func (w *watch) serve(ctx context.Context, o *plugged, d media.Disk) {
 		ejected = w.options.hub.eject(context.WithoutCancel(ctx), &d)
 	}
 	w.mu.Lock()
-	w.run.Sticks = append(w.run.Sticks, result)
+	if o.Again = result.Outcome == Unchanged && w.has(result); !o.Again {
+		w.run.Sticks = append(w.run.Sticks, result)
+	}
 	switch {
 	case !result.Outcome.Good():
 		w.set(o, SocketFailed, result.Reason, result.Hint)
@@ -231,12 +233,24 @@ func (w *watch) serve(ctx context.Context, o *plugged, d media.Disk) {
 	default:
 		_, err := os.Stat(d.Path)
 		o.ejected, o.letGo = true, err != nil
-		w.set(o, SocketGood, "", "")
+		hint := ""
+		if o.Again {
+			hint = "it was done before, and counts once"
+		}
+		w.set(o, SocketGood, "", hint)
 	}
 	w.mu.Unlock()
 	if err := w.keep(); err != nil {
 		w.cancel(err)
 	}
+}
+
+// has says whether a stick that is unchanged is one of the run's. Of sticks that all
+// have one serial number, and were written in another run, it counts one.
+func (w *watch) has(r *Result) bool {
+	return r.Serial != "" && slices.ContainsFunc(w.run.Sticks, func(s *Result) bool {
+		return s.Outcome.Good() && s.Vendor == r.Vendor && s.Model == r.Model && s.Serial == r.Serial && s.Size == r.Size
+	})
 }
 
 // write writes one stick in the way that the options say.

@@ -182,6 +182,31 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// Who puts a stick in twice has one stick; one of the same kind is another.
+func TestWatchCountsAStickOnce(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	w := startWatch(t, s, d, nil)
+	plug := func(name, serial, folder string) Socket {
+		d.plugDisk(media.Disk{Name: name, Path: folder, Port: "1-1", Serial: serial, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{folder}}}})
+		was := w.until("1-1", SocketGood)
+		d.pull(name)
+		w.until("1-1", SocketEmpty)
+		return was
+	}
+	first, second := stickFolder(t), stickFolder(t)
+	for _, c := range []struct {
+		serial, folder string
+		again          bool
+	}{{"A", first, false}, {"B", second, false}, {"A", first, true}, {"A", stickFolder(t), false}, {"", first, false}} {
+		if was := plug("a", c.serial, c.folder); was.Again != c.again || (was.Hint != "") != c.again {
+			t.Errorf("%+v: %+v", c, was)
+		}
+	}
+	if run := w.end(); run.Good() != 4 || len(run.Sticks) != 4 || len(d.ejected) != 5 {
+		t.Errorf("%+v, ejected %v", run, d.ejected)
+	}
+}
+
 // A stick that is ejected and still in its socket says that nothing is in it, as a
 // reader does without a card: it is good until it is taken out, and a reader is an
 // empty socket.
