@@ -159,8 +159,8 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 		case d.Size == 0 && (o == nil || o.State != SocketBusy):
 			// Nothing is in it: a reader without a card, or a stick that was ejected
 			// and is still in its socket.
-			if o != nil {
-				o.there = o.State == SocketGood && o.ejected && o.Disk.Path == d.Path
+			if o != nil && o.State == SocketGood && o.ejected && o.Disk.Path == d.Path {
+				o.there = true
 			}
 			continue
 		case o == nil && first && d.Refusal != "":
