@@ -70,7 +70,9 @@ func (d *Disk) Open(ctx context.Context) (_ *Device, err error) {
 	case now.ReadOnly:
 		return nil, device.explain(windows.ERROR_WRITE_PROTECT)
 	}
-	if err := d.compare(now); err != nil {
+	// Where no serial number tells them apart, what is there now has to be a stick, too.
+	now.Name = d.Name
+	if err := errors.Join(d.compare(now), now.take()); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Path, err)
 	}
 	device.size, device.sectorSize = now.Size, now.SectorSize
