@@ -113,11 +113,12 @@ func confirmFormat(ctx context.Context, targets []station.Target, all bool, give
 		}
 		return nil
 	}
+	script := "name the disks: --confirm " + strings.Join(names, ",")
 	if all {
-		return confirm(ctx, describeSticks(sticks), fmt.Sprintf("format %d sticks", len(sticks)))
+		return confirm(ctx, describeSticks(sticks), fmt.Sprintf("format %d sticks", len(sticks)), script)
 	}
 	for i := range sticks {
-		if err := confirm(ctx, describeSticks(sticks[i:i+1]), sticks[i].Name); err != nil {
+		if err := confirm(ctx, describeSticks(sticks[i:i+1]), sticks[i].Name, script); err != nil {
 			return err
 		}
 	}

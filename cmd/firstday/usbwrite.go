@@ -220,11 +220,12 @@ func describeStick(w *text, r *station.Result) {
 	}
 }
 
-// confirm goes on once a person has typed what is wanted.
-func confirm(ctx context.Context, what, want string) error {
+// confirm goes on once a person has typed what is wanted; where there is nobody, a script
+// gives it by a flag.
+func confirm(ctx context.Context, what, want, script string) error {
 	in, out, err := openTerminal()
 	if err != nil {
-		return withHint(usageError{errors.New("--format must be confirmed, and there is no terminal")}, "name the disks: --confirm sdb,sdc")
+		return withHint(usageError{errors.New("--format must be confirmed, and there is no terminal")}, script)
 	}
 	defer in.Close()
 	defer out.Close()
