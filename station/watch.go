@@ -48,6 +48,9 @@ const (
 	// settling is how many looks the volume of a stick may take to be mounted by
 	// whoever does that on this machine.
 	settling = 5
+	// moment is for how many looks a stick may be gone that nobody took out: hubs
+	// lose sticks, and find them again.
+	moment = 10
 	// blind is how many times in a row the disks may fail to be listed.
 	blind = 10
 )
@@ -93,6 +96,14 @@ type watch struct {
 	mu      sync.Mutex // guards all below
 	run     *Run
 	sockets map[string]*plugged // by port
+	looked  int                 // how many times
+	lost    []lost
+}
+
+// lost is a stick that was in before the watch began, and is gone.
+type lost struct {
+	disk media.Disk
+	look int
 }
 
 // plugged is a socket, and what the watch knows besides what it tells.
@@ -103,6 +114,7 @@ type plugged struct {
 	// that nothing is in it. letGo: it vanished then, so nobody can see it being
 	// taken out.
 	there, ejected, letGo bool
+	early                 bool // it was in before the watch began
 }
 
 // look looks at the sockets until the context ends.
@@ -149,19 +161,13 @@ func sameDisk(a, b *media.Disk) bool {
 func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, o := range w.sockets {
-		o.there = false
-	}
+	w.looked++
+	w.empty(disks)
 	for i := range disks {
 		d := &disks[i]
 		o := w.sockets[portOf(d)]
 		switch {
 		case d.Size == 0 && (o == nil || o.State != SocketBusy):
-			// Nothing is in it: a reader without a card, or a stick that was ejected
-			// and is still in its socket.
-			if o != nil && o.State == SocketGood && o.ejected && o.Disk.Path == d.Path {
-				o.there = true
-			}
 			continue
 		case o == nil && first && d.Refusal != "":
 			// The machine's own. It is known, and not told of.
@@ -176,26 +182,69 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 		case o.State == SocketEmpty || !sameDisk(&o.Disk, d):
 			w.arrive(o, d, false)
 		}
-		o.there = true
 		if o.State == SocketWaiting {
 			w.wait(ctx, o, d)
 		}
 	}
+}
+
+// empty finds the sockets out of which something went.
+func (w *watch) empty(disks []media.Disk) {
 	for _, o := range w.sockets {
-		if !o.there && o.State != SocketBusy && o.State != SocketEmpty && !o.letGo {
-			w.set(o, SocketEmpty, "", "")
+		o.there = false
+	}
+	for i := range disks {
+		d := &disks[i]
+		// Where nothing is in it, it is a reader without a card, or a stick that was
+		// ejected and is still in its socket.
+		if o := w.sockets[portOf(d)]; o != nil && (d.Size > 0 || o.State == SocketGood && o.ejected && o.Disk.Path == d.Path) {
+			o.there = true
 		}
 	}
+	for _, o := range w.sockets {
+		if o.there || o.State == SocketBusy || o.State == SocketEmpty || o.letGo {
+			continue
+		}
+		if o.early {
+			w.lost = append(w.lost, lost{o.Disk, w.looked})
+		}
+		w.set(o, SocketEmpty, "", "")
+	}
+	w.lost = slices.DeleteFunc(w.lost, func(l lost) bool { return w.looked-l.look > moment })
+}
+
+// isBack says whether a stick that came is one that was in before the watch began,
+// and that the hub lost for a moment, wherever it is now.
+func (w *watch) isBack(o *plugged, d *media.Disk) bool {
+	same := func(other *media.Disk) bool {
+		return d.Serial != "" && d.Vendor == other.Vendor && d.Model == other.Model && d.Serial == other.Serial && d.Size == other.Size
+	}
+	if o.early && o.State == SocketRefused && same(&o.Disk) {
+		return true
+	}
+	i := slices.IndexFunc(w.lost, func(l lost) bool { return same(&l.disk) })
+	if i < 0 {
+		return false
+	}
+	w.lost = slices.Delete(w.lost, i, i+1)
+	return true
 }
 
 // arrive judges a stick that came.
 func (w *watch) arrive(o *plugged, d *media.Disk, first bool) {
+	const again = "if it is meant, take it out, and put it in again ten seconds later"
+	back := w.isBack(o, d)
+	o.early = false
 	o.Disk, o.Again, o.looks, o.ejected, o.letGo = *d, false, 0, false, false
 	switch {
 	case d.Refusal != "":
 		w.set(o, SocketRefused, d.Refusal, "")
 	case first && !w.options.Present:
-		w.set(o, SocketRefused, "it was in before the station began", "if it is meant, take it out and put it in again")
+		o.early = true
+		w.set(o, SocketRefused, "it was in before the station began", again)
+	case back:
+		o.early = true
+		w.set(o, SocketRefused, "it was in before the station began, and was gone for a moment", again)
 	default:
 		w.set(o, SocketWaiting, "", "")
 	}

@@ -26,11 +26,25 @@ type desk struct {
 	ejected []string
 	empties bool // what is ejected stays, and says that nothing is in it
 	blind   int  // so many lists fail
+	looks   int
+}
+
+// waitLooks waits until somebody has looked so many times more.
+func (d *desk) waitLooks(n int) {
+	looks := func() int {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.looks
+	}
+	for until := looks() + n; looks() < until; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (d *desk) list(context.Context) ([]media.Disk, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.looks++
 	if d.blind != 0 {
 		d.blind--
 		return nil, errors.New("no disks to be seen")
@@ -182,10 +196,46 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// A hub that loses a stick which was in before, and finds it again, in this socket or
+// another, has nobody's files overwritten. Who takes it out has the time.
+func TestWatchOfAHubThatLosesSticks(t *testing.T) {
+	s, d, early := open(t, buildKit(t, kit.Windows)), new(desk), stickFolder(t)
+	stick := media.Disk{Name: "sdb", Path: early, Port: "1-1", Serial: "A", Sequence: 1, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{early}}}}
+	d.plugDisk(stick)
+	w := startWatch(t, s, d, nil)
+	w.until("1-1", SocketRefused)
+	move := func(port string) {
+		stick.Port = port
+		stick.Sequence++
+		d.mu.Lock()
+		d.disks = []media.Disk{stick}
+		d.mu.Unlock()
+		if was := w.until(port, SocketRefused); !strings.Contains(was.Message, "gone for a moment") {
+			t.Errorf("%+v", was)
+		}
+	}
+	move("1-1") // faster than anybody looks
+	move("2-1")
+	move("1-1")
+	// Another of its kind is not it, though all have one serial number.
+	twin := stickFolder(t)
+	d.plugDisk(media.Disk{Name: "sdc", Path: twin, Port: "1-2", Serial: "A", Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{twin}}}})
+	w.until("1-2", SocketGood)
+	if left := names(t, early); len(left) > 0 {
+		t.Errorf("written to a stick that was there before: %q", left)
+	}
+	d.pull("sdb")
+	w.until("1-1", SocketEmpty)
+	d.waitLooks(moment + 2)
+	d.plugDisk(stick)
+	w.until("1-1", SocketGood)
+}
+
 // Who puts a stick in twice has one stick; one of the same kind is another.
 func TestWatchCountsAStickOnce(t *testing.T) {
 	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
 	w := startWatch(t, s, d, nil)
+	d.waitLooks(1)
 	plug := func(name, serial, folder string) Socket {
 		d.plugDisk(media.Disk{Name: name, Path: folder, Port: "1-1", Serial: serial, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{folder}}}})
 		was := w.until("1-1", SocketGood)
@@ -214,6 +264,7 @@ func TestWatchOfWhatWasEjected(t *testing.T) {
 	s, d := open(t, buildKit(t, kit.Windows)), &desk{empties: true}
 	reader := media.Disk{Name: "mmc", Path: "/dev/mmc", Port: "1-9", Refusal: "there is nothing in it"}
 	w := startWatch(t, s, d, nil)
+	d.waitLooks(1)
 	folder := stickFolder(t)
 	d.plug("1-1", "a", folder)
 	w.until("1-1", SocketGood)
