@@ -60,6 +60,7 @@ on macOS in ~/Library/Application Support/firstday/reports, on Windows in
 	}
 	w.flags(c)
 	f := c.Flags()
+	f.BoolVar(&w.all, "all", false, "all sticks that are plugged in")
 	f.BoolVar(&w.format, "format", false, "write whole sticks anew: everything on them is lost")
 	f.StringSliceVar(&w.confirm, "confirm", nil, "names of all disks that are formatted, for scripts, such as sdb,sdc")
 	return c
@@ -82,13 +83,13 @@ It does what firstday usb write does without --format, and knows the same names.
 		RunE: w.run,
 	}
 	w.flags(c)
+	c.Flags().BoolVar(&w.all, "all", false, "all sticks that are plugged in")
 	return c
 }
 
 func (w *writing) flags(c *cobra.Command) {
 	w.source.flags(c)
 	f := c.Flags()
-	f.BoolVar(&w.all, "all", false, "all sticks that are plugged in")
 	f.BoolVar(&w.Clean, "clean", false, "remove everything from the sticks that is not ours, but for logs")
 	f.BoolVar(&w.Force, "force", false, "write the kit though its connect key has ended")
 	f.StringVar(&w.label, "label", station.DefaultLabel, "label of the volume; the pages on the stick name it")
