@@ -127,8 +127,14 @@ func (s *Stick) checkOutput(name string) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := fat32.Open(f, info.Size()); err != nil {
+	// Images of other things begin with a volume like this, too: those of small
+	// computers, for one.
+	v, err := fat32.Open(f, info.Size())
+	if err != nil {
 		return refuse("it is no image of a stick")
+	}
+	if on, err := Look(v); err != nil || on.State != OnStickKit {
+		return refuse("it is no image of a stick with a kit on it")
 	}
 	return nil
 }

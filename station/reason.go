@@ -36,6 +36,8 @@ func Hint(err error) string {
 		{media.ErrNotMounted, "mount it and name the folder, or format it: --format"},
 		{media.ErrReadOnly, "move its switch, or use another stick; worn-out sticks protect themselves, too"},
 		{syscall.EROFS, "move its switch, or use another stick; worn-out sticks protect themselves, too"},
+		{media.ErrAnother, "find out which one it is: firstday usb list; then name it anew"},
+		{media.ErrRefused, "firstday usb list --all says what is done with it; use a USB stick or an SD card"},
 		{media.ErrGone, "put it in again and write it again"},
 		{syscall.ENODEV, "put it in again and write it again"},
 		{syscall.ENXIO, "put it in again and write it again"},

@@ -2,6 +2,7 @@ package station
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,5 +62,15 @@ func TestReport(t *testing.T) {
 	}
 	if _, err := run.WriteReport(files[0]); err == nil {
 		t.Error("a file was taken for a folder")
+	}
+}
+
+// A stick that was exchanged is not written again under its old name, and one that is
+// refused not at all.
+func TestHintsAboutTheWrongDisk(t *testing.T) {
+	for _, err := range []error{media.ErrAnother, media.ErrRefused} {
+		if hint := Hint(fmt.Errorf("sdb: %w", err)); !strings.Contains(hint, "firstday usb list") || strings.Contains(hint, "write it again") {
+			t.Errorf("%v: %q", err, hint)
+		}
 	}
 }

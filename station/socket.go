@@ -32,6 +32,9 @@ type Socket struct {
 	Done  int64  `json:"done,omitempty"`
 	Total int64  `json:"total,omitempty"`
 
+	// Again: the stick is a good one, and was before: it is none more.
+	Again bool `json:"again,omitempty"`
+
 	Message string `json:"message,omitempty"` // why it failed, or was refused
 	Hint    string `json:"hint,omitempty"`    // what to do about it
 }

@@ -325,7 +325,17 @@ func TestImageReplacesNothingElse(t *testing.T) {
 	if err := errors.Join(os.WriteFile(notes, []byte("precious"), 0o600), os.Symlink(notes, link)); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(elsewhere, "other.img")
+	f, err := os.Create(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	precious := fstest.MapFS{"precious": {Data: []byte("x")}}
+	if err := errors.Join(fat32.Write(t.Context(), f, precious, fat32.Options{Size: fat32.MinSize, Label: "OTHER"}), f.Truncate(fat32.MinSize), f.Close()); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]error{
+		other: kit.ErrOverwrite,
 		notes: kit.ErrOverwrite, filepath.Join(dir, "stick.img"): kit.ErrOverwrite, filepath.Join(dir, kit.ManifestFile): kit.ErrOverwrite,
 		link: atomicfile.ErrInTheWay, elsewhere: atomicfile.ErrInTheWay, os.DevNull: atomicfile.ErrInTheWay, filepath.Join(elsewhere, "no", "x.img"): fs.ErrNotExist,
 	} {

@@ -110,8 +110,13 @@ func TestStickAlone(t *testing.T) {
 	if err := errors.Join(os.WriteFile(run, text, 0o600), os.WriteFile(filepath.Join(dir, usb.SumsFile), changed, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if f := verify(t, folderOf(t, dir), nil, trusting(t, kitDir)); len(f.Warnings) != 1 || !f.OK {
+	if f := verify(t, folderOf(t, dir), nil, trusting(t, kitDir)); len(f.Warnings) != 1 || f.OK || !cmp.Equal(f.Changed, []string{usb.RunFile}) {
 		t.Errorf("%v, %+v", f.Err(), f)
+	}
+	nobody := trusting(t, kitDir)
+	nobody.RequireSignature = false
+	if f := verify(t, folderOf(t, dir), nil, nobody); len(f.Warnings) != 1 || !f.OK {
+		t.Errorf("nobody has to vouch: %v, %+v", f.Err(), f)
 	}
 	if f := verify(t, folderOf(t, dir), s, trusting(t, kitDir)); f.OK {
 		t.Error("the kit does not tell the script")

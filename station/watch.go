@@ -48,6 +48,9 @@ const (
 	// settling is how many looks the volume of a stick may take to be mounted by
 	// whoever does that on this machine.
 	settling = 5
+	// moment is for how many looks a stick may be gone that nobody took out: hubs
+	// lose sticks, and find them again.
+	moment = 10
 	// blind is how many times in a row the disks may fail to be listed.
 	blind = 10
 )
@@ -93,22 +96,32 @@ type watch struct {
 	mu      sync.Mutex // guards all below
 	run     *Run
 	sockets map[string]*plugged // by port
+	looked  int                 // how many times
+	lost    []lost
+}
+
+// lost is a stick that was in before the watch began, and is gone.
+type lost struct {
+	disk media.Disk
+	look int
 }
 
 // plugged is a socket, and what the watch knows besides what it tells.
 type plugged struct {
 	Socket
 	looks int
-	// there: the disk was in the last list. letGo: it vanished when it was ejected,
-	// so nobody can see it being taken out.
-	there, letGo bool
+	// there: the disk was in the last list. ejected: it was let go of, and may say
+	// that nothing is in it. letGo: it vanished then, so nobody can see it being
+	// taken out.
+	there, ejected, letGo bool
+	early                 bool // it was in before the watch began
 }
 
 // look looks at the sockets until the context ends.
 func (w *watch) look(ctx context.Context) error {
 	tick := time.NewTicker(w.options.interval)
 	defer tick.Stop()
-	for first, failures := true, 0; ; first = false {
+	for first, failures := true, 0; ; {
 		disks, err := w.options.hub.list(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -119,6 +132,7 @@ func (w *watch) look(ctx context.Context) error {
 		default:
 			failures = 0
 			w.compare(ctx, disks, first)
+			first = false // whatever failed before: what is in then was in already
 		}
 		select {
 		case <-ctx.Done():
@@ -147,13 +161,14 @@ func sameDisk(a, b *media.Disk) bool {
 func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, o := range w.sockets {
-		o.there = false
-	}
+	w.looked++
+	w.empty(disks)
 	for i := range disks {
 		d := &disks[i]
 		o := w.sockets[portOf(d)]
 		switch {
+		case d.Size == 0 && (o == nil || o.State != SocketBusy):
+			continue
 		case o == nil && first && d.Refusal != "":
 			// The machine's own. It is known, and not told of.
 			w.sockets[portOf(d)] = &plugged{Socket: Socket{Port: portOf(d), State: SocketRefused, Disk: *d}, there: true}
@@ -167,26 +182,69 @@ func (w *watch) compare(ctx context.Context, disks []media.Disk, first bool) {
 		case o.State == SocketEmpty || !sameDisk(&o.Disk, d):
 			w.arrive(o, d, false)
 		}
-		o.there = true
 		if o.State == SocketWaiting {
 			w.wait(ctx, o, d)
 		}
 	}
+}
+
+// empty finds the sockets out of which something went.
+func (w *watch) empty(disks []media.Disk) {
 	for _, o := range w.sockets {
-		if !o.there && o.State != SocketBusy && o.State != SocketEmpty && !o.letGo {
-			w.set(o, SocketEmpty, "", "")
+		o.there = false
+	}
+	for i := range disks {
+		d := &disks[i]
+		// Where nothing is in it, it is a reader without a card, or a stick that was
+		// ejected and is still in its socket.
+		if o := w.sockets[portOf(d)]; o != nil && (d.Size > 0 || o.State == SocketGood && o.ejected && o.Disk.Path == d.Path) {
+			o.there = true
 		}
 	}
+	for _, o := range w.sockets {
+		if o.there || o.State == SocketBusy || o.State == SocketEmpty || o.letGo {
+			continue
+		}
+		if o.early {
+			w.lost = append(w.lost, lost{o.Disk, w.looked})
+		}
+		w.set(o, SocketEmpty, "", "")
+	}
+	w.lost = slices.DeleteFunc(w.lost, func(l lost) bool { return w.looked-l.look > moment })
+}
+
+// isBack says whether a stick that came is one that was in before the watch began,
+// and that the hub lost for a moment, wherever it is now.
+func (w *watch) isBack(o *plugged, d *media.Disk) bool {
+	same := func(other *media.Disk) bool {
+		return d.Serial != "" && d.Vendor == other.Vendor && d.Model == other.Model && d.Serial == other.Serial && d.Size == other.Size
+	}
+	if o.early && o.State == SocketRefused && same(&o.Disk) {
+		return true
+	}
+	i := slices.IndexFunc(w.lost, func(l lost) bool { return same(&l.disk) })
+	if i < 0 {
+		return false
+	}
+	w.lost = slices.Delete(w.lost, i, i+1)
+	return true
 }
 
 // arrive judges a stick that came.
 func (w *watch) arrive(o *plugged, d *media.Disk, first bool) {
-	o.Disk, o.looks, o.letGo = *d, 0, false
+	const again = "if it is meant, take it out, and put it in again ten seconds later"
+	back := w.isBack(o, d)
+	o.early = false
+	o.Disk, o.Again, o.looks, o.ejected, o.letGo = *d, false, 0, false, false
 	switch {
 	case d.Refusal != "":
 		w.set(o, SocketRefused, d.Refusal, "")
 	case first && !w.options.Present:
-		w.set(o, SocketRefused, "it was in before the station began", "if it is meant, take it out and put it in again")
+		o.early = true
+		w.set(o, SocketRefused, "it was in before the station began", again)
+	case back:
+		o.early = true
+		w.set(o, SocketRefused, "it was in before the station began, and was gone for a moment", again)
 	default:
 		w.set(o, SocketWaiting, "", "")
 	}
@@ -213,7 +271,9 @@ func (w *watch) serve(ctx context.Context, o *plugged, d media.Disk) {
 		ejected = w.options.hub.eject(context.WithoutCancel(ctx), &d)
 	}
 	w.mu.Lock()
-	w.run.Sticks = append(w.run.Sticks, result)
+	if o.Again = result.Outcome == Unchanged && w.has(result); !o.Again {
+		w.run.Sticks = append(w.run.Sticks, result)
+	}
 	switch {
 	case !result.Outcome.Good():
 		w.set(o, SocketFailed, result.Reason, result.Hint)
@@ -221,13 +281,25 @@ func (w *watch) serve(ctx context.Context, o *plugged, d media.Disk) {
 		w.set(o, SocketGood, "", "eject it before you take it out: "+ejected.Error())
 	default:
 		_, err := os.Stat(d.Path)
-		o.letGo = err != nil
-		w.set(o, SocketGood, "", "")
+		o.ejected, o.letGo = true, err != nil
+		hint := ""
+		if o.Again {
+			hint = "it was done before, and counts once"
+		}
+		w.set(o, SocketGood, "", hint)
 	}
 	w.mu.Unlock()
 	if err := w.keep(); err != nil {
 		w.cancel(err)
 	}
+}
+
+// has says whether a stick that is unchanged is one of the run's. Of sticks that all
+// have one serial number, and were written in another run, it counts one.
+func (w *watch) has(r *Result) bool {
+	return r.Serial != "" && slices.ContainsFunc(w.run.Sticks, func(s *Result) bool {
+		return s.Outcome.Good() && s.Vendor == r.Vendor && s.Model == r.Model && s.Serial == r.Serial && s.Size == r.Size
+	})
 }
 
 // write writes one stick in the way that the options say.

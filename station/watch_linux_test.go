@@ -24,12 +24,27 @@ type desk struct {
 	mu      sync.Mutex
 	disks   []media.Disk
 	ejected []string
-	blind   int // so many lists fail
+	empties bool // what is ejected stays, and says that nothing is in it
+	blind   int  // so many lists fail
+	looks   int
+}
+
+// waitLooks waits until somebody has looked so many times more.
+func (d *desk) waitLooks(n int) {
+	looks := func() int {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.looks
+	}
+	for until := looks() + n; looks() < until; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (d *desk) list(context.Context) ([]media.Disk, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.looks++
 	if d.blind != 0 {
 		d.blind--
 		return nil, errors.New("no disks to be seen")
@@ -41,6 +56,11 @@ func (d *desk) eject(_ context.Context, disk *media.Disk) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ejected = append(d.ejected, disk.Name)
+	for i := range d.disks {
+		if d.empties && d.disks[i].Name == disk.Name {
+			d.disks[i].Size, d.disks[i].Volumes, d.disks[i].Refusal = 0, nil, "there is nothing in it"
+		}
+	}
 	return nil
 }
 
@@ -176,6 +196,95 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// A hub that loses a stick which was in before, and finds it again, in this socket or
+// another, has nobody's files overwritten. Who takes it out has the time.
+func TestWatchOfAHubThatLosesSticks(t *testing.T) {
+	s, d, early := open(t, buildKit(t, kit.Windows)), new(desk), stickFolder(t)
+	stick := media.Disk{Name: "sdb", Path: early, Port: "1-1", Serial: "A", Sequence: 1, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{early}}}}
+	d.plugDisk(stick)
+	w := startWatch(t, s, d, nil)
+	w.until("1-1", SocketRefused)
+	move := func(port string) {
+		stick.Port = port
+		stick.Sequence++
+		d.mu.Lock()
+		d.disks = []media.Disk{stick}
+		d.mu.Unlock()
+		if was := w.until(port, SocketRefused); !strings.Contains(was.Message, "gone for a moment") {
+			t.Errorf("%+v", was)
+		}
+	}
+	move("1-1") // faster than anybody looks
+	move("2-1")
+	move("1-1")
+	// Another of its kind is not it, though all have one serial number.
+	twin := stickFolder(t)
+	d.plugDisk(media.Disk{Name: "sdc", Path: twin, Port: "1-2", Serial: "A", Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{twin}}}})
+	w.until("1-2", SocketGood)
+	if left := names(t, early); len(left) > 0 {
+		t.Errorf("written to a stick that was there before: %q", left)
+	}
+	d.pull("sdb")
+	w.until("1-1", SocketEmpty)
+	d.waitLooks(moment + 2)
+	d.plugDisk(stick)
+	w.until("1-1", SocketGood)
+}
+
+// Who puts a stick in twice has one stick; one of the same kind is another.
+func TestWatchCountsAStickOnce(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), new(desk)
+	w := startWatch(t, s, d, nil)
+	d.waitLooks(1)
+	plug := func(name, serial, folder string) Socket {
+		d.plugDisk(media.Disk{Name: name, Path: folder, Port: "1-1", Serial: serial, Size: 16e9, Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{folder}}}})
+		was := w.until("1-1", SocketGood)
+		d.pull(name)
+		w.until("1-1", SocketEmpty)
+		return was
+	}
+	first, second := stickFolder(t), stickFolder(t)
+	for _, c := range []struct {
+		serial, folder string
+		again          bool
+	}{{"A", first, false}, {"B", second, false}, {"A", first, true}, {"A", stickFolder(t), false}, {"", first, false}} {
+		if was := plug("a", c.serial, c.folder); was.Again != c.again || (was.Hint != "") != c.again {
+			t.Errorf("%+v: %+v", c, was)
+		}
+	}
+	if run := w.end(); run.Good() != 4 || len(run.Sticks) != 4 || len(d.ejected) != 5 {
+		t.Errorf("%+v, ejected %v", run, d.ejected)
+	}
+}
+
+// A stick that is ejected and still in its socket says that nothing is in it, as a
+// reader does without a card: it is good until it is taken out, and a reader is an
+// empty socket.
+func TestWatchOfWhatWasEjected(t *testing.T) {
+	s, d := open(t, buildKit(t, kit.Windows)), &desk{empties: true}
+	reader := media.Disk{Name: "mmc", Path: "/dev/mmc", Port: "1-9", Refusal: "there is nothing in it"}
+	w := startWatch(t, s, d, nil)
+	d.waitLooks(1)
+	folder := stickFolder(t)
+	d.plug("1-1", "a", folder)
+	w.until("1-1", SocketGood)
+	d.plugDisk(reader)
+	d.plug("1-2", "b", stickFolder(t)) // by then 1-1 was looked at again
+	for was := range w.told {
+		if was.Port == "1-1" || was.Port == "1-9" {
+			t.Fatalf("%+v", was)
+		}
+		if was.State == SocketGood {
+			break
+		}
+	}
+	d.pull("a")
+	w.until("1-1", SocketEmpty)
+	if run := w.end(); run.Good() != 2 || w.err != nil {
+		t.Errorf("%+v, %v", run, w.err)
+	}
+}
+
 // Sticks that were there are taken if they shall be; eight at once, of which one is
 // no good.
 func TestWatchOfAFullHub(t *testing.T) {
@@ -250,6 +359,17 @@ func TestWatchEnds(t *testing.T) {
 		w := startWatch(t, s, d, func(o *WatchOptions) { o.Present = true })
 		d.plug("1-1", "a", stickFolder(t))
 		w.until("1-1", SocketGood)
+	})
+	t.Run("blind at first", func(t *testing.T) {
+		d, early := &desk{blind: 1}, stickFolder(t)
+		d.plug("1-1", "early", early)
+		w := startWatch(t, s, d, nil)
+		if was := w.until("1-1", SocketRefused); !strings.Contains(was.Message, "before the station began") {
+			t.Errorf("%+v", was)
+		}
+		if run := w.end(); len(run.Sticks) > 0 || len(names(t, early)) > 0 {
+			t.Errorf("written to a stick that was there before: %+v", run)
+		}
 	})
 	t.Run("blind", func(t *testing.T) {
 		w := startWatch(t, s, &desk{blind: -1}, nil)

@@ -84,7 +84,7 @@ func (s *imaging) run(c *cobra.Command, args []string) (err error) {
 	defer func() { err = errors.Join(err, stick.Close()) }()
 	warnOf(c, stick.Warnings)
 	if s.format && s.confirm == "" {
-		if err := confirm(c.Context(), "Every stick that is plugged in from now on will be formatted.\n", everyStick); err != nil {
+		if err := confirm(c.Context(), "Every stick that is plugged in from now on will be formatted.\n", everyStick, "in a script: --confirm \""+everyStick+"\""); err != nil {
 			return err
 		}
 	}

@@ -77,11 +77,15 @@ func findStick(disks []media.Disk, name string, format bool) (*station.Target, e
 	if err != nil || !info.IsDir() {
 		return nil, withHint(fmt.Errorf("%w: no stick, port or folder is called %s", errNoSuchStick, name), "firstday usb list shows what there is")
 	}
-	if format {
-		return nil, usageError{fmt.Errorf("%s is no stick that could be formatted: name its disk", name)}
-	}
 	if folder, err = filepath.EvalSymlinks(folder); err != nil {
 		return nil, err
+	}
+	// By whatever path: one where a disk is mounted is that disk, which may be refused.
+	if i := slices.IndexFunc(disks, func(d media.Disk) bool { return slices.Contains(d.Mounts(), folder) }); i >= 0 {
+		return &station.Target{Name: disks[i].Name, Disk: &disks[i], Format: format, Folder: folder}, nil
+	}
+	if format {
+		return nil, usageError{fmt.Errorf("%s is no stick that could be formatted: name its disk", name)}
 	}
 	return &station.Target{Name: name, Folder: folder}, nil
 }
@@ -109,11 +113,12 @@ func confirmFormat(ctx context.Context, targets []station.Target, all bool, give
 		}
 		return nil
 	}
+	script := "name the disks: --confirm " + strings.Join(names, ",")
 	if all {
-		return confirm(ctx, describeSticks(sticks), fmt.Sprintf("format %d sticks", len(sticks)))
+		return confirm(ctx, describeSticks(sticks), fmt.Sprintf("format %d sticks", len(sticks)), script)
 	}
 	for i := range sticks {
-		if err := confirm(ctx, describeSticks(sticks[i:i+1]), sticks[i].Name); err != nil {
+		if err := confirm(ctx, describeSticks(sticks[i:i+1]), sticks[i].Name, script); err != nil {
 			return err
 		}
 	}
@@ -131,4 +136,16 @@ func describeSticks(sticks []station.Target) string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// onlySticks errs if a folder of which nothing is known would be cleaned: it may be
+// somebody's home.
+func onlySticks(targets []station.Target) error {
+	for _, t := range targets {
+		if t.Disk == nil {
+			err := usageError{fmt.Errorf("--clean removes whatever is not ours, and nothing says that %s is a stick", t.Name)}
+			return withHint(err, "name the stick as firstday usb list shows it, or remove by hand what is not wanted")
+		}
+	}
+	return nil
 }

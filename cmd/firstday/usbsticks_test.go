@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +52,39 @@ func TestFindStick(t *testing.T) {
 	}
 	if _, err := findStick(someDisks, dir+"/missing", false); !errors.Is(err, errNoSuchStick) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A folder is the disk that is mounted there, whatever path leads to it: a refused one
+// is refused.
+func TestFindStickByAnotherPath(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	efi := filepath.Join(dir, "efi")
+	link := filepath.Join(dir, "link")
+	if err := errors.Join(os.Mkdir(efi, 0o755), os.Symlink(efi, link)); err != nil {
+		t.Fatal(err)
+	}
+	disks := []media.Disk{{Name: "sda", Path: "/dev/sda", Refusal: "the system runs from it", Volumes: []media.Volume{{FileSystem: "vfat", Mounts: []string{efi}}}}}
+	t.Chdir(dir)
+	for _, name := range []string{efi, "efi", "./efi/", link, "link", efi + "/../efi"} {
+		if got, err := findStick(disks, name, false); err != nil || got.Disk == nil || got.Name != "sda" || got.Folder != efi {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// What is not known to be a stick is not cleaned.
+func TestOnlySticksAreCleaned(t *testing.T) {
+	stick, home := station.Target{Name: "sdb", Disk: &someDisks[0]}, station.Target{Name: "/home/ann", Folder: "/home/ann"}
+	if err := onlySticks([]station.Target{stick}); err != nil {
+		t.Error(err)
+	}
+	var usage usageError
+	if err := onlySticks([]station.Target{stick, home}); !errors.As(err, &usage) || !strings.Contains(err.Error(), "/home/ann") {
+		t.Error(err)
 	}
 }
 

@@ -26,7 +26,7 @@ lists what is missing, changed, not ours, or not complete. It compares with the 
 that --kit names, else with the checksums on the stick, whose signature it checks as
 firstday verify does. Nobody signs what lies beside the kit, the scripts for Macs and
 README.html: without the kit it checks that the scripts are those that this firstday
-writes.
+writes. Others are noted, and with --root or --require-signature the stick is not good.
 
 STICK is the name of a disk or its port, as firstday usb list shows them, or the
 folder where a stick is mounted. IMAGE is a file made by firstday usb image.`,

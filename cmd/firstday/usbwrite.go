@@ -60,6 +60,7 @@ on macOS in ~/Library/Application Support/firstday/reports, on Windows in
 	}
 	w.flags(c)
 	f := c.Flags()
+	f.BoolVar(&w.all, "all", false, "all sticks that are plugged in")
 	f.BoolVar(&w.format, "format", false, "write whole sticks anew: everything on them is lost")
 	f.StringSliceVar(&w.confirm, "confirm", nil, "names of all disks that are formatted, for scripts, such as sdb,sdc")
 	return c
@@ -82,13 +83,13 @@ It does what firstday usb write does without --format, and knows the same names.
 		RunE: w.run,
 	}
 	w.flags(c)
+	c.Flags().BoolVar(&w.all, "all", false, "all sticks that are plugged in")
 	return c
 }
 
 func (w *writing) flags(c *cobra.Command) {
 	w.source.flags(c)
 	f := c.Flags()
-	f.BoolVar(&w.all, "all", false, "all sticks that are plugged in")
 	f.BoolVar(&w.Clean, "clean", false, "remove everything from the sticks that is not ours, but for logs")
 	f.BoolVar(&w.Force, "force", false, "write the kit though its connect key has ended")
 	f.StringVar(&w.label, "label", station.DefaultLabel, "label of the volume; the pages on the stick name it")
@@ -121,6 +122,11 @@ func (w *writing) run(c *cobra.Command, args []string) (err error) {
 	targets, err := findSticks(c.Context(), names, w.format)
 	if err != nil {
 		return err
+	}
+	if w.Clean {
+		if err := onlySticks(targets); err != nil {
+			return err
+		}
 	}
 	if w.format {
 		if err := confirmFormat(c.Context(), targets, w.all, w.confirm); err != nil {
@@ -215,11 +221,12 @@ func describeStick(w *text, r *station.Result) {
 	}
 }
 
-// confirm goes on once a person has typed what is wanted.
-func confirm(ctx context.Context, what, want string) error {
+// confirm goes on once a person has typed what is wanted; where there is nobody, a script
+// gives it by a flag.
+func confirm(ctx context.Context, what, want, script string) error {
 	in, out, err := openTerminal()
 	if err != nil {
-		return withHint(usageError{errors.New("--format must be confirmed, and there is no terminal")}, "name the disks: --confirm sdb,sdc")
+		return withHint(usageError{errors.New("--format must be confirmed, and there is no terminal")}, script)
 	}
 	defer in.Close()
 	defer out.Close()

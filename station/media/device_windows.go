@@ -70,7 +70,9 @@ func (d *Disk) Open(ctx context.Context) (_ *Device, err error) {
 	case now.ReadOnly:
 		return nil, device.explain(windows.ERROR_WRITE_PROTECT)
 	}
-	if err := d.compare(now); err != nil {
+	// Where no serial number tells them apart, what is there now has to be a stick, too.
+	now.Name = d.Name
+	if err := errors.Join(d.compare(now), now.take()); err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Path, err)
 	}
 	device.size, device.sectorSize = now.Size, now.SectorSize
@@ -191,7 +193,7 @@ func (f *file) let() (err error) {
 // again when somebody looks. It never forces: where a program has a file open, the
 // error is [ErrBusy].
 func (d *Disk) Unmount(ctx context.Context) error {
-	if err := d.take(); err != nil {
+	if err := errors.Join(d.take(), d.same()); err != nil {
 		return err
 	}
 	handles, err := d.lock(ctx)
@@ -199,6 +201,23 @@ func (d *Disk) Unmount(ctx context.Context) error {
 		err = errors.Join(err, windows.CloseHandle(h))
 	}
 	return (&Device{path: d.Path}).explain(err)
+}
+
+// same errs if the number of a disk that was pulled out went to another one.
+func (d *Disk) same() error {
+	h, err := open(d.Path, 0, 0)
+	if err != nil {
+		return (&Device{path: d.Path}).explain(err)
+	}
+	defer windows.CloseHandle(h)
+	now, err := describe(h)
+	if err == nil {
+		err = d.compare(now)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", d.Path, err)
+	}
+	return nil
 }
 
 // Mount gives the folder with the files of a volume, which Windows mounts by itself.
@@ -212,7 +231,7 @@ func (v *Volume) Mount(context.Context) (folder string, unmounted func() error, 
 // Eject has the disk keep all that was written, and takes it from the system: it
 // may be pulled out.
 func (d *Disk) Eject(ctx context.Context) (err error) {
-	if err := d.take(); err != nil {
+	if err := errors.Join(d.take(), d.same()); err != nil {
 		return err
 	}
 	device := &Device{path: d.Path}

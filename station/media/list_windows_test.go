@@ -25,6 +25,11 @@ func TestWindowsList(t *testing.T) {
 	if _, err := d.Open(t.Context()); !errors.Is(err, ErrRefused) {
 		t.Errorf("opened: %v", err)
 	}
+	// A number goes on to the next disk: that one is not let go of in place of another.
+	other := &Disk{Name: d.Name, Path: d.Path, Size: d.Size + 512}
+	if err := errors.Join(other.Unmount(t.Context()), other.Eject(t.Context())); !errors.Is(err, ErrAnother) || strings.Count(err.Error(), ErrAnother.Error()) != 2 {
+		t.Errorf("let go of: %v", err)
+	}
 }
 
 func TestWindowsVolumes(t *testing.T) {

@@ -71,8 +71,23 @@ func List(ctx context.Context) ([]Disk, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", ErrUnseen, err)
 	}
+	tellApart(disks)
 	sortDisks(disks)
 	return disks, nil
+}
+
+// tellApart gives the slots of a reader sockets of their own where the system says
+// one of all, as Windows and macOS do.
+func tellApart(disks []Disk) {
+	in := make(map[string]int)
+	for _, d := range disks {
+		in[d.Port]++
+	}
+	for i := range disks {
+		if d := &disks[i]; d.Port != "" && in[d.Port] > 1 {
+			d.Port += ":" + d.Name
+		}
+	}
 }
 
 func sortDisks(disks []Disk) {

@@ -138,9 +138,9 @@ func (v *Volume) Mount(ctx context.Context) (folder string, unmounted func() err
 	if err != nil {
 		return "", nil, err
 	}
-	options := ""
+	options := "umask=077" // a connect key is in what lies there
 	if kind == "vfat" {
-		options = "utf8=1,shortname=mixed"
+		options += ",utf8=1,shortname=mixed"
 	}
 	err = unix.Mount(v.Path, folder, kind, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, options)
 	if err != nil {

@@ -90,10 +90,10 @@ func (m *Model) take(s station.Socket) {
 	if s.State == before {
 		return
 	}
-	switch s.State {
-	case station.SocketGood:
+	switch {
+	case s.State == station.SocketGood && !s.Again:
 		m.good++
-	case station.SocketFailed:
+	case s.State == station.SocketFailed:
 		m.failed++
 	}
 }

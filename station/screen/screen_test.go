@@ -146,12 +146,14 @@ func TestNamesAreShownAsText(t *testing.T) {
 	}
 }
 
-// A stick counts once, however often it is told of, and again when another one is
-// in its socket.
+// A stick counts once, however often it is told of or put in, and a further one when
+// another is in its socket.
 func TestCounts(t *testing.T) {
 	good, failed := socket("1", station.SocketGood, nil), socket("1", station.SocketFailed, nil)
 	empty := socket("1", station.SocketEmpty, nil)
 	m, _ := play(job, good, good, empty, good, empty, failed, failed, empty, good)
+	m.Update(empty)
+	m.Update(socket("1", station.SocketGood, func(s *station.Socket) { s.Again = true }))
 	if m.good != 3 || m.failed != 1 {
 		t.Errorf("%d good, %d failed", m.good, m.failed)
 	}

@@ -112,12 +112,12 @@ func (f *Folder) stale(ctx context.Context, folder string, sources []source, way
 	}
 	for _, e := range entries {
 		name := path.Join(folder, e.Name())
-		if !e.Type().IsRegular() {
-			return nil, fmt.Errorf("%s: %w: %s is not a file", f.dir, ErrOther, name)
-		}
 		i := slices.IndexFunc(sources, func(s source) bool { return strings.EqualFold(s.path, name) })
 		if i < 0 && way == Recovery {
 			continue
+		}
+		if !e.Type().IsRegular() {
+			return nil, fmt.Errorf("%s: %w: %s is not a file", f.dir, ErrOther, name)
 		}
 		if i >= 0 {
 			have, err := sum(ctx, func() (io.ReadCloser, error) { return f.root.Open(name) })

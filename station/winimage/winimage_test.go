@@ -73,6 +73,7 @@ func TestAdd(t *testing.T) {
 	}{
 		"image, recovery":               {image, Recovery, []string{"Recovery/Customizations/Acme.cat", "Recovery/Customizations/Acme.ppkg"}},
 		"recovery in another case":      {append(image, "recovery/CUSTOMIZATIONS/usmt.ppkg"), Recovery, []string{"recovery/CUSTOMIZATIONS/Acme.cat", "recovery/CUSTOMIZATIONS/Acme.ppkg"}},
+		"beside a folder of the maker":  {append(image, "Recovery/Customizations/OEM/x"), Recovery, []string{"Recovery/Customizations/Acme.cat", "Recovery/Customizations/Acme.ppkg"}},
 		"image, unattend":               {image, Unattend, []string{"WINDOWS/Panther/Unattend.xml", "WINDOWS/Setup/Firstday/Acme.cat", "WINDOWS/Setup/Firstday/Acme.ppkg"}},
 		"medium, recovery":              {media, Recovery, []string{"sources/$OEM$/$1/Recovery/Customizations/Acme.cat", "sources/$OEM$/$1/Recovery/Customizations/Acme.ppkg"}},
 		"medium, unattend":              {media, Unattend, []string{"Autounattend.xml", "sources/$OEM$/$1/Windows/Setup/Firstday/Acme.cat", "sources/$OEM$/$1/Windows/Setup/Firstday/Acme.ppkg"}},
