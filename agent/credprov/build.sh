@@ -12,8 +12,8 @@ shift 2
 name=firstday-credprov
 [ $# -eq 0 ] || name=test-credprov
 
-here=$(cd "$(dirname "$0")" && pwd)
-root=$here/../..
+root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$root/agent/credprov/native
 headers=${MINGW_HEADERS:-/usr/share/mingw-w64/include}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -33,7 +33,7 @@ source_of() {
 		fi
 	done
 	case $file_name in
-	surface.c) echo "$here/../local/reference/surface.c" ;;
+	surface.c) echo "$root/agent/local/reference/surface.c" ;;
 	*) echo "$here/$file_name" ;;
 	esac
 }

@@ -1,10 +1,10 @@
 /* What the tile says to the agent's service and what it shows, without Windows:
- * the reader is ../local/reference/surface.c, the protocol docs/local-protocol.md.
+ * the reader is agent/local/reference/surface.c, the protocol docs/local-protocol.md.
  * Times are milliseconds of any clock that only goes on. C11, no allocation. */
 #ifndef FIRSTDAY_CORE_H
 #define FIRSTDAY_CORE_H
 
-#include "../local/reference/surface.h"
+#include "../../local/reference/surface.h"
 
 enum {
     CORE_BLOB = 1024,              /* bytes to log on with; the service sends 814 at most */
