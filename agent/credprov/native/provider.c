@@ -132,6 +132,7 @@ static HRESULT WINAPI get_count(Provider *i, DWORD *count, DWORD *first, BOOL *l
     if (t->drawn.shown) {
         *count = 1;
         if (chosen) *first = 0;
+        t->selected = chosen; /* LogonUI may still have to say so, when we speak up again */
         *logon = chosen && t->drawn_logon;
     } else {
         t->selected = FALSE;
