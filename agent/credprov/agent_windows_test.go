@@ -1,4 +1,4 @@
-package credprov
+package credprov_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package credprov
+package credprov_test
 
 import (
 	"bufio"
@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 
+	"firstday.dev/agent/credprov"
 	"firstday.dev/agent/local"
 	"firstday.dev/agent/signin"
 	"firstday.dev/internal/testcredprov"
@@ -31,7 +32,7 @@ const longest = 2 * time.Second
 // screen is a sign-in screen that ends with the test.
 func screen(t *testing.T) *testcredprov.Host {
 	t.Helper()
-	h, err := testcredprov.Load(CLSID)
+	h, err := testcredprov.Load(credprov.CLSID)
 	must(t, err)
 	must(t, h.Begin(testcredprov.SignIn))
 	t.Cleanup(func() {
@@ -161,7 +162,7 @@ func TestWindowsTileFromHiddenToLogon(t *testing.T) {
 	}
 	s, _, err := h.Submit()
 	must(t, err)
-	clsid, err := windows.GUIDFromString(CLSID)
+	clsid, err := windows.GUIDFromString(credprov.CLSID)
 	must(t, err)
 	want := &testcredprov.Serialization{Package: 4711, Provider: clsid, Bytes: []byte(strings.Repeat("packed\x00\xff", 100))}
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -324,7 +325,7 @@ func TestWindowsTileIsForTheSignInScreenOnly(t *testing.T) {
 	newDesk(ready).serve(t)
 	for range 2 {
 		for scenario := range 8 {
-			h, err := testcredprov.Load(CLSID)
+			h, err := testcredprov.Load(credprov.CLSID)
 			must(t, err)
 			if scenario == testcredprov.SignIn {
 				h.Drop()
@@ -343,11 +344,11 @@ func TestWindowsTileIsSwitchedOff(t *testing.T) {
 	must(t, err)
 	defer k.Close()
 	must(t, k.SetDWordValue("Disabled", 1))
-	if _, err := testcredprov.Load(CLSID); !errors.Is(err, testcredprov.ErrClassNotAvailable) {
+	if _, err := testcredprov.Load(credprov.CLSID); !errors.Is(err, testcredprov.ErrClassNotAvailable) {
 		t.Errorf("switched off: %v", err)
 	}
 	must(t, k.SetDWordValue("Disabled", 0))
-	h, err := testcredprov.Load(CLSID)
+	h, err := testcredprov.Load(credprov.CLSID)
 	must(t, err)
 	h.Drop()
 	must(t, k.DeleteValue("Disabled"))
@@ -356,12 +357,12 @@ func TestWindowsTileIsSwitchedOff(t *testing.T) {
 // Three processes that left their byte have crashed.
 func TestWindowsTileStaysAwayAfterThreeCrashes(t *testing.T) {
 	must(t, os.WriteFile(sentinel, []byte("!!"), 0o600))
-	h, err := testcredprov.Load(CLSID)
+	h, err := testcredprov.Load(credprov.CLSID)
 	must(t, err)
 	if data, err := os.ReadFile(sentinel); err != nil || string(data) != "!!!" {
 		t.Errorf("the sentinel is %q, %v", data, err)
 	}
-	if _, err := testcredprov.Load(CLSID); !errors.Is(err, testcredprov.ErrClassNotAvailable) {
+	if _, err := testcredprov.Load(credprov.CLSID); !errors.Is(err, testcredprov.ErrClassNotAvailable) {
 		t.Errorf("after three: %v", err)
 	}
 	h.Drop()
@@ -391,7 +392,7 @@ func TestWindowsTileUnloads(t *testing.T) {
 	}
 	newDesk(ready).serve(t)
 	for range 3 {
-		h, err := testcredprov.Load(CLSID)
+		h, err := testcredprov.Load(credprov.CLSID)
 		must(t, err)
 		must(t, h.Begin(testcredprov.SignIn))
 		showing(t, h, &ready)

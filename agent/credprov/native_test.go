@@ -1,13 +1,12 @@
 //go:build !windows
 
-package credprov
+package credprov_test
 
 import (
 	"bytes"
 	"debug/pe"
 	"encoding/hex"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,29 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	saferwall "github.com/saferwall/pe"
 
-	"firstday.dev/internal/testtool"
+	"firstday.dev/agent/credprov"
+	"firstday.dev/internal/testcredprov"
 )
-
-// build builds the DLLs, with sources of tests in place of shipped ones, and
-// gives their folder.
-func build(t *testing.T, version string, sources ...string) string {
-	t.Helper()
-	for _, tool := range []string{"clang", "lld-link", "llvm-dlltool"} {
-		testtool.Need(t, tool)
-	}
-	dir := t.TempDir()
-	for i, s := range sources {
-		var err error
-		if sources[i], err = filepath.Abs(s); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command("./build.sh", append([]string{dir, version}, sources...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return dir
-}
 
 var archs = map[string]uint16{"amd64": pe.IMAGE_FILE_MACHINE_AMD64, "arm64": pe.IMAGE_FILE_MACHINE_ARM64}
 
@@ -59,7 +38,7 @@ var imports = map[string][]string{
 }
 
 func TestBuildIsReproducible(t *testing.T) {
-	first, second := build(t, "1.2.3"), build(t, "1.2.3")
+	first, second := testcredprov.Build(t, "1.2.3"), testcredprov.Build(t, "1.2.3")
 	for arch := range archs {
 		name := "firstday-credprov-" + arch + ".dll"
 		a, errA := os.ReadFile(filepath.Join(first, name))
@@ -75,7 +54,7 @@ func TestBuildIsReproducible(t *testing.T) {
 
 // What takes anybody for the agent never has the name of what is shipped.
 func TestBuildOfTestsIsNamedSo(t *testing.T) {
-	dir := build(t, "1.2.3", "testdata/nosystem/peer.c")
+	dir := testcredprov.Build(t, "1.2.3", testcredprov.AnybodyIsTheAgent)
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	for i := range files {
 		files[i] = filepath.Base(files[i])
@@ -86,7 +65,7 @@ func TestBuildOfTestsIsNamedSo(t *testing.T) {
 }
 
 func TestDLLsAreHardened(t *testing.T) {
-	dir := build(t, "1.2.3")
+	dir := testcredprov.Build(t, "1.2.3")
 	for arch, machine := range archs {
 		path := filepath.Join(dir, "firstday-credprov-"+arch+".dll")
 		f, err := pe.Open(path)
@@ -179,14 +158,14 @@ func checkAgain(t *testing.T, arch, path string) {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(data, classBytes(t)) {
-		t.Errorf("%s: the class is not %s", arch, CLSID)
+		t.Errorf("%s: the class is not %s", arch, credprov.CLSID)
 	}
 }
 
 // classBytes is CLSID as memory holds it.
 func classBytes(t *testing.T) []byte {
 	t.Helper()
-	b, err := hex.DecodeString(strings.NewReplacer("{", "", "}", "", "-", "").Replace(CLSID))
+	b, err := hex.DecodeString(strings.NewReplacer("{", "", "}", "", "-", "").Replace(credprov.CLSID))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,3 @@
-// Package testcredprov is a sign-in screen for tests: it loads a registered
-// credential provider through COM and asks it what LogonUI would.
 package testcredprov
 
 import (
