@@ -170,6 +170,7 @@ func TestWindowsTileFromHiddenToLogon(t *testing.T) {
 	}
 	d.puts(done)
 	must(t, h.Wait(func(tile *testcredprov.Tile) bool { return !tile.Logon }))
+	t.Logf("the longest call took %v", h.Longest)
 	submits(t, h)
 	if a := <-d.acts; a.Name != signin.Close {
 		t.Errorf("pressed %+v", a)

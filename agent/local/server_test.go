@@ -286,7 +286,7 @@ func TestLogonIsForOneSurface(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close() //nolint:errcheck // the service ends first
+		defer c.Close()
 		packed, err := c.Logon(t.Context(), 7)
 		if err != nil && !errors.Is(err, signin.ErrNoLogon) {
 			t.Error(err)

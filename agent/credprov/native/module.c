@@ -47,8 +47,8 @@ static HRESULT WINAPI lock(IClassFactory *f, BOOL on) {
     return S_OK;
 }
 
-static IClassFactoryVtbl table = {query, add_ref, release, create, lock};
-static IClassFactory factory = {&table};
+static const IClassFactoryVtbl table = {query, add_ref, release, create, lock};
+static IClassFactory factory = {(IClassFactoryVtbl *)&table};
 
 HRESULT WINAPI DllGetClassObject(REFCLSID class, REFIID id, void **out) {
     if (!out) return E_POINTER;

@@ -60,11 +60,15 @@ struct subject {
     BYTE name[SUBJECT];
 };
 
+/* What no policy of a device lets pass. */
+static const DWORD untrusted = CERT_TRUST_IS_NOT_SIGNATURE_VALID | CERT_TRUST_IS_UNTRUSTED_ROOT | CERT_TRUST_IS_PARTIAL_CHAIN;
+
 static BOOL take_subject(HANDLE state, struct subject *out) {
     CRYPT_PROVIDER_DATA *data = WTHelperProvDataFromStateData(state);
     CRYPT_PROVIDER_SGNR *signer = data ? WTHelperGetProvSignerFromChain(data, 0, FALSE, 0) : NULL;
     CRYPT_PROVIDER_CERT *leaf = signer ? WTHelperGetProvCertFromChain(signer, 0) : NULL;
-    if (!leaf || leaf->pCert->pCertInfo->Subject.cbData > sizeof out->name) return FALSE;
+    if (!leaf || !signer->pChainContext || signer->pChainContext->TrustStatus.dwErrorStatus & untrusted) return FALSE;
+    if (leaf->pCert->pCertInfo->Subject.cbData > sizeof out->name) return FALSE;
     out->size = leaf->pCert->pCertInfo->Subject.cbData;
     memcpy(out->name, leaf->pCert->pCertInfo->Subject.pbData, out->size);
     return TRUE;

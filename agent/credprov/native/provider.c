@@ -8,7 +8,8 @@ struct provider {
     Provider i;
     SetUsers users;
     LONG refs;
-    struct tile *t; /* NULL: not at a sign-in screen */
+    BOOL signing_in; /* it is at a sign-in screen */
+    struct tile *t;  /* NULL: there is nothing to show, ever */
     Credential *credential;
 };
 
@@ -33,6 +34,7 @@ static void listen(struct tile *t, Events *events, UINT_PTR context) {
     Events *before = t->events;
     t->events = events;
     t->context = context;
+    t->told.once = FALSE;
     ReleaseSRWLockExclusive(&t->lock);
     if (before) before->v->Release(before);
 }
@@ -56,12 +58,17 @@ static ULONG WINAPI release(Provider *i) {
     return 0;
 }
 
+static void begin(struct provider *p) {
+    if (p->signing_in && !p->t) p->t = tile_open();
+}
+
 /* Nobody is signed in for the first time at a locked screen, a dialogue of a
  * program, or where a password is changed. */
 static HRESULT WINAPI set_usage(Provider *i, int usage, DWORD flags) {
     (void)flags;
     if (usage != CPUS_LOGON) return E_NOTIMPL;
-    if (!of(i)->t) of(i)->t = tile_open();
+    of(i)->signing_in = TRUE;
+    begin(of(i));
     return S_OK;
 }
 
@@ -71,6 +78,7 @@ static HRESULT WINAPI set_serialization(Provider *i, const struct serialization 
 }
 
 static HRESULT WINAPI advise(Provider *i, Events *events, UINT_PTR context) {
+    begin(of(i));
     if (of(i)->t) listen(of(i)->t, events, context);
     return S_OK;
 }

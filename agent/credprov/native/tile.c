@@ -1,6 +1,8 @@
 /* See tile.h. */
 #include "tile.h"
 
+#include <string.h>
+
 void *allocate(size_t size) { return HeapAlloc(GetProcessHeap(), HEAP_ZERO_MEMORY, size); }
 
 void discard(void *bytes) { HeapFree(GetProcessHeap(), 0, bytes); }
@@ -66,12 +68,26 @@ static BOOL is_drawn(const struct tile *t) {
     return core_same(&t->drawn, &t->core.screen) && t->drawn_logon == tile_can_logon(t);
 }
 
+/* Tells whether LogonUI was told of the present screen, though it has not looked
+ * yet: who is told twice draws twice, and loses what is typed meanwhile. */
+static BOOL is_told(const struct tile *t) {
+    return t->told.once && t->told.shown == t->core.screen.shown && t->told.logon == tile_can_logon(t) && !strcmp(t->told.serial, t->core.screen.serial);
+}
+
+static void note_told(struct tile *t) {
+    t->told.once = TRUE;
+    t->told.shown = t->core.screen.shown;
+    t->told.logon = tile_can_logon(t);
+    memcpy(t->told.serial, t->core.screen.serial, sizeof t->told.serial);
+}
+
 void tile_tell(struct tile *t) {
     AcquireSRWLockExclusive(&t->lock);
-    Events *events = is_drawn(t) ? NULL : t->events;
+    Events *events = is_drawn(t) || is_told(t) ? NULL : t->events;
     UINT_PTR context = t->context;
     if (events) {
         events->v->AddRef(events);
+        note_told(t);
         t->to_stay_so = t->selected;
     }
     ReleaseSRWLockExclusive(&t->lock);

@@ -16,6 +16,10 @@ struct tile {
     BOOL to_stay_so; /* and so it stays when LogonUI looks again because we said so */
     BOOL found;      /* who takes what is logged on with: */
     ULONG package;
+    struct {
+        BOOL once, shown, logon;
+        char serial[sizeof((struct core_screen *)0)->serial];
+    } told;         /* what LogonUI was told of last: it is told of nothing twice */
     Events *events; /* NULL: nobody listens */
     UINT_PTR context;
 
