@@ -175,6 +175,18 @@ func TestCoreSurvivesAnyFrames(t *testing.T) {
 	}
 }
 
+// What was typed, and what came to log on with, is gone when it was used, and is
+// for who typed it only; and no answer is waited for without end. The program
+// itself asserts it.
+func TestCoreKeepsNoSecretsAndWaitsForNothing(t *testing.T) {
+	program := buildCore(t)
+	for _, what := range []string{"secrets", "times"} {
+		if got := run(t, program, nil, what); got != "done" {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}
+
 // damaged changes a few bytes, to such as mean something above all.
 func damaged(random *rand.Rand, stream []byte) []byte {
 	const odd = "\n\n= %1aF0\x00\x1f\x7f\x80\xc3\xe0\xf0"

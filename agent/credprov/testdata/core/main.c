@@ -2,7 +2,10 @@
  * usage: core show PIECE     greets, then reads a stream in pieces; writes the
  *                            screens it would draw, then "end" or "refused"
  *        core frames         reads frames, each after its length in four bytes, and
- *                            checks what the core keeps of each; writes their number */
+ *                            checks what the core keeps of each; writes their number
+ *        core times          checks when the service is too late
+ *        core secrets        checks that nothing is left of what was typed, or came to
+ *                            log on with, and when that is given at all */
 #include "../../native/core.h"
 
 #include <assert.h>
@@ -121,7 +124,113 @@ static int frames(void) {
     return 0;
 }
 
+static void says(const char *bytes, unsigned long long now) { assert(!core_read(&core, bytes, strlen(bytes), now)); }
+
+/* Tells whether the core holds bytes anywhere. */
+static int holds(const char *secret) {
+    size_t length = strlen(secret);
+    for (size_t i = 0; i + length <= sizeof core; i++)
+        if (!memcmp((const char *)&core + i, secret, length)) return 1;
+    return 0;
+}
+
+/* Takes what is to be sent, and tells whether it is that. */
+static int sends(const char *want) {
+    size_t size = core_take(&core, out);
+    return size == strlen(want) && !memcmp(out, want, size);
+}
+
+static const char form[] = "screen 7\nstate=password\nfield=password secret Password\naction=submit primary Next\naction=cancel no Cancel\n\n";
+static const char finished[] = "screen 9\nstate=done\nlogon=yes\n\n";
+static const char packed[] = "ok logon\nblob=68756E746572\nblob=3232\n\nscreen 10\nstate=d"; /* hunter22 */
+
+static void begin(void) {
+    core_begin(&core, 0);
+    says("hello 1\n\n", 0);
+    says(form, 0);
+    assert(sends("hello 1 tile\nwatch 0\nwatch 7\n"));
+}
+
+static void type(void) {
+    const char *values[] = {"100% hunter22"};
+    assert(!core_act(&core, &core.screen, "submit", values, 1));
+    assert(holds("hunter22") && sends("field password 100%25 hunter22\nact submit 7\n") && !holds("hunter22"));
+    says("ok act\n\n", 1);
+}
+
+static int secrets(void) {
+    begin();
+    type();
+    says("screen 8\nstate=creating\n\n", 2);
+    says(finished, 3);
+    assert(sends("watch 8\nwatch 9\nlogon 9\n"));
+    says(packed, 4);
+    assert(core.blob_size == 8 && !memcmp(core.blob, "hunter22", 8) && !holds("68756E") && !holds("746572"));
+    says("one\n\n", 4); /* what followed is not lost */
+    assert(!strcmp(core.screen.serial, "10") && sends("watch 10\n"));
+    assert(core_left(&core, 5) > 0 && core.blob_size == 8);
+    core_left(&core, 4 + CORE_LOGON);
+    assert(core.blob_size == 0 && !holds("hunter"));
+
+    begin(); /* who has gone elsewhere is not logged on */
+    type();
+    core_leave(&core);
+    says(finished, 3);
+    assert(sends("watch 9\n"));
+
+    begin(); /* nor who asked, and left before it came */
+    type();
+    says(finished, 3);
+    core_leave(&core);
+    says(packed, 4);
+    assert(core.blob_size == 0 && !holds("hunter") && !holds("68756E"));
+
+    begin(); /* nor who gave up */
+    type();
+    assert(!core_act(&core, &core.screen, "cancel", NULL, 2) && sends("act cancel 7\n"));
+    says(finished, 3);
+    assert(sends("watch 9\n"));
+
+    begin(); /* nor who filled in one thing, and somebody else the last one */
+    type();
+    says("screen 8\nstate=pin\nfield=pin secret-digits PIN\n\n", 2);
+    says(finished, 3);
+    assert(sends("watch 8\nwatch 9\n"));
+
+    begin(); /* nor twice, nor by whom somebody else has forestalled */
+    type();
+    says(finished, 3);
+    assert(sends("watch 9\nlogon 9\n"));
+    says("error logon\n\n", 4);
+    assert(core.blob_size == 0 && core_read(&core, packed, strlen(packed), 5) && !holds("hunter") && !holds("68756E"));
+    puts("done");
+    return 0;
+}
+
+/* Each answer has its time. */
+static int times(void) {
+    core_begin(&core, 100);
+    assert(core_left(&core, 100) == CORE_GREETING && core_left(&core, 100 + CORE_GREETING) == 0);
+    says("hello 1\n\n", 200);
+    assert(core_left(&core, 200) == CORE_WATCH && core_left(&core, 200 + CORE_WATCH) == 0);
+    says("ok wat", 300);
+    assert(core_left(&core, 300) == CORE_BLOCK);
+    says("c", 300 + CORE_BLOCK - 1); /* drop by drop is not faster */
+    assert(core_left(&core, 300 + CORE_BLOCK) == 0);
+    says("h\n\n", 400);
+    assert(core_left(&core, 400) == CORE_WATCH);
+    says(form, 500);
+    assert(!core_act(&core, &core.screen, "cancel", NULL, 600));
+    assert(core_left(&core, 600) == CORE_GREETING && core_left(&core, 600 + CORE_GREETING) == 0);
+    says("error stale\n\n", 700);
+    assert(core_left(&core, 700) == CORE_WATCH - 200);
+    puts("done");
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && !strcmp(argv[1], "frames")) return frames();
+    if (argc == 2 && !strcmp(argv[1], "secrets")) return secrets();
+    if (argc == 2 && !strcmp(argv[1], "times")) return times();
     return argc == 3 ? show_all(strtoul(argv[2], NULL, 10)) : 2;
 }
