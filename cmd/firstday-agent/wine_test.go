@@ -408,21 +408,46 @@ func TestWindowsSignsIn(t *testing.T) {
 	}
 }
 
-// The sign-in at the tile of Windows' sign-in screen, from the button to what
-// Windows logs the person on with. The DLL is as shipped, but that it takes
-// anybody for the agent, whose service is not SYSTEM under Wine.
-func TestWindowsTileSignsIn(t *testing.T) {
-	t.Parallel()
-	service, p, d, _ := offering(t)
+// tile puts a person in front of the sign-in screen. The DLL is as shipped, but
+// that it takes anybody for the agent, whose service is not SYSTEM under Wine.
+// there tells whether the person has written a file of that name into the folder.
+func tile(t *testing.T, p *winetest.Prefix, d *delivery, what string) (host *winetest.Running, folder string, there func(name string) func() bool) {
+	t.Helper()
 	testcredprov.Install(t, p, `Program Files\Firstday\Agent\1.2.3`, testcredprov.AnybodyIsTheAgent, testcredprov.SomebodyLogsOn)
-	folder := p.Path(`tile`)
+	folder = p.Path(`tile`)
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	there := func(name string) func() bool {
+	program := winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/tile", "amd64")
+	return p.Start(d.dir, p.Command(program)+" "+what+` C:\tile`), folder, func(name string) func() bool {
 		return func() bool { _, err := os.Stat(filepath.Join(folder, name)); return err == nil }
 	}
-	host := p.Start(d.dir, p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/tile", "amd64"))+` C:\tile`)
+}
+
+// The agent is killed, and the tile goes; it comes back with the agent.
+func TestWindowsTileGoesWithTheAgent(t *testing.T) {
+	t.Parallel()
+	_, p, d, _ := offering(t)
+	host, _, there := tile(t, p, d, "leave")
+	for _, state := range []string{"ready", "waiting"} {
+		waitUntil(t, "the tile in the state "+state, there(state+".txt"))
+		mustRun(t, p, d.dir, `taskkill.exe /f /im firstday-agent.exe`, 0)
+		waitUntil(t, "the tile to be gone", there(state+".gone.txt"))
+		if state == "ready" {
+			mustRun(t, p, d.dir, `sc.exe start firstday-agent`, 0)
+		}
+	}
+	if res := host.Wait(); res.Code != 0 {
+		t.Errorf("%+v", res)
+	}
+}
+
+// The sign-in at the tile of Windows' sign-in screen, from the button to what
+// Windows logs the person on with.
+func TestWindowsTileSignsIn(t *testing.T) {
+	t.Parallel()
+	service, p, d, _ := offering(t)
+	host, folder, there := tile(t, p, d, "signin")
 	waitUntil(t, "the tile to show an address", there("address.txt"))
 	address, err := os.ReadFile(filepath.Join(folder, "address.txt"))
 	if err != nil {

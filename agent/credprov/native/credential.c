@@ -64,7 +64,7 @@ static const char *shown(const struct core_screen *s, DWORD id) {
 
 const char *field_label(const struct core_screen *s, DWORD id) {
     if (is_input(id)) return input_of(id) < s->field_count ? s->fields[input_of(id)].label : "";
-    return shown(s, id);
+    return id == FIELD_IMAGE ? s->title : shown(s, id);
 }
 
 /* Tells whether a person can type here. */

@@ -1,10 +1,14 @@
 // Tile plays LogonUI, and a person in front of it, in tests under Wine: it signs in
 // at the tile of the registered credential provider.
 //
-// usage: tile FOLDER    writes address.txt, waits for number.txt, then writes
+// usage: tile signin FOLDER    writes address.txt, waits for number.txt, then writes
 //
 //	logon.bin, what Windows would log the person on with, and, when the
 //	tile is gone, gone.txt
+//
+//	tile leave FOLDER    writes ready.txt at the button and, when the tile is
+//	gone, ready.gone.txt; once it is back presses the button, and writes
+//	waiting.txt and waiting.gone.txt
 package main
 
 import (
@@ -21,13 +25,17 @@ import (
 const password = "Grüße von 100 % Acme 😀"
 
 func main() {
-	if err := run(os.Args[1]); err != nil {
+	what := signIn
+	if os.Args[1] == "leave" {
+		what = leave
+	}
+	if err := run(what, os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(folder string) error {
+func run(what func(*testcredprov.Host, string) error, folder string) error {
 	h, err := testcredprov.Load(credprov.CLSID)
 	if err != nil {
 		return err
@@ -35,7 +43,7 @@ func run(folder string) error {
 	if err := h.Begin(testcredprov.SignIn); err != nil {
 		return err
 	}
-	if err := signIn(h, folder); err != nil {
+	if err := what(h, folder); err != nil {
 		return err
 	}
 	if left, err := h.End(); err != nil || left != 0 {
@@ -47,24 +55,53 @@ func run(folder string) error {
 	return nil
 }
 
-func signIn(h *testcredprov.Host, folder string) error {
+// start presses the button, and gives the address that the tile shows then.
+func start(h *testcredprov.Host) (address string, err error) {
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 1 }); err != nil {
+		return "", err
+	}
+	if h.Tile.Default != testcredprov.NoDefault {
+		return "", fmt.Errorf("the tile is the default one")
+	}
+	if _, err := h.Select(); err != nil {
+		return "", err
+	}
+	if err := submit(h); err != nil {
+		return "", err
+	}
+	return address, h.Wait(func(t *testcredprov.Tile) bool {
+		address = addressOn(t)
+		return address != ""
+	})
+}
+
+// leave sees the tile go, twice.
+func leave(h *testcredprov.Host, folder string) error {
 	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 1 }); err != nil {
 		return err
 	}
-	if h.Tile.Default != testcredprov.NoDefault {
-		return fmt.Errorf("the tile is the default one")
-	}
-	if _, err := h.Select(); err != nil {
+	if err := gone(h, folder, "ready"); err != nil {
 		return err
 	}
-	if err := submit(h); err != nil {
+	if _, err := start(h); err != nil {
 		return err
 	}
-	var address string
-	if err := h.Wait(func(t *testcredprov.Tile) bool {
-		address = addressOn(t)
-		return address != ""
-	}); err != nil {
+	return gone(h, folder, "waiting")
+}
+
+func gone(h *testcredprov.Host, folder, name string) error {
+	if err := write(folder, name+".txt", nil); err != nil {
+		return err
+	}
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 0 }); err != nil {
+		return err
+	}
+	return write(folder, name+".gone.txt", nil)
+}
+
+func signIn(h *testcredprov.Host, folder string) error {
+	address, err := start(h)
+	if err != nil {
 		return err
 	}
 	if err := write(folder, "address.txt", []byte(address)); err != nil {
