@@ -80,6 +80,7 @@ func TestWindowsTileFromHiddenToLogon(t *testing.T) {
 	if h.Tile.Count != 0 || h.Tile.Default != testcredprov.NoDefault {
 		t.Errorf("without an agent: %+v", h.Tile)
 	}
+	t.Logf("without an agent, the longest call took %v", h.Longest)
 	d := newDesk(ready)
 	d.serve(t)
 	showing(t, h, &ready)
@@ -409,6 +410,95 @@ func TestWindowsTileUnloads(t *testing.T) {
 				t.Fatal("its thread does not end")
 			}
 		}
+	}
+}
+
+// LogonUI looks once for each screen: when it looks, what is being typed is lost.
+func TestWindowsTileTellsOnce(t *testing.T) {
+	h := screen(t)
+	d := newDesk(ready)
+	d.serve(t)
+	showing(t, h, &ready)
+	before := h.Told()
+	for range 3 { // these look the same
+		d.puts(ready)
+		submitsAt(t, h, d)
+	}
+	if told := h.Told() - before; told != 0 {
+		t.Errorf("told %d times of nothing new", told)
+	}
+	d.puts(number)
+	for h.Told() == before {
+		time.Sleep(time.Millisecond)
+	}
+	submits(t, h) // of a screen that is there no more: the agent says so, and nothing happens
+	d.puts(typing)
+	showing(t, h, &typing)
+	if told := h.Told() - before; told != 2 {
+		t.Errorf("told %d times of two screens", told)
+	}
+	if len(d.acts) != 0 {
+		t.Errorf("the wrong screen got %+v", <-d.acts)
+	}
+}
+
+// submitsAt presses Enter until the agent takes it, on the newest screen.
+func submitsAt(t *testing.T, h *testcredprov.Host, d *desk) {
+	t.Helper()
+	for {
+		if _, _, err := h.Submit(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-d.acts:
+			return
+		case <-time.After(10 * time.Millisecond): // it was on its way to the one before
+		}
+	}
+}
+
+// LogonUI comes and goes while the screens change.
+func TestWindowsTileBearsHurry(t *testing.T) {
+	d := newDesk(ready)
+	d.serve(t)
+	over := make(chan struct{})
+	flipped := make(chan struct{})
+	go func() {
+		defer close(flipped)
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				return
+			case <-d.acts:
+			case <-time.After(time.Millisecond):
+				d.puts([]signin.Screen{ready, hidden, typing, waiting, failed}[i%5])
+			}
+		}
+	}()
+	defer func() { close(over); <-flipped }()
+	seen := 0
+	for i := range 300 {
+		h, err := testcredprov.Load(credprov.CLSID)
+		must(t, err)
+		must(t, h.Begin(testcredprov.SignIn))
+		for range i % 7 {
+			must(t, h.Look())
+			if h.Tile.Count > 0 {
+				seen++
+				_, err := h.Select()
+				must(t, err)
+				_, _, err = h.Submit()
+				must(t, err)
+			}
+			time.Sleep(time.Duration(i%3) * time.Millisecond)
+		}
+		if left, err := h.End(); left != 0 || err != nil || h.Longest > longest {
+			t.Fatalf("%d hold the provider, %v; a call took %v", left, err, h.Longest)
+		}
+	}
+	t.Logf("the tile was there %d times", seen)
+	if seen == 0 {
+		t.Error("the tile was never there")
 	}
 }
 

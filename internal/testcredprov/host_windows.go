@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -107,6 +108,7 @@ type descriptor struct {
 type events struct {
 	object
 	changed chan struct{}
+	told    atomic.Int32
 }
 
 // callbacks are never given back: there is one table for all hosts.
@@ -118,6 +120,7 @@ var eventsTable = &[32]uintptr{
 		if context != eventsContext {
 			panic("another context than was given")
 		}
+		this.told.Add(1)
 		select {
 		case this.changed <- struct{}{}:
 		default:
@@ -193,12 +196,15 @@ func (h *Host) Begin(scenario int) error {
 	if _, err := h.call(h.provider, setSerialization, 0); !errors.Is(err, ErrNotImplemented) {
 		return fmt.Errorf("SetSerialization: %v", err)
 	}
-	h.events = &events{object{eventsTable}, h.changed}
+	h.events = &events{object: object{eventsTable}, changed: h.changed}
 	if _, err := h.call(h.provider, advise, uintptr(unsafe.Pointer(h.events)), eventsContext); err != nil {
 		return err
 	}
 	return h.Look()
 }
+
+// Told gives how often the provider has said that there is something new.
+func (h *Host) Told() int { return int(h.events.told.Load()) }
 
 // Look asks for all there is to show, as LogonUI does when the provider says that
 // there is something new: what was selected is selected again if the provider

@@ -2,6 +2,7 @@ package testcredprov
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,9 @@ func Build(tb testing.TB, version string, sources ...string) string {
 		tb.Fatal(err)
 	}
 	root := strings.TrimSpace(string(home))
+	for _, sources := range []string{root, filepath.Join(root, "..", "local", "reference")} {
+		see(tb, sources)
+	}
 	dir := tb.TempDir()
 	args := []string{dir, version}
 	for _, s := range sources {
@@ -44,6 +48,21 @@ func Build(tb testing.TB, version string, sources ...string) string {
 		tb.Fatalf("%v: %s", err, out)
 	}
 	return dir
+}
+
+// see looks at files that only other programs read: go test keeps a result as
+// long as what the test has looked at stays the same.
+func see(tb testing.TB, dir string) {
+	tb.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Install puts a DLL into a folder of the prefix such as `Program Files\Firstday\Agent\1.2.3`,
