@@ -172,8 +172,7 @@ func TestWindowsTileFromHiddenToLogon(t *testing.T) {
 	d.puts(done)
 	must(t, h.Wait(func(tile *testcredprov.Tile) bool { return !tile.Logon }))
 	t.Logf("the longest call took %v", h.Longest)
-	submits(t, h)
-	if a := <-d.acts; a.Name != signin.Close {
+	if a := submitsAt(t, h, d); a.Name != signin.Close {
 		t.Errorf("pressed %+v", a)
 	}
 }
@@ -358,6 +357,7 @@ func TestWindowsTileIsSwitchedOff(t *testing.T) {
 
 // Three processes that left their byte have crashed.
 func TestWindowsTileStaysAwayAfterThreeCrashes(t *testing.T) {
+	awaitIdle(t) // the last thread of another test lowers the sentinel
 	must(t, os.WriteFile(sentinel, []byte("!!"), 0o600))
 	h, err := testcredprov.Load(credprov.CLSID)
 	must(t, err)
@@ -383,34 +383,70 @@ func TestWindowsTileStaysAwayAfterThreeCrashes(t *testing.T) {
 	}
 }
 
-// The DLL leaves the process, with the thread that it started.
-func TestWindowsTileUnloads(t *testing.T) {
+// idle tells whether the DLL may be unloaded.
+func idle(t *testing.T) bool {
+	t.Helper()
 	dll, err := windows.LoadDLL(strings.TrimSuffix(sentinel, ".starts"))
 	must(t, err)
 	defer dll.Release() //nolint:errcheck // the process ends
-	idle := func() bool {
-		hr, _, _ := dll.MustFindProc("DllCanUnloadNow").Call()
-		return hr == 0
+	hr, _, _ := dll.MustFindProc("DllCanUnloadNow").Call()
+	return hr == 0
+}
+
+func awaitIdle(t *testing.T) {
+	t.Helper()
+	for begun := time.Now(); !idle(t); time.Sleep(time.Millisecond) {
+		if time.Since(begun) > longest {
+			t.Fatal("its thread does not end")
+		}
 	}
+}
+
+// The DLL leaves the process, with the thread that it started.
+func TestWindowsTileUnloads(t *testing.T) {
 	newDesk(ready).serve(t)
 	for range 3 {
 		h, err := testcredprov.Load(credprov.CLSID)
 		must(t, err)
 		must(t, h.Begin(testcredprov.SignIn))
 		showing(t, h, &ready)
-		if idle() {
+		if idle(t) {
 			t.Error("it may be unloaded while it shows a tile")
 		}
 		left, err := h.End()
 		if left != 0 || err != nil {
 			t.Errorf("%d hold the provider, %v", left, err)
 		}
-		for begun := time.Now(); !idle(); time.Sleep(time.Millisecond) {
-			if time.Since(begun) > longest {
-				t.Fatal("its thread does not end")
+		awaitIdle(t)
+	}
+}
+
+// Who has chosen the tile stays with it, however fast the screens change while
+// LogonUI looks.
+func TestWindowsTileStaysChosen(t *testing.T) {
+	h := screen(t)
+	d := newDesk(ready)
+	d.serve(t)
+	showing(t, h, &ready)
+	_, err := h.Select()
+	must(t, err)
+	go func() {
+		for range 300 {
+			for _, s := range []signin.Screen{number, typing, waiting} {
+				d.puts(s)
+				time.Sleep(100 * time.Microsecond)
 			}
 		}
-	}
+		d.puts(failed)
+	}()
+	looks := 0
+	must(t, h.Wait(func(tile *testcredprov.Tile) bool {
+		if looks++; looks > 1 && (tile.Count != 1 || tile.Default != 0) {
+			t.Errorf("look %d: the default is %#x of %d", looks, tile.Default, tile.Count)
+		}
+		return tile.Shows(failed.Title)
+	}))
+	t.Logf("%d looks", looks)
 }
 
 // LogonUI looks once for each screen: when it looks, what is being typed is lost.
@@ -451,15 +487,15 @@ func TestWindowsTileTellsOnce(t *testing.T) {
 }
 
 // submitsAt presses Enter until the agent takes it, on the newest screen.
-func submitsAt(t *testing.T, h *testcredprov.Host, d *desk) {
+func submitsAt(t *testing.T, h *testcredprov.Host, d *desk) signin.Action {
 	t.Helper()
 	for {
 		if _, _, err := h.Submit(); err != nil {
 			t.Fatal(err)
 		}
 		select {
-		case <-d.acts:
-			return
+		case a := <-d.acts:
+			return a
 		case <-time.After(10 * time.Millisecond): // it was on its way to the one before
 		}
 	}

@@ -112,7 +112,6 @@ static HRESULT WINAPI set_selected(Credential *i, BOOL *logon) {
     sentinel_lower();
     AcquireSRWLockExclusive(&t->lock);
     t->selected = TRUE;
-    t->to_stay_so = FALSE;
     *logon = tile_can_logon(t);
     ReleaseSRWLockExclusive(&t->lock);
     return S_OK;
@@ -122,6 +121,7 @@ static HRESULT WINAPI set_deselected(Credential *i) {
     struct tile *t = of(i)->t;
     forget_typed(of(i));
     AcquireSRWLockExclusive(&t->lock);
+    if (t->selected) t->left = GetTickCount64();
     t->selected = FALSE;
     ReleaseSRWLockExclusive(&t->lock);
     return S_OK;

@@ -133,7 +133,7 @@ static HRESULT WINAPI get_count(Provider *i, DWORD *count, DWORD *first, BOOL *l
     *logon = FALSE;
     if (!t) return S_OK;
     AcquireSRWLockExclusive(&t->lock);
-    BOOL chosen = t->selected || t->to_stay_so;
+    BOOL chosen = tile_is_chosen(t);
     memcpy(&t->drawn, &t->core.screen, sizeof t->drawn);
     t->drawn_logon = tile_can_logon(t);
     t->to_stay_so = FALSE;
@@ -144,6 +144,7 @@ static HRESULT WINAPI get_count(Provider *i, DWORD *count, DWORD *first, BOOL *l
         *logon = chosen && t->drawn_logon;
     } else {
         t->selected = FALSE;
+        t->left = 0;
     }
     ReleaseSRWLockExclusive(&t->lock);
     return S_OK;

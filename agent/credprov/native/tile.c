@@ -63,6 +63,13 @@ void tile_release(struct tile *t) {
 
 BOOL tile_can_logon(const struct tile *t) { return t->found && t->core.blob_size > 0; }
 
+/* LogonUI deselects a tile to look again, and may do that twice in a row. */
+enum { MOMENT = 1000 };
+
+BOOL tile_is_chosen(const struct tile *t) {
+    return t->selected || t->to_stay_so || (t->left > 0 && GetTickCount64() - t->left < MOMENT);
+}
+
 /* Tells whether LogonUI shows what it should. */
 static BOOL is_drawn(const struct tile *t) {
     return core_same(&t->drawn, &t->core.screen) && t->drawn_logon == tile_can_logon(t);
@@ -88,7 +95,7 @@ void tile_tell(struct tile *t) {
     if (events) {
         events->v->AddRef(events);
         note_told(t);
-        t->to_stay_so = t->selected;
+        if (t->selected) t->to_stay_so = TRUE; /* LogonUI may be about to look, and have deselected it for that */
     }
     ReleaseSRWLockExclusive(&t->lock);
     if (!events) return;

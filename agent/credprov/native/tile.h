@@ -13,7 +13,8 @@ struct tile {
     struct core_screen drawn; /* what LogonUI shows */
     BOOL drawn_logon;
     BOOL selected;   /* by the person, */
-    BOOL to_stay_so; /* and so it stays when LogonUI looks again because we said so */
+    BOOL to_stay_so; /* and so it stays when LogonUI looks again because we said so, */
+    ULONGLONG left;  /* or because it has just deselected the tile for that; 0: never */
     BOOL found;      /* who takes what is logged on with: */
     ULONG package;
     struct {
@@ -40,6 +41,10 @@ void tile_tell(struct tile *t);
 
 /* Tells whether the person can be logged on now. Under the lock. */
 BOOL tile_can_logon(const struct tile *t);
+
+/* Tells whether the person has chosen the tile, though LogonUI may have deselected
+ * it for a moment. Under the lock. */
+BOOL tile_is_chosen(const struct tile *t);
 
 /* The thread, see pipe.c. */
 DWORD WINAPI tile_watch(void *t);
