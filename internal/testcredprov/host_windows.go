@@ -149,7 +149,10 @@ func check(hr uintptr) error {
 	return nil
 }
 
-// call calls a method, and measures how long it takes.
+// call calls a method, and measures how long it takes. What args point to stays
+// where it is meanwhile.
+//
+//go:uintptrescapes
 func (h *Host) call(o *object, method int, args ...uintptr) (uintptr, error) {
 	begun := time.Now()
 	hr, _, _ := syscall.SyscallN(o.table[method], append([]uintptr{uintptr(unsafe.Pointer(o))}, args...)...)
