@@ -8,7 +8,7 @@ AGENTS   = windows-amd64 windows-arm64 darwin-amd64 darwin-arm64 linux-amd64 lin
 FUZZTIME ?= 60s
 lint     = go tool -modfile=tools/lint/go.mod
 
-.PHONY: all build agents papers resources demo test release-check bench fuzz lint vet setup clean
+.PHONY: all build agents native papers resources demo test release-check bench fuzz lint vet setup clean
 all: build
 
 # The agents come first: the command line puts them into packages.
@@ -21,6 +21,10 @@ agent-windows-%: resources
 agent-%:
 	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
 		$(GOBUILD) -o bin/agents/firstday-agent-$* ./cmd/firstday-agent
+
+# What runs inside Windows' sign-in screen.
+native:
+	agent/credprov/build.sh bin/native "$(VERSION)"
 
 # What a release brings beside the program: manual pages, completions.
 papers:

@@ -21,7 +21,7 @@ func (m *member) offerSignIn() error {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
 	m.accounts = &signin.Accounts{Store: store, Platform: m.facts.Platform, Folder: m.System.Layout().Data, Log: m.log()}
-	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Log: m.log()}
+	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Log: m.log(), Pack: packLogon}
 	return nil
 }
 

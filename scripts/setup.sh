@@ -7,6 +7,7 @@ case "${1:-}" in
 demo) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file cpio:cpio" ;;
 test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
 	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
+	clang:clang lld-link:lld llvm-dlltool:llvm
 	useradd:passwd pamtester:pamtester
 	softhsm2-util:softhsm2 swtpm:swtpm pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
 	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils

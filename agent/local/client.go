@@ -23,6 +23,7 @@ type Client struct {
 	conn    net.Conn
 	screens call
 	acts    call
+	logons  call
 	asks    call
 
 	mu     sync.Mutex // over writing
@@ -34,7 +35,7 @@ type Client struct {
 // call is one kind of request, of which one is under way at a time.
 type call struct {
 	turn   chan struct{} // holds one: whose turn it is
-	answer chan any      // a *Screen, a *block or an error
+	answer chan any      // a *Screen, a *block, bytes or an error
 }
 
 func newCall() call {
@@ -52,7 +53,7 @@ const answerTime = WatchTime + 10*time.Second
 // of that name. Whether it is the agent's service the caller has found out; see
 // [Dial]. It closes the connection when it fails.
 func NewClient(ctx context.Context, conn net.Conn, surface string) (*Client, error) {
-	c := &Client{conn: conn, screens: newCall(), acts: newCall(), asks: newCall(), closed: make(chan struct{})}
+	c := &Client{conn: conn, screens: newCall(), acts: newCall(), logons: newCall(), asks: newCall(), closed: make(chan struct{})}
 	defer context.AfterFunc(ctx, func() { c.close(ctx.Err()) })()
 	in := &lines{r: conn}
 	if err := c.greet(in, surface); err != nil {
@@ -127,6 +128,17 @@ func (c *Client) Act(ctx context.Context, a signin.Action) error {
 	}
 	_, err = c.ask(ctx, &c.acts, request)
 	return err
+}
+
+// Logon gives what Windows logs the account on with that the screen of the serial
+// number shows. Who has it wipes it. It gives [signin.ErrNoLogon] if there is
+// nothing, or somebody else has it.
+func (c *Client) Logon(ctx context.Context, serial int64) ([]byte, error) {
+	a, err := c.ask(ctx, &c.logons, fmt.Appendf(nil, "%s %d\n", verbLogon, serial))
+	if err != nil {
+		return nil, err
+	}
+	return a.([]byte), nil
 }
 
 // Refresh has the directory asked for news, and tells what came of it.
@@ -216,7 +228,13 @@ func (c *Client) take(b *block) error {
 		}
 		c.screens.hand(s)
 	case kindOK:
-		if k := c.callOf(b.word(1)); k != nil {
+		if b.word(1) == verbLogon {
+			packed, err := readLogon(b)
+			if err != nil {
+				return err
+			}
+			c.logons.hand(packed)
+		} else if k := c.callOf(b.word(1)); k != nil {
 			k.hand(b)
 		}
 	case kindError:
@@ -224,10 +242,13 @@ func (c *Client) take(b *block) error {
 		switch refused.Word {
 		case refusedStale:
 			c.acts.hand(signin.ErrStale)
+		case refusedLogon:
+			c.logons.hand(signin.ErrNoLogon)
 		case refusedRefresh:
 			c.asks.hand(refused)
 		case refusedUnknown: // an agent of an earlier version
 			c.asks.hand(refused)
+			c.logons.hand(refused)
 		default:
 			return refused
 		}

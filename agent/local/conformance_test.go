@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -113,6 +114,12 @@ func understood(r io.Reader) string {
 			return b.String() + "refused"
 		case s != nil:
 			b.WriteString(shown(s, now))
+		case got.word(0) == kindOK && got.word(1) == verbLogon:
+			packed, err := readLogon(got)
+			if err != nil {
+				return b.String() + "refused"
+			}
+			fmt.Fprintf(&b, "ok logon\nblob=%X\n", packed)
 		default:
 			b.WriteString(got.word(0) + " " + got.word(1) + "\n")
 			for _, key := range []string{"code", "message", "agent"} {
@@ -230,6 +237,7 @@ type fixed struct {
 	signin.Screen
 	mu    sync.Mutex
 	taken []string
+	given bool
 }
 
 func newFixed() *fixed {
@@ -263,6 +271,16 @@ func (f *fixed) Act(_ context.Context, a signin.Action) error {
 	defer f.mu.Unlock()
 	f.taken = append(f.taken, text)
 	return nil
+}
+
+func (f *fixed) Logon(_ context.Context, serial int64) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if serial != f.Serial || f.given {
+		return nil, signin.ErrNoLogon
+	}
+	f.given = true
+	return []byte("hunter22"), nil
 }
 
 func (f *fixed) actions() []string {

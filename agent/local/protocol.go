@@ -32,6 +32,8 @@ const (
 	// maxList bounds the fields of a screen, its actions, and the fields that a
 	// surface sends with one.
 	maxList = 8
+	// maxRow is how much of what is logged on with a line holds.
+	maxRow = 480
 )
 
 // How long either side waits.

@@ -14,6 +14,7 @@ const (
 	verbWatch   = "watch"   // SERIAL
 	verbField   = "field"   // NAME VALUE
 	verbAct     = "act"     // NAME SERIAL [same-device]
+	verbLogon   = "logon"   // SERIAL
 	verbRefresh = "refresh" // asks the directory
 	verbBye     = "bye"
 )
@@ -68,9 +69,9 @@ func (r *request) readWords(words []string) (err error) {
 		}
 		r.name = words[1]
 		r.number, err = readNumber(words[0])
-	case verbWatch:
+	case verbWatch, verbLogon:
 		if len(words) != 1 {
-			return malformed("watch without a serial number")
+			return malformed("%s without a serial number", r.verb)
 		}
 		r.number, err = readNumber(words[0])
 	case verbAct:

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,8 +78,52 @@ func screenBlock(s *signin.Screen, now time.Time) *block {
 		b.add("left", strconv.FormatInt(max(0, int64(s.Ends.Sub(now)/time.Second)), 10))
 	}
 	b.add("account", s.Account)
+	if s.CanLogon {
+		b.add("logon", yes(true))
+	}
 	addDevice(b, &s.Device)
 	return b
+}
+
+// logonBlock writes what is logged on with. Who has sent it wipes it.
+func logonBlock(packed []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	rows := (len(packed) + maxRow - 1) / maxRow
+	out := make([]byte, 0, 2*len(packed)+rows*len("blob=\n")+len("ok logon\n\n")) // which never grows, and leaves no copy
+	out = append(out, kindOK+" "+verbLogon+"\n"...)
+	for row := range slices.Chunk(packed, maxRow) {
+		out = append(out, "blob="...)
+		for _, b := range row {
+			out = append(out, digits[b>>4], digits[b&15])
+		}
+		out = append(out, '\n')
+	}
+	return append(out, '\n')
+}
+
+// readLogon reads what is logged on with.
+func readLogon(b *block) ([]byte, error) {
+	var packed []byte
+	rows := 0
+	for _, p := range b.pairs {
+		if p.key != "blob" {
+			continue
+		}
+		if rows++; rows > maxList || p.value == "" || len(p.value)%2 != 0 {
+			return nil, malformed("bytes that are none")
+		}
+		for i := 0; i < len(p.value); i += 2 {
+			high, low := digit(p.value[i]), digit(p.value[i+1])
+			if high < 0 || low < 0 {
+				return nil, malformed("bytes that are none")
+			}
+			packed = append(packed, byte(high<<4|low))
+		}
+	}
+	if rows == 0 {
+		return nil, malformed("no bytes")
+	}
+	return packed, nil
 }
 
 func addDevice(b *block, d *signin.Device) {
@@ -128,6 +173,8 @@ func (s *Screen) take(p pair, now time.Time) error {
 	switch p.key {
 	case "online":
 		s.Online, err = readYes(p)
+	case "logon":
+		s.CanLogon, err = readYes(p)
 	case "device.managed":
 		s.Device.Managed, err = readYes(p)
 	case "device.heard":

@@ -16,6 +16,7 @@ import (
 type SignIn interface {
 	Next(ctx context.Context, serial int64) (signin.Screen, error)
 	Act(ctx context.Context, a signin.Action) error
+	Logon(ctx context.Context, serial int64) ([]byte, error)
 }
 
 // Server speaks with surfaces, with several at once. None holds up another, or
@@ -78,6 +79,7 @@ const (
 	refusedUnknown   = "unknown"
 	refusedStale     = "stale"
 	refusedRefresh   = "refresh"
+	refusedLogon     = "logon"
 )
 
 // session is one surface's connection.
@@ -165,6 +167,8 @@ func (c *session) take(ctx context.Context, r *request) error {
 		return c.typed.put(r)
 	case verbAct:
 		return c.act(ctx, r)
+	case verbLogon:
+		return c.logon(ctx, r.number)
 	case verbRefresh:
 		c.refresh(ctx)
 	case verbBye:
@@ -208,6 +212,22 @@ func (c *session) act(ctx context.Context, r *request) error {
 	return c.send(newBlock(kindOK, verbAct))
 }
 
+// logon hands over what Windows logs the account on with.
+func (c *session) logon(ctx context.Context, serial int64) error {
+	packed, err := c.SignIn.Logon(ctx, serial)
+	defer clear(packed)
+	switch {
+	case errors.Is(err, signin.ErrNoLogon):
+		c.refuse(refusedLogon, "there is nothing to log on with, or somebody else has it")
+		return nil
+	case err != nil:
+		return err
+	}
+	out := logonBlock(packed)
+	defer clear(out)
+	return c.write(out)
+}
+
 // refresh asks the directory while the surface may go on.
 func (c *session) refresh(ctx context.Context) {
 	select {
@@ -243,12 +263,14 @@ func (c *session) answer(b *block) {
 	}
 }
 
-func (c *session) send(b *block) error {
+func (c *session) send(b *block) error { return c.write(b.bytes()) }
+
+func (c *session) write(bytes []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
 		return err
 	}
-	_, err := c.conn.Write(b.bytes())
+	_, err := c.conn.Write(bytes)
 	return err
 }

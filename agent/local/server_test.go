@@ -277,3 +277,23 @@ func TestLinesAreWiped(t *testing.T) {
 		t.Errorf("it is still there: %q", strings.Trim(kept, "\x00"))
 	}
 }
+
+func TestLogonIsForOneSurface(t *testing.T) {
+	l := serveInside(t, newFixed())
+	var given [][]byte
+	for range 2 {
+		c, err := NewClient(t.Context(), l.call(), "tile")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		packed, err := c.Logon(t.Context(), 7)
+		if err != nil && !errors.Is(err, signin.ErrNoLogon) {
+			t.Error(err)
+		}
+		given = append(given, packed)
+	}
+	if diff := cmp.Diff([][]byte{[]byte("hunter22"), nil}, given); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

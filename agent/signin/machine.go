@@ -30,6 +30,9 @@ type Machine struct {
 	Log       *slog.Logger
 	// PINs tells whether this system has them.
 	PINs bool
+	// Pack writes what Windows logs an account on with; nil: no surface of this
+	// system can do that.
+	Pack func(account string, password []byte) ([]byte, error)
 
 	once   sync.Once
 	events chan told
@@ -140,8 +143,9 @@ func (m *Machine) tell(ctx context.Context, e event) error {
 // brings to its end first.
 func (m *Machine) Run(ctx context.Context) {
 	m.init()
-	l := &loop{Machine: m, ctx: ctx, flow: flow{state: Hidden, pins: m.PINs}, alarm: time.NewTimer(0), results: make(chan result)}
+	l := &loop{Machine: m, ctx: ctx, flow: flow{state: Hidden, pins: m.PINs}, alarm: time.NewTimer(0), results: make(chan result), logon: newLogon()}
 	l.alarm.Stop()
+	defer l.logon.forget()
 	defer l.group.Wait()
 	defer l.end()
 	if m.Accounts.Interrupted() {
@@ -159,6 +163,9 @@ func (m *Machine) Run(ctx context.Context) {
 			}
 		case <-l.alarm.C:
 			l.take(timeUp{})
+		case <-l.logon.late.C:
+			l.logon.forget()
+			l.show()
 		case <-ctx.Done():
 			return
 		}
@@ -172,6 +179,7 @@ type loop struct {
 	flow  flow
 	alarm *time.Timer
 	ends  time.Time // when the alarm goes off; zero: it does not
+	logon *logon
 
 	group   sync.WaitGroup
 	results chan result
@@ -189,6 +197,9 @@ type result struct {
 func (l *loop) hear(e event) error {
 	if p, ok := e.(pressed); ok && p.Serial != 0 && p.Serial != l.shown.Serial {
 		return ErrStale
+	}
+	if w, ok := e.(wanted); ok {
+		return l.giveLogon(w)
 	}
 	l.take(e)
 	return nil
@@ -209,6 +220,7 @@ func (l *loop) take(e event) {
 		if !working(l.flow.state) {
 			l.end()
 		}
+		l.keepLogon()
 	}
 	for _, effect := range todo {
 		l.do(effect)
@@ -233,6 +245,7 @@ func (l *loop) show() {
 	if screen.State != Creating { // which ends when it is done
 		screen.Ends = l.ends
 	}
+	screen.CanLogon = len(l.logon.packed) > 0
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	screen.Serial = l.shown.Serial
@@ -248,7 +261,7 @@ func (l *loop) show() {
 func equal(a, b *Screen) bool {
 	return slices.Equal(a.Fields, b.Fields) && slices.Equal(a.Actions, b.Actions) && a.State == b.State && a.Title == b.Title && a.Message == b.Message &&
 		a.UserCode == b.UserCode && a.QR == b.QR && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account &&
-		a.Why == b.Why && a.Ends.Equal(b.Ends)
+		a.Why == b.Why && a.CanLogon == b.CanLogon && a.Ends.Equal(b.Ends)
 }
 
 func (l *loop) do(e effect) {

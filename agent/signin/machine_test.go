@@ -28,7 +28,7 @@ func begin(t *testing.T, d *fakeDirectory) *story {
 	t.Helper()
 	store := accounts.Memory(api.Windows)
 	a := newAccounts(t, store, t.TempDir())
-	s := &story{t: t, d: d, store: store, Machine: &Machine{Directory: d, Accounts: a, Log: slog.New(slog.DiscardHandler), PINs: true}}
+	s := &story{t: t, d: d, store: store, Machine: &Machine{Directory: d, Accounts: a, Log: slog.New(slog.DiscardHandler), PINs: true, Pack: packPlainly}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Run(ctx) }()
@@ -36,6 +36,11 @@ func begin(t *testing.T, d *fakeDirectory) *story {
 	s.hears(func(*api.CheckInResponse) {})
 	s.must(s.Reached(t.Context(), true))
 	return s
+}
+
+// packPlainly packs so that a test can read it.
+func packPlainly(account string, password []byte) ([]byte, error) {
+	return fmt.Appendf(nil, "%s %s", account, password), nil
 }
 
 func (s *story) must(err error) {

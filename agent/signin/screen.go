@@ -53,6 +53,9 @@ type Screen struct {
 	Online bool
 	// Account is the name of the one that was made, in the state Done.
 	Account string
+	// CanLogon tells, in the state Done, that [Machine.Logon] has what Windows logs
+	// that account on with.
+	CanLogon bool
 	// Ends is when the screen goes by itself, if nobody does anything; zero: it
 	// does not.
 	Ends time.Time

@@ -2,7 +2,9 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -16,10 +18,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"firstday.dev/agent"
 	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
+	"firstday.dev/internal/testcredprov"
 	"firstday.dev/internal/testdirectory"
 	"firstday.dev/internal/winetest"
 	"github.com/google/go-cmp/cmp"
@@ -352,15 +356,15 @@ func TestWindowsEnrols(t *testing.T) {
 	}
 }
 
-// The sign-in under Wine, over the named pipe, from the package to the account:
-// all is real but the accounts themselves, which Wine cannot make.
-func TestWindowsSignsIn(t *testing.T) {
-	t.Parallel()
-	service := testdirectory.New(t)
+// offering installs the agent, but for its accounts, which Wine cannot make, and
+// waits until it listens. real is the agent with its other commands.
+func offering(t *testing.T) (service *testdirectory.Service, p *winetest.Prefix, d *delivery, real string) {
+	t.Helper()
+	service = testdirectory.New(t)
 	service.Change(func(s *api.Settings) { s.Windows.PIN = false })
-	p := winetest.New(t)
-	d := deliver(t, "1.2.3")
-	real := filepath.Join(t.TempDir(), "real.exe")
+	p = winetest.New(t)
+	d = deliver(t, "1.2.3")
+	real = filepath.Join(t.TempDir(), "real.exe")
 	if err := os.Rename(filepath.Join(d.dir, d.Agents[0].File), real); err != nil {
 		t.Fatal(err)
 	}
@@ -369,12 +373,20 @@ func TestWindowsSignsIn(t *testing.T) {
 	d.ConnectKey = service.MustMint(api.NewConnectKey{PackageID: d.PackageID, Platforms: []api.Platform{api.Windows}})
 	d.write()
 	mustRun(t, p, d.dir, installCommand, exitOK)
-	surface := p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/surface", "amd64"))
 	waitUntil(t, "the agent to listen", func() bool {
 		s := new(agent.Status)
 		res := p.Run(d.dir, p.Command(real)+" status --json")
 		return json.Unmarshal([]byte(res.Stdout), s) == nil && s.Healthy
 	})
+	return service, p, d, real
+}
+
+// The sign-in under Wine, over the named pipe, from the package to the account:
+// all is real but the accounts themselves, which Wine cannot make.
+func TestWindowsSignsIn(t *testing.T) {
+	t.Parallel()
+	service, p, d, real := offering(t)
+	surface := p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/surface", "amd64"))
 	address := strings.TrimSpace(mustRun(t, p, d.dir, surface+" start", 0).Stdout)
 	number, err := service.MustHire("ann").SignIn(t.Context(), service.At, address)
 	if err != nil {
@@ -394,6 +406,103 @@ func TestWindowsSignsIn(t *testing.T) {
 	if res := p.Run(d.dir, p.Command(real)+" signin"); res.Code != exitUsage || !strings.Contains(res.Stderr, "it needs a terminal") {
 		t.Errorf("signin without a terminal: %+v", res)
 	}
+}
+
+// tile puts a person in front of the sign-in screen. The DLL is as shipped, but
+// that it takes anybody for the agent, whose service is not SYSTEM under Wine.
+// there tells whether the person has written a file of that name into the folder.
+func tile(t *testing.T, p *winetest.Prefix, d *delivery, what string) (host *winetest.Running, folder string, there func(name string) func() bool) {
+	t.Helper()
+	testcredprov.Install(t, p, `Program Files\Firstday\Agent\1.2.3`, testcredprov.AnybodyIsTheAgent, testcredprov.SomebodyLogsOn)
+	folder = p.Path(`tile`)
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program := winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/tile", "amd64")
+	return p.Start(d.dir, p.Command(program)+" "+what+` C:\tile`), folder, func(name string) func() bool {
+		return func() bool { _, err := os.Stat(filepath.Join(folder, name)); return err == nil }
+	}
+}
+
+// The agent is killed, and the tile goes; it comes back with the agent.
+func TestWindowsTileGoesWithTheAgent(t *testing.T) {
+	t.Parallel()
+	_, p, d, _ := offering(t)
+	host, _, there := tile(t, p, d, "leave")
+	for _, state := range []string{"ready", "waiting"} {
+		waitUntil(t, "the tile in the state "+state, there(state+".txt"))
+		mustRun(t, p, d.dir, `taskkill.exe /f /im firstday-agent.exe`, 0)
+		waitUntil(t, "the tile to be gone", there(state+".gone.txt"))
+		if state == "ready" {
+			mustRun(t, p, d.dir, `sc.exe start firstday-agent`, 0)
+		}
+	}
+	if res := host.Wait(); res.Code != 0 {
+		t.Errorf("%+v", res)
+	}
+}
+
+// The sign-in at the tile of Windows' sign-in screen, from the button to what
+// Windows logs the person on with.
+func TestWindowsTileSignsIn(t *testing.T) {
+	t.Parallel()
+	service, p, d, _ := offering(t)
+	host, folder, there := tile(t, p, d, "signin")
+	waitUntil(t, "the tile to show an address", there("address.txt"))
+	address, err := os.ReadFile(filepath.Join(folder, "address.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := service.MustHire("ann").SignIn(t.Context(), service.At, string(address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "number.txt"), []byte(number), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "somebody to be logged on", there("logon.bin"))
+	packed, err := os.ReadFile(filepath.Join(folder, "logon.bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const password = "Grüße von 100 % Acme 😀"
+	computer := strings.ToUpper(service.OnlyDevice().Facts.Name)
+	if diff := cmp.Diff([]string{computer[:min(len(computer), 15)], "ann", password}, unpacked(t, packed)); diff != "" {
+		t.Errorf("logged on with (-want +got):\n%s", diff)
+	}
+	store, err := accounts.MemoryIn(api.Windows, p.Path(`ProgramData/Firstday/accounts.json`))
+	if err != nil || !store.CheckPassword("ann", password) {
+		t.Errorf("ann cannot sign in with the password: %v", err)
+	}
+	log, err := os.ReadFile(p.Path(`ProgramData/Firstday/log/service.jsonl`))
+	if err != nil || strings.Contains(string(log), "Grüße") || !strings.Contains(string(log), "a surface logs on") {
+		t.Errorf("the log: %v\n%s", err, log)
+	}
+	mustRun(t, p, d.dir, `sc.exe stop firstday-agent`, 0)
+	waitUntil(t, "the tile to be gone", there("gone.txt"))
+	if res := host.Wait(); res.Code != 0 {
+		t.Errorf("%+v", res)
+	}
+}
+
+// unpacked reads a KERB_INTERACTIVE_UNLOCK_LOGON by its pointers.
+func unpacked(t *testing.T, b []byte) (texts []string) {
+	t.Helper()
+	for at := 8; at < 56; at += 16 {
+		if len(b) < 64 {
+			t.Fatalf("%d bytes", len(b))
+		}
+		length, from := int(binary.LittleEndian.Uint16(b[at:])), int(binary.LittleEndian.Uint64(b[at+8:]))
+		if from < 64 || from+length > len(b) {
+			t.Fatalf("%d bytes at %d of %d", length, from, len(b))
+		}
+		units := make([]uint16, length/2)
+		if err := binary.Read(bytes.NewReader(b[from:from+length]), binary.LittleEndian, units); err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(utf16.Decode(units)))
+	}
+	return texts
 }
 
 func TestWindowsInstallsMSIs(t *testing.T) {

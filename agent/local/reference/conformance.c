@@ -49,12 +49,21 @@ static void show_screen(const struct surface_block *b) {
         printf("left=%llu\n", left < SURFACE_YEAR ? left : SURFACE_YEAR);
     }
     put("account", b->texts[SURFACE_ACCOUNT]);
+    if (!strcmp(b->texts[SURFACE_LOGON], "yes")) put("logon", "yes");
     put("device.name", b->texts[SURFACE_NAME]);
     put("device.serial", b->texts[SURFACE_SERIAL]);
     put("device.model", b->texts[SURFACE_MODEL]);
     put("device.os", b->texts[SURFACE_OS]);
     put("device.organisation", b->texts[SURFACE_ORGANISATION]);
     if (!strcmp(b->texts[SURFACE_MANAGED], "yes")) put("device.managed", "yes");
+}
+
+static void show_bytes(const struct surface_block *b) {
+    static unsigned char bytes[SURFACE_BLOCK];
+    size_t n = surface_bytes(b, bytes, sizeof bytes);
+    printf("blob=");
+    for (size_t i = 0; i < n; i++) printf("%02X", bytes[i]);
+    putchar('\n');
 }
 
 static void show(void *to, const struct surface_block *b) {
@@ -64,6 +73,10 @@ static void show(void *to, const struct surface_block *b) {
         return;
     }
     printf("%s %s\n", b->kind, b->word);
+    if (b->blob_count > 0) {
+        show_bytes(b);
+        return;
+    }
     put("code", b->texts[SURFACE_CODE]);
     put("message", b->texts[SURFACE_MESSAGE]);
     put("agent", b->texts[SURFACE_AGENT]);

@@ -91,7 +91,7 @@ static char *cut(char *s, char separator) {
 
 /* In the order of enum surface_text. */
 static const char *const keys[SURFACE_TEXTS] = {
-    "state", "why", "code", "online", "device.managed", "left", "title", "message", "text", "help", "usercode", "uri", "qrtext",
+    "state", "why", "code", "online", "device.managed", "logon", "left", "title", "message", "text", "help", "usercode", "uri", "qrtext",
     "account", "device.name", "device.serial", "device.model", "device.os", "device.organisation", "device.heard", "agent",
 };
 
@@ -106,8 +106,27 @@ static int read_item(struct surface_item *list, int *count, char *value) {
 
 static int is_fine(int text, const char *value) {
     if (text <= SURFACE_CODE) return is_word(value);
-    if (text <= SURFACE_MANAGED) return is_yes_or_no(value);
+    if (text <= SURFACE_LOGON) return is_yes_or_no(value);
     return text != SURFACE_LEFT || is_number(value);
+}
+
+static int is_logon(const struct surface_block *b) { return !strcmp(b->kind, "ok") && !strcmp(b->word, "logon"); }
+
+static int is_bytes(const char *s) {
+    size_t n = strspn(s, hex);
+    return n > 0 && n % 2 == 0 && s[n] == 0;
+}
+
+static int digit(char c) { return (int)(strchr(hex, c) - hex); }
+
+size_t surface_bytes(const struct surface_block *b, unsigned char *out, size_t room) {
+    size_t n = 0;
+    for (int i = 0; i < b->blob_count; i++)
+        for (const char *s = b->blob[i]; *s; s += 2) {
+            if (n == room) return 0;
+            out[n++] = (byte)(digit(s[0]) << 4 | digit(s[1]));
+        }
+    return n;
 }
 
 static int read_pair(struct surface_block *b, char *line) {
@@ -118,6 +137,11 @@ static int read_pair(struct surface_block *b, char *line) {
         if (strcmp(line, keys[i])) continue;
         if (*b->texts[i] || (screen && !is_fine(i, value))) return -1;
         b->texts[i] = value;
+        return 0;
+    }
+    if (is_logon(b) && !strcmp(line, "blob")) {
+        if (b->blob_count == SURFACE_LIST || !is_bytes(value)) return -1;
+        b->blob[b->blob_count++] = value;
         return 0;
     }
     if (!screen) return 0;
@@ -151,6 +175,7 @@ static int read_block(struct surface_block *b, char *line, const char *end) {
         next = line + strlen(line) + 1;
         if (read_pair(b, line)) return -1;
     }
+    if (is_logon(b)) return b->blob_count > 0 ? 0 : -1;
     if (strcmp(b->kind, "screen")) return 0;
     return is_number(b->word) && *b->texts[SURFACE_STATE] && is_square(b) ? 0 : -1;
 }

@@ -12,13 +12,13 @@ enum {
     SURFACE_LIST = 8,      /* fields, and actions */
     SURFACE_MODULES = 57,  /* rows of a QR code */
     SURFACE_YEAR = 31536000, /* seconds; no screen has more left */
-    SURFACE_TEXTS = 21
+    SURFACE_TEXTS = 22
 };
 
 /* The texts of a block. All are there; what was not sent is "". */
 enum surface_text {
     SURFACE_STATE, SURFACE_WHY, SURFACE_CODE, /* words */
-    SURFACE_ONLINE, SURFACE_MANAGED,          /* "yes" or "no" */
+    SURFACE_ONLINE, SURFACE_MANAGED, SURFACE_LOGON, /* "yes" or "no" */
     SURFACE_LEFT,                             /* seconds, digits only */
     SURFACE_TITLE, SURFACE_MESSAGE, SURFACE_NOTE, SURFACE_HELP, SURFACE_USERCODE, SURFACE_URI, SURFACE_QRTEXT,
     SURFACE_ACCOUNT, SURFACE_NAME, SURFACE_SERIAL, SURFACE_MODEL, SURFACE_OS, SURFACE_ORGANISATION, SURFACE_HEARD,
@@ -38,7 +38,8 @@ struct surface_block {
     const char *texts[SURFACE_TEXTS];
     struct surface_item fields[SURFACE_LIST], actions[SURFACE_LIST];
     const char *modules[SURFACE_MODULES]; /* rows of '1' (dark) and '0' (light) */
-    int field_count, action_count, module_count;
+    const char *blob[SURFACE_LIST]; /* rows of hexadecimal digits, see surface_bytes */
+    int field_count, action_count, module_count, blob_count;
 };
 
 struct surface_parser {
@@ -58,6 +59,9 @@ int surface_between(const struct surface_parser *p);
 
 /* Begins anew, and forgets everything. */
 void surface_reset(struct surface_parser *p);
+
+/* Reads the bytes of "ok logon". Gives their number, 0 if there is no room. */
+size_t surface_bytes(const struct surface_block *block, unsigned char *out, size_t room);
 
 /* Writes a value as requests hold it. Gives its length, 0 if there is no room. */
 size_t surface_escape(char *out, size_t room, const char *value);

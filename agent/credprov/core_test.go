@@ -1,0 +1,206 @@
+//go:build !windows
+
+package credprov
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"firstday.dev/internal/testtool"
+)
+
+// buildCore builds the core for this system, with sanitizers.
+func buildCore(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "core")
+	out, err := exec.Command(testtool.Need(t, "gcc"), "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g",
+		"-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
+		"testdata/core/main.c", "native/core.c", "../local/reference/surface.c").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return program
+}
+
+func run(t *testing.T, program string, in []byte, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Stdin = bytes.NewReader(in)
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, &problems)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// vectors gives what services may send, by name, and what surfaces understand.
+func vectors(t *testing.T) (streams map[string][]byte, want map[string]string) {
+	t.Helper()
+	files, err := filepath.Glob("../local/testdata/service/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors: %v", err)
+	}
+	streams, want = make(map[string][]byte), make(map[string]string)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		script, outcome, _ := strings.Cut(string(data), "---\n")
+		want[name] = strings.TrimSpace(outcome)
+		for line := range strings.Lines(script) {
+			rest, ok := strings.CutPrefix(strings.TrimSpace(line), "send ")
+			if !ok {
+				continue
+			}
+			quoted, err := strconv.QuotedPrefix(rest)
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			text, _ := strconv.Unquote(quoted)
+			times := 1
+			if count := strings.TrimSpace(rest[len(quoted):]); count != "" {
+				if times, err = strconv.Atoi(count); err != nil {
+					t.Fatalf("%s: %v", file, err)
+				}
+			}
+			streams[name] = append(streams[name], strings.Repeat(text, times)...)
+		}
+	}
+	return streams, want
+}
+
+// drawn is what a tile draws of what a surface has understood: the screens that
+// are not hidden, without what it does not show, and none that looks as the one
+// before.
+func drawn(understood string) string {
+	var screens []string
+	var screen *strings.Builder
+	flush := func() {
+		if screen != nil && !strings.Contains(screen.String(), "\nstate=hidden\n") {
+			screens = append(screens, screen.String())
+		}
+		screen = nil
+	}
+	lines := strings.Split(understood, "\n")
+	for _, line := range lines[:len(lines)-1] {
+		key, value, ok := strings.Cut(line, "=")
+		switch {
+		case !ok:
+			flush()
+			if strings.HasPrefix(line, "screen ") {
+				screen = new(strings.Builder)
+				screen.WriteString("screen\n")
+			}
+		case screen == nil:
+		case key == "field":
+			parts := strings.SplitN(value, " ", 3)
+			kind := "secret"
+			if parts[1] == "text" || parts[1] == "digits" {
+				kind = "plain"
+			}
+			fmt.Fprintf(screen, "field=%s %s label=%s\n", parts[0], kind, parts[2])
+		case key == "action":
+			parts := strings.SplitN(value, " ", 3)
+			fmt.Fprintf(screen, "action=%s %s label=%s\n", parts[0], parts[1], parts[2])
+		case slices.Contains([]string{"state", "title", "message", "text", "usercode", "uri", "qr", "logon"}, key):
+			screen.WriteString(line + "\n")
+		}
+	}
+	flush()
+	return strings.Join(slices.Compact(screens), "") + lines[len(lines)-1]
+}
+
+func TestCoreUnderstandsTheVectors(t *testing.T) {
+	program := buildCore(t)
+	streams, want := vectors(t)
+	for name, stream := range streams {
+		expected := drawn(want[name])
+		if strings.Contains("\n"+want[name], "\nerror ") || strings.Contains("\n"+want[name], "\nok logon") {
+			// Words that nothing was said for: a reader takes them, a tile hangs up.
+			expected = expected[:strings.LastIndex("\n"+expected, "\n")] + "refused"
+		}
+		if diff := cmp.Diff(expected, run(t, program, stream, "show", "1")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Whatever a service sends, the core stays in its bounds; the sanitizers look on.
+func TestCoreSurvivesAnyFrames(t *testing.T) {
+	program := buildCore(t)
+	streams, _ := vectors(t)
+	var small [][]byte
+	for _, s := range streams {
+		if len(s) < 6000 {
+			small = append(small, s)
+		}
+	}
+	slices.SortFunc(small, bytes.Compare)
+	random := rand.New(rand.NewPCG(6, 1))
+	var in []byte
+	const count = 12000
+	for i := range count {
+		var frame []byte
+		if i%4 == 0 {
+			frame = make([]byte, random.IntN(2000))
+			for at := range frame {
+				frame[at] = byte(random.Uint32())
+			}
+		} else {
+			frame = damaged(random, slices.Concat(small[random.IntN(len(small))], small[random.IntN(len(small))]))
+		}
+		in = binary.LittleEndian.AppendUint32(in, uint32(len(frame)))
+		in = append(in, frame...)
+	}
+	got := run(t, program, in, "frames")
+	t.Log(got)
+	var all, whole int
+	if _, err := fmt.Sscanf(got, "%d frames, %d to the end", &all, &whole); err != nil || all != count || whole < count/100 {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// What was typed, and what came to log on with, is gone when it was used, and is
+// for who typed it only; and no answer is waited for without end. The program
+// itself asserts it.
+func TestCoreKeepsNoSecretsAndWaitsForNothing(t *testing.T) {
+	program := buildCore(t)
+	for _, what := range []string{"secrets", "times"} {
+		if got := run(t, program, nil, what); got != "done" {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+}
+
+// damaged changes a few bytes, to such as mean something above all.
+func damaged(random *rand.Rand, stream []byte) []byte {
+	const odd = "\n\n= %1aF0\x00\x1f\x7f\x80\xc3\xe0\xf0"
+	stream = slices.Clone(stream)
+	for range random.IntN(4) {
+		at := random.IntN(len(stream) + 1)
+		switch c := odd[random.IntN(len(odd))]; {
+		case random.IntN(3) == 0 || at == len(stream):
+			stream = slices.Insert(stream, at, c)
+		case random.IntN(2) == 0:
+			stream[at] = c
+		default:
+			stream = slices.Delete(stream, at, min(len(stream), at+1+random.IntN(3)))
+		}
+	}
+	return stream
+}

@@ -1,0 +1,595 @@
+package credprov_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+
+	"firstday.dev/agent/credprov"
+	"firstday.dev/agent/local"
+	"firstday.dev/agent/signin"
+	"firstday.dev/internal/testcredprov"
+)
+
+// These run under Wine only, where underWine has registered the DLL.
+
+const sentinel = `C:\Program Files\Firstday\Agent\1.2.3\firstday-credprov.dll.starts`
+
+// longest is what LogonUI may have to wait for at most.
+const longest = 2 * time.Second
+
+// screen is a sign-in screen that ends with the test.
+func screen(t *testing.T) *testcredprov.Host {
+	t.Helper()
+	h, err := testcredprov.Load(credprov.CLSID)
+	must(t, err)
+	must(t, h.Begin(testcredprov.SignIn))
+	t.Cleanup(func() {
+		left, err := h.End()
+		if err != nil || left != 0 {
+			t.Errorf("in the end %d hold the provider, %v", left, err)
+		}
+		if h.Longest > longest {
+			t.Errorf("a call took %v", h.Longest)
+		}
+		if _, err := os.Stat(sentinel); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the sentinel is still there: %v", err)
+		}
+	})
+	return h
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func nothing(tile *testcredprov.Tile) bool { return tile.Count == 0 }
+
+// showing waits for a screen of the sign-in.
+func showing(t *testing.T, h *testcredprov.Host, s *signin.Screen) {
+	t.Helper()
+	must(t, h.Wait(func(tile *testcredprov.Tile) bool {
+		return tile.Count == 1 && tile.Shows(s.Title) && tile.Shows(s.Message)
+	}))
+}
+
+// submits presses Enter, which does not end anything yet.
+func submits(t *testing.T, h *testcredprov.Host) {
+	t.Helper()
+	if s, told, err := h.Submit(); s != nil || told != "" || err != nil {
+		t.Fatalf("%+v, %q, %v", s, told, err)
+	}
+}
+
+func TestWindowsTileFromHiddenToLogon(t *testing.T) {
+	h := screen(t)
+	if h.Tile.Count != 0 || h.Tile.Default != testcredprov.NoDefault {
+		t.Errorf("without an agent: %+v", h.Tile)
+	}
+	t.Logf("without an agent, the longest call took %v", h.Longest)
+	d := newDesk(ready)
+	d.serve(t)
+	showing(t, h, &ready)
+	if h.Tile.Default != testcredprov.NoDefault || h.Tile.Logon {
+		t.Errorf("the tile is the default one: %+v", h.Tile)
+	}
+	if diff := cmp.Diff([]string{ready.Title, ready.Message, ready.Title, ready.Title, "Call 4711."}, h.Tile.Shown()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	d.puts(hidden)
+	must(t, h.Wait(nothing))
+	d.puts(ready)
+	showing(t, h, &ready)
+	if logon, err := h.Select(); logon || err != nil {
+		t.Errorf("chosen: %v, %v", logon, err)
+	}
+	submits(t, h)
+	if a := <-d.acts; a.Name != signin.Start || len(a.Fields) != 0 {
+		t.Errorf("pressed %+v", a)
+	}
+
+	d.puts(waiting)
+	showing(t, h, &waiting)
+	if h.Tile.Default != 0 {
+		t.Error("the tile that was chosen is left")
+	}
+	if !h.Tile.Shows(waiting.UserCode) || !h.Tile.Shows(waiting.URI) {
+		t.Errorf("it shows %q", h.Tile.Shown())
+	}
+	picture, err := h.Picture()
+	must(t, err)
+	if diff := cmp.Diff(local.QRCode(waiting.QR), testcredprov.Modules(picture)); diff != "" {
+		t.Errorf("the code (-want +got):\n%s", diff)
+	}
+	must(t, h.Click("Cancel"))
+	if a := <-d.acts; a.Name != signin.Cancel {
+		t.Errorf("pressed %+v", a)
+	}
+
+	d.puts(number)
+	showing(t, h, &number)
+	ids := h.Tile.Inputs()
+	if len(ids) != 1 || h.Tile.Fields[ids[0]].Type != testcredprov.EditText || h.Tile.Fields[ids[0]].Focus != 3 || h.Tile.Fields[ids[0]].Label != "Number" {
+		t.Errorf("the fields are %+v", h.Tile)
+	}
+	if beside, err := h.Beside(); err != nil || beside != ids[0] {
+		t.Errorf("the button stands beside %d, %v", beside, err)
+	}
+	must(t, h.Type("47"))
+	submits(t, h)
+	if diff := cmp.Diff(map[string]string{"number": "47"}, (<-d.acts).Fields); diff != "" {
+		t.Errorf("typed (-want +got):\n%s", diff)
+	}
+
+	d.puts(typing)
+	showing(t, h, &typing)
+	for _, id := range h.Tile.Inputs() {
+		if h.Tile.Fields[id].Type != testcredprov.PasswordText {
+			t.Errorf("a password can be read: %+v", h.Tile.Fields[id])
+		}
+	}
+	const password = "Grüße von 100 % Acme 😀"
+	must(t, h.Type(password, password))
+	submits(t, h)
+	if diff := cmp.Diff(map[string]string{"password": password, "again": password}, (<-d.acts).Fields); diff != "" {
+		t.Errorf("typed (-want +got):\n%s", diff)
+	}
+	d.puts(making)
+	showing(t, h, &making)
+
+	ended := done
+	ended.CanLogon = true
+	d.mu.Lock()
+	d.logon = []byte(strings.Repeat("packed\x00\xff", 100))
+	d.mu.Unlock()
+	d.puts(ended)
+	must(t, h.Wait(func(tile *testcredprov.Tile) bool { return tile.Logon }))
+	if h.Tile.Default != 0 {
+		t.Errorf("another tile is logged on: %+v", h.Tile)
+	}
+	s, _, err := h.Submit()
+	must(t, err)
+	clsid, err := windows.GUIDFromString(credprov.CLSID)
+	must(t, err)
+	want := &testcredprov.Serialization{Package: 4711, Provider: clsid, Bytes: []byte(strings.Repeat("packed\x00\xff", 100))}
+	if diff := cmp.Diff(want, s); diff != "" {
+		t.Errorf("logged on with (-want +got):\n%s", diff)
+	}
+	d.puts(done)
+	must(t, h.Wait(func(tile *testcredprov.Tile) bool { return !tile.Logon }))
+	t.Logf("the longest call took %v", h.Longest)
+	if a := submitsAt(t, h, d); a.Name != signin.Close {
+		t.Errorf("pressed %+v", a)
+	}
+}
+
+// Who has not typed the password here is not logged on here.
+func TestWindowsTileLogsNobodyElseOn(t *testing.T) {
+	h := screen(t)
+	d := newDesk(typing)
+	d.serve(t)
+	showing(t, h, &typing)
+	ended := done
+	ended.CanLogon = true
+	d.puts(ended)
+	showing(t, h, &done)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.given != 0 || h.Tile.Logon {
+		t.Errorf("it asked %d times, and shows %+v", d.given, h.Tile)
+	}
+}
+
+// The agent ends in each state: the tile goes, and comes back with the next one.
+func TestWindowsTileGoesWithTheAgent(t *testing.T) {
+	h := screen(t)
+	for _, s := range []signin.Screen{ready, waiting, number, typing, making, done, failed} {
+		stop := newDesk(s).serve(t)
+		showing(t, h, &s)
+		if _, err := h.Select(); err != nil {
+			t.Error(err)
+		}
+		if len(s.Fields) > 0 {
+			must(t, h.Type(make([]string, len(s.Fields))...))
+		}
+		stop()
+		// Before LogonUI looks again.
+		if _, told, err := h.Submit(); err != nil {
+			t.Errorf("%s: %q, %v", s.State, told, err)
+		}
+		must(t, h.Wait(nothing))
+	}
+}
+
+// Values that do not fit are refused, never sent in part.
+func TestWindowsTileRefusesWhatIsTooLong(t *testing.T) {
+	h := screen(t)
+	d := newDesk(number)
+	d.serve(t)
+	showing(t, h, &number)
+	if err := h.Type(strings.Repeat("x", 700)); err == nil {
+		t.Error("700 characters are taken")
+	}
+	for _, text := range []string{"", strings.Repeat("ß", 599)} {
+		if text != "" {
+			must(t, h.Type(text))
+		}
+		if s, told, err := h.Submit(); s != nil || err != nil || told != "What you typed is too long." {
+			t.Errorf("%+v, %q, %v", s, told, err)
+		}
+	}
+	must(t, h.Type("47"))
+	submits(t, h)
+	if diff := cmp.Diff("47", (<-d.acts).Fields["number"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Whatever serves the pipe says: nothing is shown that is not the protocol,
+// LogonUI never waits, and the agent is found again.
+func TestWindowsTileBearsAnyServer(t *testing.T) {
+	const hello, screen7 = "hello 1\n\n", "screen 7\nstate=ready\ntitle=Hostile\n"
+	random := rand.New(rand.NewPCG(7, 1))
+	noise := make([]byte, 100000)
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	for name, says := range map[string]func(net.Conn){
+		"nothing": func(net.Conn) {},
+		"garbage": func(c net.Conn) { _, _ = c.Write(noise) },
+		"half a frame": func(c net.Conn) {
+			_, _ = c.Write([]byte(hello + screen7))
+			time.Sleep(200 * time.Millisecond)
+			_ = c.Close()
+		},
+		"half, and mute": func(c net.Conn) { _, _ = c.Write([]byte(hello + screen7)) },
+		"a slow one": func(c net.Conn) {
+			for _, b := range []byte(hello + screen7) {
+				if _, err := c.Write([]byte{b}); err != nil {
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		},
+		"another version": func(c net.Conn) { _, _ = c.Write([]byte("hello 2\n\n" + screen7 + "\n")) },
+		"a logon that nobody asked for": func(c net.Conn) {
+			_, _ = c.Write([]byte(hello + "ok logon\nblob=00\n\n" + screen7 + "\n"))
+		},
+		"a flood": func(c net.Conn) {
+			_, _ = c.Write([]byte(hello))
+			for range 5000 {
+				if _, err := c.Write([]byte("later=1 x\n\n")); err != nil {
+					return
+				}
+			}
+		},
+		"who does not read": func(c net.Conn) {
+			for _, err := c.Write([]byte(hello)); err == nil; {
+				_, err = c.Write([]byte("ok watch\n\n"))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := screen(t)
+			begun := make(chan struct{}, 100)
+			stop := listen(t, func(c net.Conn) {
+				begun <- struct{}{}
+				says(c)
+			})
+			<-begun
+			for range 20 {
+				must(t, h.Look())
+				if h.Tile.Count != 0 {
+					t.Fatalf("it shows %q", h.Tile.Shown())
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			stop()
+			newDesk(ready).serve(t)
+			showing(t, h, &ready)
+		})
+	}
+}
+
+// A server that answered well, and then sends no more than half a block: the tile
+// goes when the block's time is over.
+func TestWindowsTileGoesWhenABlockDoesNotEnd(t *testing.T) {
+	h := screen(t)
+	listen(t, func(c net.Conn) {
+		in := bufio.NewReader(c)
+		_, _ = in.ReadString('\n')
+		_, _ = c.Write([]byte("hello 1\n\n"))
+		_, _ = in.ReadString('\n')
+		_, _ = c.Write([]byte("screen 7\nstate=ready\ntitle=Well\n\nscreen 8\nsta"))
+	})
+	must(t, h.Wait(func(tile *testcredprov.Tile) bool { return tile.Shows("Well") }))
+	must(t, h.Wait(nothing))
+}
+
+// At a locked screen, in a dialogue, for another password: there is no tile, and
+// such visits are no crashes.
+func TestWindowsTileIsForTheSignInScreenOnly(t *testing.T) {
+	newDesk(ready).serve(t)
+	for range 2 {
+		for scenario := range 8 {
+			h, err := testcredprov.Load(credprov.CLSID)
+			must(t, err)
+			if scenario == testcredprov.SignIn {
+				h.Drop()
+				continue
+			}
+			if err := h.Begin(scenario); !errors.Is(err, testcredprov.ErrNotImplemented) {
+				t.Errorf("scenario %d: %v", scenario, err)
+			}
+			h.Drop()
+		}
+	}
+}
+
+func TestWindowsTileIsSwitchedOff(t *testing.T) {
+	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, `SOFTWARE\Firstday\CredentialProvider`, registry.SET_VALUE)
+	must(t, err)
+	defer k.Close()
+	must(t, k.SetDWordValue("Disabled", 1))
+	if _, err := testcredprov.Load(credprov.CLSID); !errors.Is(err, testcredprov.ErrClassNotAvailable) {
+		t.Errorf("switched off: %v", err)
+	}
+	must(t, k.SetDWordValue("Disabled", 0))
+	h, err := testcredprov.Load(credprov.CLSID)
+	must(t, err)
+	h.Drop()
+	must(t, k.DeleteValue("Disabled"))
+}
+
+// Three processes that left their byte have crashed.
+func TestWindowsTileStaysAwayAfterThreeCrashes(t *testing.T) {
+	awaitIdle(t) // the last thread of another test lowers the sentinel
+	must(t, os.WriteFile(sentinel, []byte("!!"), 0o600))
+	h, err := testcredprov.Load(credprov.CLSID)
+	must(t, err)
+	if data, err := os.ReadFile(sentinel); err != nil || string(data) != "!!!" {
+		t.Errorf("the sentinel is %q, %v", data, err)
+	}
+	if _, err := testcredprov.Load(credprov.CLSID); !errors.Is(err, testcredprov.ErrClassNotAvailable) {
+		t.Errorf("after three: %v", err)
+	}
+	h.Drop()
+	if _, err := os.Stat(sentinel); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a good end is no crash: %v", err)
+	}
+	// A tile that is selected is one that works.
+	h = screen(t)
+	newDesk(ready).serve(t)
+	showing(t, h, &ready)
+	must(t, os.WriteFile(sentinel, []byte("!!"), 0o600))
+	_, err = h.Select()
+	must(t, err)
+	if _, err := os.Stat(sentinel); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after the selection: %v", err)
+	}
+}
+
+// idle tells whether the DLL may be unloaded.
+func idle(t *testing.T) bool {
+	t.Helper()
+	dll, err := windows.LoadDLL(strings.TrimSuffix(sentinel, ".starts"))
+	must(t, err)
+	defer dll.Release() //nolint:errcheck // the process ends
+	hr, _, _ := dll.MustFindProc("DllCanUnloadNow").Call()
+	return hr == 0
+}
+
+func awaitIdle(t *testing.T) {
+	t.Helper()
+	for begun := time.Now(); !idle(t); time.Sleep(time.Millisecond) {
+		if time.Since(begun) > longest {
+			t.Fatal("its thread does not end")
+		}
+	}
+}
+
+// The DLL leaves the process, with the thread that it started.
+func TestWindowsTileUnloads(t *testing.T) {
+	newDesk(ready).serve(t)
+	for range 3 {
+		h, err := testcredprov.Load(credprov.CLSID)
+		must(t, err)
+		must(t, h.Begin(testcredprov.SignIn))
+		showing(t, h, &ready)
+		if idle(t) {
+			t.Error("it may be unloaded while it shows a tile")
+		}
+		left, err := h.End()
+		if left != 0 || err != nil {
+			t.Errorf("%d hold the provider, %v", left, err)
+		}
+		awaitIdle(t)
+	}
+}
+
+// Who has chosen the tile stays with it, however fast the screens change while
+// LogonUI looks.
+func TestWindowsTileStaysChosen(t *testing.T) {
+	h := screen(t)
+	d := newDesk(ready)
+	d.serve(t)
+	showing(t, h, &ready)
+	_, err := h.Select()
+	must(t, err)
+	go func() {
+		for range 300 {
+			for _, s := range []signin.Screen{number, typing, waiting} {
+				d.puts(s)
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
+		d.puts(failed)
+	}()
+	looks := 0
+	must(t, h.Wait(func(tile *testcredprov.Tile) bool {
+		if looks++; looks > 1 && (tile.Count != 1 || tile.Default != 0) {
+			t.Errorf("look %d: the default is %#x of %d", looks, tile.Default, tile.Count)
+		}
+		return tile.Shows(failed.Title)
+	}))
+	t.Logf("%d looks", looks)
+}
+
+// LogonUI looks once for each screen: when it looks, what is being typed is lost.
+func TestWindowsTileTellsOnce(t *testing.T) {
+	h := screen(t)
+	d := newDesk(ready)
+	d.serve(t)
+	showing(t, h, &ready)
+	before := h.Told()
+	for range 3 { // these look the same
+		d.puts(ready)
+		submitsAt(t, h, d)
+	}
+	if told := h.Told() - before; told != 0 {
+		t.Errorf("told %d times of nothing new", told)
+	}
+	d.puts(number)
+	for h.Told() == before {
+		time.Sleep(time.Millisecond)
+	}
+	// The screen that LogonUI shows is there no more: the agent says so, and nothing
+	// happens. Enter works again only after that answer.
+	for range 3 {
+		for told := "One moment, please."; told != ""; time.Sleep(time.Millisecond) {
+			_, said, err := h.Submit()
+			must(t, err)
+			told = said
+		}
+	}
+	d.puts(typing)
+	showing(t, h, &typing)
+	if told := h.Told() - before; told != 2 {
+		t.Errorf("told %d times of two screens", told)
+	}
+	if len(d.acts) != 0 {
+		t.Errorf("the wrong screen got %+v", <-d.acts)
+	}
+}
+
+// submitsAt presses Enter until the agent takes it, on the newest screen.
+func submitsAt(t *testing.T, h *testcredprov.Host, d *desk) signin.Action {
+	t.Helper()
+	for {
+		if _, _, err := h.Submit(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case a := <-d.acts:
+			return a
+		case <-time.After(10 * time.Millisecond): // it was on its way to the one before
+		}
+	}
+}
+
+// LogonUI comes and goes while the screens change.
+func TestWindowsTileBearsHurry(t *testing.T) {
+	d := newDesk(ready)
+	d.serve(t)
+	over := make(chan struct{})
+	flipped := make(chan struct{})
+	go func() {
+		defer close(flipped)
+		for i := 0; ; i++ {
+			select {
+			case <-over:
+				return
+			case <-d.acts:
+			case <-time.After(time.Millisecond):
+				d.puts([]signin.Screen{ready, hidden, typing, waiting, failed}[i%5])
+			}
+		}
+	}()
+	defer func() { close(over); <-flipped }()
+	seen := 0
+	for i := range 300 {
+		h, err := testcredprov.Load(credprov.CLSID)
+		must(t, err)
+		must(t, h.Begin(testcredprov.SignIn))
+		for range i % 7 {
+			must(t, h.Look())
+			if h.Tile.Count > 0 {
+				seen++
+				_, err := h.Select()
+				must(t, err)
+				_, _, err = h.Submit()
+				must(t, err)
+			}
+			time.Sleep(time.Duration(i%3) * time.Millisecond)
+		}
+		if left, err := h.End(); left != 0 || err != nil || h.Longest > longest {
+			t.Fatalf("%d hold the provider, %v; a call took %v", left, err, h.Longest)
+		}
+	}
+	t.Logf("the tile was there %d times", seen)
+	if seen == 0 {
+		t.Error("the tile was never there")
+	}
+}
+
+// Without anybody to log on with, the person types the password where all do.
+func TestWindowsNoLogonShowsTheScreen(t *testing.T) {
+	h := screen(t)
+	d := newDesk(typing)
+	d.serve(t)
+	showing(t, h, &typing)
+	_, err := h.Select()
+	must(t, err)
+	must(t, h.Type("hunter22", "hunter22"))
+	submits(t, h)
+	<-d.acts
+	ended := done
+	ended.CanLogon = true
+	d.mu.Lock()
+	d.logon = []byte("packed")
+	d.mu.Unlock()
+	d.puts(ended)
+	showing(t, h, &done)
+	d.puts(done) // as the agent does when it was given
+	d.puts(failed)
+	showing(t, h, &failed)
+	if h.Tile.Logon {
+		t.Errorf("logged on by nobody: %+v", h.Tile)
+	}
+}
+
+// Under Wine no service is SYSTEM, so that what is shipped believes nobody: it
+// sends nothing, and shows nothing.
+func TestWindowsShippedRefusesWhoIsNotSystem(t *testing.T) {
+	h := screen(t)
+	ended := make(chan string, 100)
+	listen(t, func(c net.Conn) {
+		_, _ = c.Write([]byte("hello 1\n\nscreen 7\nstate=ready\ntitle=Hostile\n\n"))
+		got := make([]byte, 1)
+		n, err := c.Read(got)
+		ended <- fmt.Sprintf("%q %v", got[:n], err == nil)
+	})
+	for range 2 {
+		if got := <-ended; got != `"" false` {
+			t.Errorf("it sent %s", got)
+		}
+	}
+	must(t, h.Look())
+	if h.Tile.Count != 0 {
+		t.Errorf("it shows %q", h.Tile.Shown())
+	}
+}

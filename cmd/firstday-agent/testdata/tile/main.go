@@ -1,0 +1,176 @@
+// Tile plays LogonUI, and a person in front of it, in tests under Wine: it signs in
+// at the tile of the registered credential provider.
+//
+// usage: tile signin FOLDER    writes address.txt, waits for number.txt, then writes
+//
+//	logon.bin, what Windows would log the person on with, and, when the
+//	tile is gone, gone.txt
+//
+//	tile leave FOLDER    writes ready.txt at the button and, when the tile is
+//	gone, ready.gone.txt; once it is back presses the button, and writes
+//	waiting.txt and waiting.gone.txt
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"firstday.dev/agent/credprov"
+	"firstday.dev/internal/testcredprov"
+)
+
+const password = "Grüße von 100 % Acme 😀"
+
+func main() {
+	what := signIn
+	if os.Args[1] == "leave" {
+		what = leave
+	}
+	if err := run(what, os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(what func(*testcredprov.Host, string) error, folder string) error {
+	h, err := testcredprov.Load(credprov.CLSID)
+	if err != nil {
+		return err
+	}
+	if err := h.Begin(testcredprov.SignIn); err != nil {
+		return err
+	}
+	if err := what(h, folder); err != nil {
+		return err
+	}
+	if left, err := h.End(); err != nil || left != 0 {
+		return fmt.Errorf("in the end %d hold the provider, %w", left, err)
+	}
+	if h.Longest > 2*time.Second {
+		return fmt.Errorf("a call took %v", h.Longest)
+	}
+	return nil
+}
+
+// start presses the button, and gives the address that the tile shows then.
+func start(h *testcredprov.Host) (address string, err error) {
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 1 }); err != nil {
+		return "", err
+	}
+	if h.Tile.Default != testcredprov.NoDefault {
+		return "", fmt.Errorf("the tile is the default one")
+	}
+	if _, err := h.Select(); err != nil {
+		return "", err
+	}
+	if err := submit(h); err != nil {
+		return "", err
+	}
+	return address, h.Wait(func(t *testcredprov.Tile) bool {
+		address = addressOn(t)
+		return address != ""
+	})
+}
+
+// leave sees the tile go, twice.
+func leave(h *testcredprov.Host, folder string) error {
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 1 }); err != nil {
+		return err
+	}
+	if err := gone(h, folder, "ready"); err != nil {
+		return err
+	}
+	if _, err := start(h); err != nil {
+		return err
+	}
+	return gone(h, folder, "waiting")
+}
+
+func gone(h *testcredprov.Host, folder, name string) error {
+	if err := write(folder, name+".txt", nil); err != nil {
+		return err
+	}
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 0 }); err != nil {
+		return err
+	}
+	return write(folder, name+".gone.txt", nil)
+}
+
+func signIn(h *testcredprov.Host, folder string) error {
+	address, err := start(h)
+	if err != nil {
+		return err
+	}
+	if err := write(folder, "address.txt", []byte(address)); err != nil {
+		return err
+	}
+	number, err := await(folder, "number.txt")
+	if err != nil {
+		return err
+	}
+	for _, texts := range [][]string{{number}, {password, password}} {
+		if err := h.Wait(func(t *testcredprov.Tile) bool { return len(t.Inputs()) == len(texts) }); err != nil {
+			return err
+		}
+		if err := h.Type(texts...); err != nil {
+			return err
+		}
+		if err := submit(h); err != nil {
+			return err
+		}
+	}
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Logon }); err != nil {
+		return err
+	}
+	s, _, err := h.Submit()
+	if err != nil || s == nil {
+		return fmt.Errorf("nobody is logged on: %w", err)
+	}
+	if err := write(folder, "logon.bin", s.Bytes); err != nil {
+		return err
+	}
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 0 }); err != nil {
+		return err
+	}
+	return write(folder, "gone.txt", nil)
+}
+
+// addressOn puts together what a person would type on another device.
+func addressOn(t *testcredprov.Tile) string {
+	for i, f := range t.Fields {
+		if f.State != 0 && strings.HasPrefix(f.Text, "https://") {
+			return f.Text + "?code=" + t.Fields[i-1].Text
+		}
+	}
+	return ""
+}
+
+func submit(h *testcredprov.Host) error {
+	s, told, err := h.Submit()
+	if err != nil || s != nil || told != "" {
+		return fmt.Errorf("the tile says %q, %w", told, err)
+	}
+	return nil
+}
+
+// write writes a file that is there at once.
+func write(folder, name string, data []byte) error {
+	path := filepath.Join(folder, name)
+	if err := os.WriteFile(path+".part", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".part", path)
+}
+
+func await(folder, name string) (string, error) {
+	for range 600 {
+		if data, err := os.ReadFile(filepath.Join(folder, name)); err == nil {
+			return string(data), nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return "", fmt.Errorf("there is no %s", name)
+}
