@@ -1,0 +1,182 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/pin"
+	"firstday.dev/api"
+)
+
+// PINs keeps the PINs of this device. [pin.Store] does.
+type PINs interface {
+	// Ready tells by a trial why there can be none.
+	Ready() error
+	Set(ctx context.Context, u pin.User, password, digits []byte) error
+	Unlock(ctx context.Context, u pin.User, digits []byte) (password []byte, err error)
+	Forget(ctx context.Context, id string) error
+	Users() ([]pin.User, error)
+}
+
+// Logon is who has come back, and how the system lets them in.
+type Logon struct {
+	Account  string
+	Password []byte
+}
+
+// verifier is an [accounts.Store] of a system that tells whether a password is an
+// account's. PINs need one: behind a PIN there may be an old password.
+type verifier interface {
+	PasswordWorks(ctx context.Context, name string, password []byte) (bool, error)
+}
+
+// begun is the flow as the service starts.
+func (m *Machine) begun() flow {
+	f := flow{state: Hidden}
+	_, verifies := m.Accounts.Store.(verifier)
+	f.pins = m.Accounts.PINs != nil && m.Logon != nil && verifies
+	if m.Device != nil {
+		f.serial = m.Device().Serial
+	}
+	return f
+}
+
+// returning gives who has a PIN.
+func (l *loop) returning() []pin.User {
+	if !l.flow.pins {
+		return nil
+	}
+	users, err := l.Accounts.PINs.Users()
+	if err != nil {
+		l.Log.WarnContext(l.ctx, "who has a PIN is not known", "error", err)
+	}
+	return users
+}
+
+// readyWait is how long who signs in waits to hear whether there can be a PIN.
+// It was looked into while they were at their phone.
+const readyWait = 5 * time.Second
+
+// errNotReady: the TPM takes too long.
+var errNotReady = errors.New("it takes too long to find out whether there can be a PIN")
+
+// pinsReady begins to find out whether this device can keep PINs.
+func (l *loop) pinsReady() func(context.Context) error {
+	if !l.flow.pins {
+		return func(context.Context) error { return nil }
+	}
+	told := make(chan error, 1)
+	go func() { told <- l.Accounts.PINs.Ready() }()
+	return func(ctx context.Context) error {
+		var err error
+		select {
+		case err = <-told:
+		case <-time.After(readyWait):
+			err = errNotReady
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil {
+			l.Log.WarnContext(ctx, "this device cannot keep a PIN", "error", err)
+		}
+		return err
+	}
+}
+
+// givePIN gives a new account its PIN. Without one its password works.
+func (a *Accounts) givePIN(ctx context.Context, account string, o order) error {
+	found, err := a.Store.Find(ctx, account)
+	if err == nil {
+		password, digits := []byte(o.password), []byte(o.pin)
+		defer clear(password)
+		defer clear(digits)
+		err = a.PINs.Set(ctx, pin.User{Name: found.Name, ID: found.ID}, password, digits)
+	}
+	if err != nil {
+		a.Log.WarnContext(ctx, "the account has no PIN; its password works", "account", account, "error", err)
+	}
+	return err
+}
+
+// tryPIN signs somebody in who knows their PIN.
+func (m *Machine) tryPIN(ctx context.Context, try tryPIN) error {
+	if err := m.whose(ctx, try.user); err != nil {
+		return err
+	}
+	digits := []byte(try.digits)
+	defer clear(digits)
+	password, err := m.Accounts.PINs.Unlock(ctx, try.user, digits)
+	defer clear(password)
+	if err != nil {
+		m.Log.WarnContext(ctx, "a PIN did not open an account", "account", try.user.Name, "error", err)
+		return err
+	}
+	works, err := m.works(ctx, try.user, password)
+	switch {
+	case err != nil:
+		return err
+	case !works:
+		m.Log.InfoContext(ctx, "the password behind a PIN is an old one", "account", try.user.Name)
+		return staleError{try.digits}
+	}
+	return m.logon(ctx, try.user, password)
+}
+
+// renewPIN signs somebody in who knows their password, and keeps that behind the
+// PIN. Where this fails they are signed in all the same.
+func (m *Machine) renewPIN(ctx context.Context, renew renewPIN) error {
+	if err := m.whose(ctx, renew.user); err != nil {
+		return err
+	}
+	password, digits := []byte(renew.password), []byte(renew.digits)
+	defer clear(password)
+	defer clear(digits)
+	works, err := m.works(ctx, renew.user, password)
+	switch {
+	case err != nil:
+		return err
+	case !works:
+		return errNotThePassword
+	}
+	if err := m.Accounts.PINs.Set(ctx, renew.user, password, digits); err != nil {
+		m.Log.WarnContext(ctx, "the PIN was not set anew; the password works", "account", renew.user.Name, "error", err)
+	}
+	return m.logon(ctx, renew.user, password)
+}
+
+// whose makes sure that the account is still the one the PIN was set for.
+func (m *Machine) whose(ctx context.Context, u pin.User) error {
+	found, err := m.Accounts.Store.Find(ctx, u.Name)
+	switch {
+	case errors.Is(err, accounts.ErrNotFound), err == nil && found.ID != u.ID:
+		err = api.Refuse(api.CodePINLost, "%s is another account, or none", u.Name)
+		return errors.Join(err, m.Accounts.PINs.Forget(ctx, u.ID))
+	case err != nil:
+		return refusal(err)
+	case found.Disabled:
+		return api.Refuse(api.CodeUserDisabled, "the account %s is disabled", u.Name)
+	}
+	return nil
+}
+
+func (m *Machine) works(ctx context.Context, u pin.User, password []byte) (bool, error) {
+	return m.Accounts.Store.(verifier).PasswordWorks(ctx, u.Name, password)
+}
+
+// logon hands somebody over, unless they have gone meanwhile.
+func (m *Machine) logon(ctx context.Context, u pin.User, password []byte) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := m.Logon(ctx, Logon{Account: u.Name, Password: password}); err != nil {
+		return fmt.Errorf("handing %s over: %w", u.Name, err)
+	}
+	m.Log.InfoContext(ctx, "signed in with a PIN", "account", u.Name)
+	return nil
+}
+
+func sameAccount(a, b string) bool { return strings.EqualFold(a, strings.TrimSpace(b)) }
