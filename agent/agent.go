@@ -56,6 +56,10 @@ type Agent struct {
 	// same process. nil: nobody is.
 	SignIn func(*signin.Machine)
 
+	// Logon takes who has come back with a PIN, as [signin.Machine] does. nil:
+	// nobody is asked for one.
+	Logon func(context.Context, signin.Logon) error
+
 	// InstallLimit bounds a whole installation. Windows gives all commands of
 	// a package 30 minutes in the out-of-box experience (formats/ppkg.md §4);
 	// what is not finished by the limit is left to the service.

@@ -21,7 +21,13 @@ func (m *member) offerSignIn() error {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
 	m.accounts = &signin.Accounts{Store: store, Platform: m.facts.Platform, Folder: m.System.Layout().Data, Log: m.log()}
-	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Log: m.log()}
+	if m.pins, err = m.keepPINs(); err != nil {
+		return fmt.Errorf("this device's PINs: %w", err)
+	}
+	if m.pins != nil {
+		m.accounts.PINs = m.pins // not a nil *pin.Store in an interface
+	}
+	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Logon: m.Logon, Log: m.log()}
 	return nil
 }
 

@@ -30,7 +30,7 @@ const (
 // short, and each entry has its reason: nobody has more than five tries, so that
 // only what is tried first matters. That is what many people choose (rows,
 // patterns, lines on the keys), what is known of them (dates), and what stands on
-// the device. 912 935 of a million PINs are left; most of the others are dates.
+// the device. 912 936 of a million PINs are left; most of the others are dates.
 func Weak(digits []byte, serial string) error {
 	if len(digits) != Digits || slices.ContainsFunc(digits, func(c byte) bool { return c < '0' || c > '9' }) {
 		return ErrForm
@@ -73,8 +73,8 @@ func pattern(d []byte) bool {
 
 // favourites are lines on the keys, numbers people learn, and words in digits.
 const favourites = "147258 258369 369258 147852 258147 741852 852741 852963 963852 159753 159357 753159 357159 951753 " +
-	"789456 456123 123789 789123 321654 654321 456789 147369 963741 741963 102030 " +
-	"314159 271828 112358 141421 142857 123581 520131 007007 696969 420420 "
+	"789456 456123 123789 789123 321654 147369 963741 741963 " +
+	"314159 271828 141421 142857 "
 
 func popular(d []byte) bool { return strings.Contains(favourites, string(d)+" ") }
 

@@ -3,6 +3,7 @@ package pin
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -68,7 +69,19 @@ func TestHowManyAreLeft(t *testing.T) {
 			dates++
 		}
 	}
-	if left != 912_935 || dates != 84_015 {
+	if left != 912_936 || dates != 84_018 {
 		t.Errorf("%d are left, %d are dates", left, dates)
+	}
+}
+
+// What another rule refuses does not belong in the list.
+func TestFavouritesAreRefusedForNothingElse(t *testing.T) {
+	for _, digits := range strings.Fields(favourites) {
+		if err := Weak([]byte(digits), ""); !errors.Is(err, ErrPopular) {
+			t.Errorf("%s: %v", digits, err)
+		}
+		if d := []byte(digits); date(d) {
+			t.Errorf("%s is a date", digits)
+		}
 	}
 }

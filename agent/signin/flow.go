@@ -142,11 +142,13 @@ func (f *flow) step(e event) []effect {
 // account that is just being made.
 func (f *flow) follow() []effect {
 	switch f.state {
-	case Creating, Done, Opening, Renew:
+	case Creating, Done, Opening:
 		return nil
-	case Unlock:
-		f.restAtUnlock()
-		return nil
+	case Unlock, Renew:
+		if f.stays() {
+			return nil
+		}
+		return f.leave(Ready)
 	case Hidden, Failed:
 		if f.state == Hidden {
 			f.state = f.rest()

@@ -59,20 +59,22 @@ func (f *flow) rest() State {
 	}
 }
 
-// returns tells whether somebody may come back with a PIN. Where the settings are
-// not known, nobody may.
-func (f *flow) returns() bool {
-	policy := f.offer.settings.PIN
-	return f.pins && len(f.users) > 0 && (policy == api.PINOffered || policy == api.PINRequired)
+// returns tells whether somebody may come back with a PIN.
+func (f *flow) returns() bool { return len(f.users) > 0 && f.allowed() }
+
+// allowed tells whether there may be PINs. Where the settings are not known,
+// there may not.
+func (f *flow) allowed() bool {
+	return f.pins && (f.offer.settings.PIN == api.PINOffered || f.offer.settings.PIN == api.PINRequired)
 }
 
-// restAtUnlock is for what has changed meanwhile: who has PINs, or what is
-// offered.
-func (f *flow) restAtUnlock() {
-	if !f.returns() || f.offer.open && !f.asked {
-		f.forget()
-		f.code, f.state = "", f.rest()
+// stays tells whether somebody may go on as the directory says now. Whose PIN is
+// lost has none any more.
+func (f *flow) stays() bool {
+	if f.state == Renew {
+		return f.allowed()
 	}
+	return f.returns() && (f.asked || !f.offer.open)
 }
 
 // forget is for who has gone.
@@ -172,6 +174,9 @@ func (f *flow) opened(e opened) []effect {
 		f.state, f.code = Unlock, api.CodePINUnavailable
 	default:
 		f.state, f.code = Unlock, codeOf(e.err)
+	}
+	if !f.stays() {
+		return f.leave(Ready)
 	}
 	return []effect{setAlarm{unlockLife}}
 }
