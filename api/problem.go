@@ -225,7 +225,7 @@ var Problems = []Problem{
 	{CodePINsDiffer, http.StatusUnprocessableEntity, "The two PINs are not the same.", "The new PIN was typed differently the second time.", "Type it again."},
 	{CodePINUnavailable, http.StatusServiceUnavailable, "This device cannot keep a PIN. Please sign in with your password.",
 		"The settings want a PIN, but the device has no TPM 2.0 that works. The account has its password only.",
-		"Switch the TPM on in the firmware; firstday-agent status tells what is wrong with it. It is tried again at the next sign-in."},
+		"Switch the TPM on in the firmware; firstday-agent status tells what is wrong with it. An account that was made without a PIN goes on with its password."},
 	{CodePINWrong, http.StatusForbidden, "That is not your PIN.", "A wrong PIN was typed at the device.", "Type the right one. After five wrong ones in a row the password is needed."},
 	{CodePINSpent, http.StatusForbidden, "There were too many wrong PINs. Please type your password, and choose a PIN anew.",
 		"Five wrong PINs were typed in a row. The PIN is not tried any more, before it is chosen anew.", "The employee types the password, here or at Windows' own tile. Nothing needs to be unlocked."},

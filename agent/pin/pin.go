@@ -38,9 +38,10 @@ var (
 	ErrNone = errors.New("there is no PIN")
 	// ErrSpent: there were too many wrong PINs. The right one is not tried either.
 	ErrSpent = errors.New("there were too many wrong PINs; the password is needed")
-	// ErrLost: what was kept can never be used again, and is gone: it was damaged,
+	// ErrLost: what was kept could never be used again, and is gone: it was damaged,
 	// or another user's or device's, or the TPM was cleared or is another one. The
-	// error wraps what of these it was.
+	// first error wraps what of these it was. It is remembered that the user had a
+	// PIN, so that they are asked for another one.
 	ErrLost = errors.New("the PIN is lost")
 	// ErrPassword: no account has such a password.
 	ErrPassword = errors.New("a password that is empty or too long")
@@ -132,9 +133,11 @@ func (s *Store) Unlock(ctx context.Context, u User, digits []byte) (password []b
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNone
 	case errors.Is(err, devicekey.ErrDamaged):
-		return nil, s.lose(u.ID, err)
+		return nil, s.lose(u, err)
 	case err != nil:
 		return nil, err
+	case r.Lost:
+		return nil, ErrLost
 	case r.Tries >= Tries:
 		return nil, ErrSpent
 	case errors.Is(Weak(digits, ""), ErrForm):
@@ -152,7 +155,7 @@ func (s *Store) Unlock(ctx context.Context, u User, digits []byte) (password []b
 	case errors.Is(err, devicekey.ErrPassword):
 		return nil, &WrongError{Tries - r.Tries}
 	case errors.Is(err, devicekey.ErrOtherTPM), errors.Is(err, devicekey.ErrDamaged):
-		return nil, s.lose(u.ID, err)
+		return nil, s.lose(u, err)
 	case errors.Is(err, devicekey.ErrUnanswered):
 		return nil, err
 	case err == nil:
@@ -167,8 +170,8 @@ func (s *Store) Unlock(ctx context.Context, u User, digits []byte) (password []b
 }
 
 // lose takes away what is of no use any more.
-func (s *Store) lose(id string, why error) error {
-	return errors.Join(fmt.Errorf("%w: %w", ErrLost, why), s.remove(id))
+func (s *Store) lose(u User, why error) error {
+	return errors.Join(fmt.Errorf("%w: %w", ErrLost, why), s.write(&record{User: u, Lost: true}))
 }
 
 // Forget takes a user's PIN away. Who has none loses nothing.
@@ -181,7 +184,7 @@ func (s *Store) Forget(ctx context.Context, id string) (err error) {
 	return s.remove(id)
 }
 
-// Users gives those who have a PIN, lost and spent ones too.
+// Users gives those who have a PIN, or have lost it.
 func (s *Store) Users() ([]User, error) {
 	files, err := filepath.Glob(filepath.Join(s.Folder, "*"+suffix))
 	if err != nil {

@@ -361,8 +361,12 @@ func TestPINIsLost(t *testing.T) {
 			if !errors.Is(err, ErrLost) || !errors.Is(err, test.why) {
 				t.Fatal(err)
 			}
-			d.has()
-			d.refuses(ann, right, ErrNone)
+			d.has(ann) // who is asked for another one
+			d.refuses(ann, right, ErrLost)
+			content, err := os.ReadFile(d.file(ann.ID))
+			if err != nil || bytes.Contains(content, []byte("BEGIN")) || len(content) > 512 {
+				t.Errorf("what was kept is still there: %s, %v", content, err)
+			}
 			d.set(ann) // anew
 			d.opens(ann)
 		})
@@ -517,12 +521,19 @@ func FuzzParse(f *testing.F) {
 	f.Add(bytes.Replace(content, []byte(`"tries": 0`), []byte(`"tries": 5`), 1))
 	f.Add(bytes.Replace(content, []byte(`"tries": 0`), []byte(`"tries": -1`), 1))
 	f.Add([]byte(`{"schema":1,"user":{"id":"x"}}`))
+	if err := s.lose(ann, ErrLost); !errors.Is(err, ErrLost) {
+		f.Fatal(err)
+	}
+	if content, err = os.ReadFile(s.file(ann.ID)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(content)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := parse(data)
 		if err != nil {
 			return
 		}
-		if r.Tries < 0 || r.Tries > Tries || r.User.ID == "" || len(r.Box) != boxSize {
+		if r.Tries < 0 || r.Tries > Tries || r.User.ID == "" || len(r.Box) != boxSize && !r.Lost || r.Lost && len(r.Sealed) > 0 {
 			t.Fatalf("%+v", r)
 		}
 		sum, err := r.sum()

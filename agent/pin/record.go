@@ -30,6 +30,8 @@ type record struct {
 	Sealed []byte `json:"sealed"` // the data key, for this TPM
 	Nonce  []byte `json:"nonce"`  // of the box
 	Box    []byte `json:"box"`    // the password
+	// Lost: there was a PIN, of which nothing is kept.
+	Lost bool `json:"lost,omitempty"`
 	// Sum is over all of the above: a salt that rots on the disk must not look
 	// like a wrong PIN.
 	Sum []byte `json:"sum"`
@@ -121,6 +123,10 @@ func (r *record) check() error {
 		return damaged("its sum is wrong")
 	case r.User.ID == "" || len(r.User.ID) > maxText || len(r.User.Name) > maxText || !utf8.ValidString(r.User.ID+r.User.Name):
 		return damaged("it names no user")
+	case r.Lost && len(r.Salt)+len(r.Sealed)+len(r.Nonce)+len(r.Box)+r.Tries > 0:
+		return damaged("it is lost, but not gone")
+	case r.Lost:
+		return nil
 	case len(r.Salt) != saltSize || len(r.Nonce) != nonceSize || len(r.Box) != boxSize:
 		return damaged("its parts have other sizes")
 	case r.Tries < 0 || r.Tries > Tries:
