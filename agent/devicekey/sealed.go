@@ -126,7 +126,7 @@ func unsealError(err error) error {
 var sealedKey = asn1.ObjectIdentifier{2, 23, 133, 10, 1, 5}
 
 // Encode writes what only the TPM that sealed it can use.
-func (s *Sealed) Encode() ([]byte, error) { return s.loadable.encode(sealedKey) }
+func (s *Sealed) Encode() ([]byte, error) { return s.encode(sealedKey) }
 
 // ParseSealed reads what Encode wrote, ErrDamaged if it is anything else.
 func ParseSealed(data []byte) (*Sealed, error) {

@@ -74,6 +74,27 @@ func TestSealed(t *testing.T) {
 	}
 }
 
+// Windows keeps a storage root key and a password of its hierarchy that nobody
+// knows; in the first minutes of a new laptop it has neither.
+func TestSealedUnderWindowsStorageKey(t *testing.T) {
+	software := bearing(t)
+	tpm := impatient(software.Open)
+	tpm.primaries = false
+	if _, err := tpm.Seal(random(32), nil); !errors.Is(err, errNoStorageKey) {
+		t.Errorf("before Windows has prepared it: %v", err)
+	}
+	keep(t, software, tpm2.RSASRKTemplate, "")
+	own(t, software)
+	secret, password := random(32), random(32)
+	s := mustSeal(t, tpm, secret, password)
+	if got, err := tpm.Unseal(s, password); err != nil || !bytes.Equal(got, secret) {
+		t.Error(err)
+	}
+	if _, err := tpm.Unseal(s, random(32)); !errors.Is(err, ErrPassword) {
+		t.Error(err)
+	}
+}
+
 // Who sits on the wires of the TPM hears no secret, and no password to guess at
 // what is sealed.
 func TestNothingIsHeardOnTheBus(t *testing.T) {
@@ -217,7 +238,7 @@ func FuzzParseSealed(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	other, err := key.loadable.encode(sealedKey) // no secret, but a key
+	other, err := key.encode(sealedKey) // no secret, but a key
 	if err != nil {
 		f.Fatal(err)
 	}

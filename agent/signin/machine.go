@@ -281,7 +281,7 @@ func (l *loop) do(e effect) {
 	case makeIt:
 		l.begin(func(ctx context.Context) event {
 			account, err := l.Accounts.Make(ctx, l.Directory, e.order)
-			if err != nil || e.order.pin == "" {
+			if err != nil || e.pin == "" {
 				return created{account: account, err: err}
 			}
 			return created{account, nil, l.Accounts.givePIN(ctx, account, e.order)}
