@@ -60,6 +60,22 @@ func (t *TPM) Seal(secret, password []byte) (*Sealed, error) {
 	})
 }
 
+// CanSeal tells by a trial why nothing can be sealed and unsealed now. It asks for
+// nothing that has a password: a TPM whose power is cut after that counts one
+// wrong password more, and this is done whenever a device starts.
+func (t *TPM) CanSeal() error {
+	_, err := use(t, makeLimit, func(device transport.TPM) (*loadable, error) {
+		if err := bears(device); err != nil {
+			return nil, err
+		}
+		return t.make(device, sealTemplate, &tpm2.TPMSSensitiveCreate{
+			UserAuth: tpm2.TPM2BAuth{Buffer: authValue(nil)},
+			Data:     tpm2.NewTPMUSensitiveCreate(&tpm2.TPM2BSensitiveData{Buffer: make([]byte, maxSealed)}),
+		})
+	})
+	return err
+}
+
 // authValue is 128 bits of a password's hash, in as many letters as a TPM takes.
 // It has no zeros: a TPM takes off those at the end, and go-tpm 0.9.8 all that
 // follows the first one when it proves that it knows the password.

@@ -79,19 +79,9 @@ type Store struct {
 	pause func(context.Context, time.Duration) error // in tests; nil: wait
 }
 
-// Ready tells whether there can be PINs on this device, by a trial.
+// Ready tells why there can be no PINs on this device, by a trial.
 // devicekey.ErrNoTPM: it has no TPM.
-func (s *Store) Ready() error {
-	k := newKey()
-	defer k.wipe()
-	sealed, err := s.TPM.Seal(k.data, k.password)
-	if err != nil {
-		return err
-	}
-	again, err := s.TPM.Unseal(sealed, k.password)
-	clear(again)
-	return err
-}
+func (s *Store) Ready() error { return s.TPM.CanSeal() }
 
 // Set gives a user a PIN, in place of the one they have: for who has just shown
 // that the password is theirs. It has worked once when it is kept. The caller

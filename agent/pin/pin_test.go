@@ -271,6 +271,35 @@ func TestTPMIsLockedByOthers(t *testing.T) {
 	}
 }
 
+// A TPM whose power is cut after it was asked for a password counts one wrong one
+// more, even if it was right. So who cuts the power again and again could lock it
+// for all, if the agent asked it at each start, or without looking at the count.
+func TestPowerCutsDoNotLockTheTPM(t *testing.T) {
+	d := newDesk(t)
+	for range 3 {
+		if err := d.Ready(); err != nil {
+			t.Fatal(err)
+		}
+		d.software.Stop()
+		d.software.Start()
+	}
+	if n := d.software.Guesses(); n != 0 {
+		t.Errorf("the TPM counts %d, and nobody has a PIN", n)
+	}
+	d.set(ann)
+	var err error
+	for range 2 * testtpm.WindowsTries {
+		if _, err = d.Unlock(t.Context(), ann, right); err != nil {
+			break
+		}
+		d.software.Stop()
+		d.software.Start()
+	}
+	if n := d.software.Guesses(); n != testtpm.WindowsTries/2 || !errors.Is(err, devicekey.ErrLockedOut) {
+		t.Errorf("the TPM counts %d: %v", n, err)
+	}
+}
+
 func TestTPMForgetsWhatOthersDid(t *testing.T) {
 	d := newDesk(t)
 	d.set(ann)

@@ -33,10 +33,6 @@ type secrets struct {
 	password []byte // what the TPM wants for it
 }
 
-func newKey() *secrets {
-	return &secrets{random(keySize), random(keySize)}
-}
-
 func (k *secrets) wipe() {
 	clear(k.data)
 	clear(k.password)
