@@ -40,12 +40,19 @@ func (s windowsStore) PasswordWorks(_ context.Context, name string, password []b
 	ok, _, err := procLogonUser.Call(
 		uintptr(unsafe.Pointer(utf16Text(name))), uintptr(unsafe.Pointer(utf16Text("."))), uintptr(unsafe.Pointer(&text[0])),
 		logonNetwork, logonProviderDefault, uintptr(unsafe.Pointer(&token)))
-	switch {
-	case ok != 0:
+	if ok != 0 {
 		return true, token.Close()
-	case errors.Is(err, windows.ERROR_LOGON_FAILURE):
+	}
+	return readRefusal(name, err)
+}
+
+// readRefusal tells what is wrong: the password, something else, or that Windows
+// has not looked at it, as of an account that is locked.
+func readRefusal(name string, err error) (right bool, _ error) {
+	if errors.Is(err, windows.ERROR_LOGON_FAILURE) {
 		return false, nil
-	case slices.ContainsFunc(passwordIsRight, func(reason error) bool { return errors.Is(err, reason) }):
+	}
+	if slices.ContainsFunc(passwordIsRight, func(reason error) bool { return errors.Is(err, reason) }) {
 		return true, nil
 	}
 	return false, fmt.Errorf("asking Windows whether the password of %s is right: %w", name, err)
