@@ -56,9 +56,9 @@ type Agent struct {
 	// same process. nil: nobody is.
 	SignIn func(*signin.Machine)
 
-	// Logon takes who has come back with a PIN, as [signin.Machine] does. nil:
-	// nobody is asked for one.
-	Logon func(context.Context, signin.Logon) error
+	// Admit takes whom a surface logs on, see [signin.Machine]. nil: no surface
+	// does, and nobody is asked for a PIN.
+	Admit func(account string, password []byte)
 
 	// InstallLimit bounds a whole installation. Windows gives all commands of
 	// a package 30 minutes in the out-of-box experience (formats/ppkg.md §4);

@@ -18,9 +18,9 @@ type PINStatus struct {
 }
 
 // keepPINs makes the store of PINs, nil where there are none: on systems other
-// than Windows, and where no surface signs people in.
+// than Windows, and where no surface logs people on.
 func (m *member) keepPINs() (*pin.Store, error) {
-	if m.facts.Platform != api.Windows || m.Logon == nil {
+	if m.facts.Platform != api.Windows || m.Admit == nil {
 		return nil, nil
 	}
 	folder := m.System.Layout().PINs()

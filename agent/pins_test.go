@@ -3,7 +3,6 @@
 package agent
 
 import (
-	"context"
 	"os"
 	"sync"
 	"testing"
@@ -20,25 +19,23 @@ type window struct {
 	last string
 }
 
-func (w *window) logon(_ context.Context, l signin.Logon) error {
+func (w *window) admit(account string, password []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last = l.Account + " " + string(l.Password)
-	return nil
+	w.last = account + " " + string(password)
 }
 
-// signsIn waits for somebody, once.
-func (w *window) signsIn(t *testing.T, want string) {
-	t.Helper()
-	eventually(t, want, func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		seen := w.last == want
-		if seen {
-			w.last = ""
-		}
-		return seen
-	})
+// logsOn tells whom the screen lets in, and closes it.
+func (w *window) logsOn(d *desk, want string) {
+	d.t.Helper()
+	d.sees(signin.Done, "")
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last != want {
+		d.t.Fatalf("it lets in %q, not %q", w.last, want)
+	}
+	w.last = ""
+	d.press(signin.Close, nil)
 }
 
 // sitWithPINs is sit at a device with a TPM and a surface that signs people in.
@@ -46,7 +43,7 @@ func sitWithPINs(t *testing.T, d *testdirectory.Service, software *testtpm.TPM) 
 	t.Helper()
 	w := new(window)
 	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
-	m.limits.Logon = w.logon
+	m.limits.Admit = w.admit
 	if software != nil {
 		software.Tolerate(testtpm.WindowsTries, testtpm.WindowsRecovery)
 		m.tpm = software.Open
@@ -83,11 +80,10 @@ func TestPINFromTheFirstDayOn(t *testing.T) {
 	desk.identify("ann")
 	desk.choosePassword()
 	desk.choosePIN()
-	desk.sees(signin.Done, "")
-	desk.press(signin.Close, nil)
+	window.logsOn(desk, "ann of this device")
 	desk.sees(signin.Unlock, "")
 	desk.typePIN()
-	window.signsIn(t, "ann of this device")
+	window.logsOn(desk, "ann of this device")
 	desk.sees(signin.Unlock, "")
 
 	d.Stop() // nobody needs a network
@@ -99,10 +95,10 @@ func TestPINFromTheFirstDayOn(t *testing.T) {
 	desk.typePIN()
 	desk.sees(signin.Renew, api.CodePINStale)
 	desk.press(signin.Submit, map[string]string{signin.FieldPassword: "changed in Windows"})
-	window.signsIn(t, "ann changed in Windows")
+	window.logsOn(desk, "ann changed in Windows")
 	desk.sees(signin.Unlock, "")
 	desk.typePIN()
-	window.signsIn(t, "ann changed in Windows")
+	window.logsOn(desk, "ann changed in Windows")
 
 	d.Serve()
 	if err := d.Unbind(t.Context(), "token:ann", d.OnlyDevice().ID, "ann"); err != nil {

@@ -27,7 +27,7 @@ func (m *member) offerSignIn() error {
 	if m.pins != nil {
 		m.accounts.PINs = m.pins // not a nil *pin.Store in an interface
 	}
-	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Logon: m.Logon, Log: m.log()}
+	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Admit: m.Admit, Log: m.log()}
 	return nil
 }
 

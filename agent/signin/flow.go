@@ -337,6 +337,7 @@ func (f *flow) create(pin string) []effect {
 func (f *flow) created(e created) []effect {
 	switch code := codeOf(e.err); {
 	case e.err == nil:
+		f.forget()
 		f.state, f.account, f.noPIN = Done, e.account, f.noPIN || e.noPIN != nil
 		if f.noPIN {
 			f.code = api.CodePINUnavailable

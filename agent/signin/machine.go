@@ -28,9 +28,10 @@ type Machine struct {
 	Accounts  *Accounts
 	Device    func() Device // for the surfaces; may be called at any time
 	Log       *slog.Logger
-	// Logon takes who has come back with a PIN, for the surface that signs them in.
-	// It copies what it keeps. nil: no surface does, and so there are no PINs.
-	Logon func(context.Context, Logon) error
+	// Admit takes the password of the account that the screen of the state Done
+	// shows, for the surface that logs it on. It copies what it keeps. nil: no
+	// surface does, and so there are no PINs.
+	Admit func(account string, password []byte)
 
 	once   sync.Once
 	events chan told
@@ -212,6 +213,9 @@ func (l *loop) take(e event) {
 		if !working(l.flow.state) {
 			l.end()
 		}
+		if l.flow.state == Done {
+			l.admit()
+		}
 	}
 	for _, effect := range todo {
 		l.do(effect)
@@ -287,9 +291,9 @@ func (l *loop) do(e effect) {
 			return created{account, nil, l.Accounts.givePIN(ctx, account, e.order)}
 		})
 	case tryPIN:
-		l.begin(func(ctx context.Context) event { return opened{l.tryPIN(ctx, e)} })
+		l.begin(func(ctx context.Context) event { return l.tryPIN(ctx, e) })
 	case renewPIN:
-		l.begin(func(ctx context.Context) event { return opened{l.renewPIN(ctx, e)} })
+		l.begin(func(ctx context.Context) event { return l.renewPIN(ctx, e) })
 	case askCancel:
 		l.end()
 		l.group.Go(func() { l.cancelSignIn(e.deviceCode) })

@@ -35,10 +35,7 @@ func begin(t *testing.T, d *fakeDirectory) *story {
 	pins := newFakePINs()
 	a.PINs = pins
 	s := &story{t: t, d: d, store: store, pins: pins, Machine: &Machine{Directory: d, Accounts: a, Log: slog.New(slog.DiscardHandler)}}
-	s.Logon = func(_ context.Context, l Logon) error {
-		s.logons = append(s.logons, l.Account+" "+string(l.Password))
-		return nil
-	}
+	s.Admit = func(account string, password []byte) { s.logons = append(s.logons, account+" "+string(password)) }
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Run(ctx) }()
@@ -412,7 +409,7 @@ func FuzzFlow(f *testing.F) {
 			startedAs{&api.SignInResponse{DeviceCode: "secret code"}, nil}, signedIn{nil, refused, nil}, signedIn{token, nil, nil}, signedIn{token, nil, errNotReady},
 			pressed{Action{Name: Submit, Fields: map[string]string{FieldNumber: "1", FieldPassword: "secret word", FieldAgain: "secret word", FieldPIN: "482915", FieldPINAgain: "482915"}}},
 			confirmed{nil}, created{"ann", nil, nil}, created{"ann", nil, pin.ErrLost}, created{"", errors.New("secret"), nil}, pressed{Action{Name: Cancel}}, pressed{Action{Name: Retry}}, pressed{Action{Name: Close}}, resumed{""}, resumed{"ann"},
-			pressed{Action{Name: WithPIN}}, pressed{Action{Name: Skip}}, opened{nil}, opened{&pin.WrongError{Left: 3}}, opened{pin.ErrSpent}, opened{staleError{"482915"}}, opened{errNotThePassword}, opened{api.CodePINLost}, opened{errors.New("secret")},
+			pressed{Action{Name: WithPIN}}, pressed{Action{Name: Skip}}, opened{"secret word", nil}, opened{"", &pin.WrongError{Left: 3}}, opened{"", pin.ErrSpent}, opened{"", staleError{"482915"}}, opened{"", errNotThePassword}, opened{"", api.CodePINLost}, opened{"", errors.New("secret")},
 		}
 		for _, b := range script {
 			e := events[int(b)%len(events)]

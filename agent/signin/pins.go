@@ -3,7 +3,6 @@ package signin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -22,12 +21,6 @@ type PINs interface {
 	Users() ([]pin.User, error)
 }
 
-// Logon is who has come back, and how the system lets them in.
-type Logon struct {
-	Account  string
-	Password []byte
-}
-
 // verifier is an [accounts.Store] of a system that tells whether a password is an
 // account's. PINs need one: behind a PIN there may be an old password.
 type verifier interface {
@@ -38,7 +31,7 @@ type verifier interface {
 func (m *Machine) begun() flow {
 	f := flow{state: Hidden}
 	_, verifies := m.Accounts.Store.(verifier)
-	f.pins = m.Accounts.PINs != nil && m.Logon != nil && verifies
+	f.pins = m.Accounts.PINs != nil && m.Admit != nil && verifies
 	if m.Device != nil {
 		f.serial = m.Device().Serial
 	}
@@ -102,10 +95,10 @@ func (a *Accounts) givePIN(ctx context.Context, account string, o order) error {
 	return err
 }
 
-// tryPIN signs somebody in who knows their PIN.
-func (m *Machine) tryPIN(ctx context.Context, try tryPIN) error {
+// tryPIN gives the password of who knows their PIN.
+func (m *Machine) tryPIN(ctx context.Context, try tryPIN) opened {
 	if err := m.whose(ctx, try.user); err != nil {
-		return err
+		return opened{err: err}
 	}
 	digits := []byte(try.digits)
 	defer clear(digits)
@@ -113,24 +106,25 @@ func (m *Machine) tryPIN(ctx context.Context, try tryPIN) error {
 	defer clear(password)
 	if err != nil {
 		m.Log.WarnContext(ctx, "a PIN did not open an account", "account", try.user.Name, "error", err)
-		return err
+		return opened{err: err}
 	}
 	works, err := m.works(ctx, try.user, password)
 	switch {
 	case err != nil:
-		return err
+		return opened{err: err}
 	case !works:
 		m.Log.InfoContext(ctx, "the password behind a PIN is an old one", "account", try.user.Name)
-		return staleError{try.digits}
+		return opened{err: staleError{try.digits}}
 	}
-	return m.logon(ctx, try.user, password)
+	m.Log.InfoContext(ctx, "a PIN opened an account", "account", try.user.Name)
+	return opened{password: string(password)}
 }
 
-// renewPIN signs somebody in who knows their password, and keeps that behind the
-// PIN. Where this fails they are signed in all the same.
-func (m *Machine) renewPIN(ctx context.Context, renew renewPIN) error {
+// renewPIN is for who knows their password: it is kept behind the PIN. Where that
+// fails they are let in all the same.
+func (m *Machine) renewPIN(ctx context.Context, renew renewPIN) opened {
 	if err := m.whose(ctx, renew.user); err != nil {
-		return err
+		return opened{err: err}
 	}
 	password, digits := []byte(renew.password), []byte(renew.digits)
 	defer clear(password)
@@ -138,14 +132,14 @@ func (m *Machine) renewPIN(ctx context.Context, renew renewPIN) error {
 	works, err := m.works(ctx, renew.user, password)
 	switch {
 	case err != nil:
-		return err
+		return opened{err: err}
 	case !works:
-		return errNotThePassword
+		return opened{err: errNotThePassword}
 	}
 	if err := m.Accounts.PINs.Set(ctx, renew.user, password, digits); err != nil {
 		m.Log.WarnContext(ctx, "the PIN was not set anew; the password works", "account", renew.user.Name, "error", err)
 	}
-	return m.logon(ctx, renew.user, password)
+	return opened{password: renew.password}
 }
 
 // whose makes sure that the account is still the one the PIN was set for.
@@ -167,16 +161,15 @@ func (m *Machine) works(ctx context.Context, u pin.User, password []byte) (bool,
 	return m.Accounts.Store.(verifier).PasswordWorks(ctx, u.Name, password)
 }
 
-// logon hands somebody over, unless they have gone meanwhile.
-func (m *Machine) logon(ctx context.Context, u pin.User, password []byte) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+// admit hands over the password of the account that the screen shows, and forgets
+// it: nobody else has any use for it.
+func (l *loop) admit() {
+	password := []byte(l.flow.password)
+	defer clear(password)
+	l.flow.password = ""
+	if len(password) > 0 && l.Admit != nil {
+		l.Admit(l.flow.account, password)
 	}
-	if err := m.Logon(ctx, Logon{Account: u.Name, Password: password}); err != nil {
-		return fmt.Errorf("handing %s over: %w", u.Name, err)
-	}
-	m.Log.InfoContext(ctx, "signed in with a PIN", "account", u.Name)
-	return nil
 }
 
 func sameAccount(a, b string) bool { return strings.EqualFold(a, strings.TrimSpace(b)) }

@@ -52,6 +52,9 @@ func (f *flow) screen() *Screen {
 		s.Title, s.Message = f.welcome(), "Your account is being made. This takes a moment."
 	case Done:
 		s.Title, s.Message, s.Account = "Welcome", fmt.Sprintf("Your account %s is ready. Sign in with your password.", f.account), f.account
+		if f.back {
+			s.Title, s.Message = "Welcome back", fmt.Sprintf("The account %s is opened.", f.account)
+		}
 		if f.code != "" {
 			s.Message = fmt.Sprintf("Your account %s is ready. %s", f.account, api.Explain(f.code).Employee)
 		}

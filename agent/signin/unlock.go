@@ -19,13 +19,17 @@ type unlocking struct {
 	users []pin.User // who has a PIN
 	user  pin.User   // who comes back
 	pin   string     // that is right, but keeps an old password
+	back  bool       // they are in, in the state Done
 	asked bool       // somebody is at it: what is offered to others waits
 	left  int        // tries
 	weak  error      // what is wrong with a new PIN
 }
 
 // opened is what came of a PIN, or of the password asked for instead.
-type opened struct{ err error }
+type opened struct {
+	password string // of the user
+	err      error
+}
 
 func (opened) event() {}
 
@@ -155,7 +159,10 @@ func (f *flow) opened(e opened) []effect {
 	f.code, f.left = "", 0
 	switch {
 	case e.err == nil:
-		return f.leave(Ready) // the surface signs them in
+		f.account, f.password = f.user.Name, e.password
+		f.forget()
+		f.state, f.back = Done, true
+		return []effect{setAlarm{doneLife}}
 	case errors.As(e.err, &stale):
 		f.state, f.code, f.pin = Renew, api.CodePINStale, stale.digits
 	case errors.Is(e.err, errNotThePassword):

@@ -114,6 +114,7 @@ func returned(t *testing.T, d *fakeDirectory) *story {
 	s.hears(func(r *api.CheckInResponse) { r.Free = false })
 	s.press(Close)
 	s.shows(Unlock, "")
+	s.logons = nil
 	return s
 }
 
@@ -131,14 +132,19 @@ func (s *story) firstDay(digits string) {
 	}
 }
 
-// signedInAs tells who was handed over, once.
+// signedInAs tells who was let in, once, and closes the screen.
 func (s *story) signedInAs(want string) {
 	s.t.Helper()
 	synctest.Wait()
 	if got := strings.Join(s.logons, ", "); got != want {
-		s.t.Fatalf("handed over: %q, not %q", got, want)
+		s.t.Fatalf("let in: %q, not %q", got, want)
 	}
 	s.logons = nil
+	if want != "" {
+		s.shows(Done, "")
+		s.press(Close)
+		synctest.Wait()
+	}
 }
 
 // changePassword is what Windows does on Ctrl+Alt+Del.
@@ -156,8 +162,11 @@ func TestPINOpens(t *testing.T) {
 			t.Errorf("%+v", shown)
 		}
 		s.press(Submit, FieldPIN, annsPIN)
-		s.shows(Unlock, "")
+		if done := s.shows(Done, ""); done.Title != "Welcome back" || done.Account != "ann" {
+			t.Errorf("%+v", done)
+		}
 		s.signedInAs("ann " + annsPassword)
+		s.shows(Unlock, "")
 
 		// The switch is for those who have no account yet, and a network is not needed.
 		s.must(s.Reached(t.Context(), false))
@@ -192,8 +201,8 @@ func TestPINBesideTheFirstSignIn(t *testing.T) {
 		s.hears(func(*api.CheckInResponse) {})
 		s.shows(Unlock, "")
 		s.press(Submit, FieldPIN, annsPIN)
-		s.shows(Ready, "")
 		s.signedInAs("ann " + annsPassword)
+		s.shows(Ready, "")
 		s.press(WithPIN)
 		s.press(Cancel)
 		s.shows(Ready, "")
@@ -454,13 +463,13 @@ func TestPINPolicy(t *testing.T) {
 
 // Where no surface signs people in, nobody is asked for a PIN that would be of no
 // use.
-func TestNoPINsWithoutALogon(t *testing.T) {
+func TestNoPINsWhereNobodyIsAdmitted(t *testing.T) {
 	for name, change := range map[string]func(*Machine){
-		"logon": func(m *Machine) { m.Logon = nil },
-		"PINs":  func(m *Machine) { m.Accounts.PINs = nil },
-		"check": func(m *Machine) { m.Accounts.Store = struct{ accounts.Store }{m.Accounts.Store} },
+		"surface": func(m *Machine) { m.Admit = nil },
+		"PINs":    func(m *Machine) { m.Accounts.PINs = nil },
+		"check":   func(m *Machine) { m.Accounts.Store = struct{ accounts.Store }{m.Accounts.Store} },
 	} {
-		m := &Machine{Accounts: newAccounts(t, accounts.Memory(api.Windows), t.TempDir()), Logon: func(context.Context, Logon) error { return nil }}
+		m := &Machine{Accounts: newAccounts(t, accounts.Memory(api.Windows), t.TempDir()), Admit: func(string, []byte) {}}
 		m.Accounts.PINs = newFakePINs()
 		if f := m.begun(); !f.pins {
 			t.Fatal("there are no PINs")
@@ -473,14 +482,14 @@ func TestNoPINsWithoutALogon(t *testing.T) {
 }
 
 // What is handed over is wiped when it was.
-func TestPasswordIsWipedAfterTheLogon(t *testing.T) {
+func TestPasswordIsWipedWhenItWasHandedOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := returned(t, newFakeDirectory())
 		defer s.end()
 		var kept []byte
-		s.Logon = func(_ context.Context, l Logon) error { kept = l.Password; return errors.New("the surface has gone") }
+		s.Admit = func(_ string, password []byte) { kept = password }
 		s.press(Submit, FieldPIN, annsPIN)
-		s.shows(Unlock, api.CodeInternal)
+		s.shows(Done, "")
 		if len(kept) != len(annsPassword) || !bytes.Equal(kept, make([]byte, len(kept))) {
 			t.Errorf("%q is left", kept)
 		}
