@@ -56,6 +56,11 @@ type Agent struct {
 	// same process. nil: nobody is.
 	SignIn func(*signin.Machine)
 
+	// Pack writes what a surface logs an account on with, see [signin.Machine].
+	// nil: what the system takes; where no surface of ours logs anybody on, that
+	// is nothing, and nobody is asked for a PIN.
+	Pack func(account string, password []byte) ([]byte, error)
+
 	// InstallLimit bounds a whole installation. Windows gives all commands of
 	// a package 30 minutes in the out-of-box experience (formats/ppkg.md §4);
 	// what is not finished by the limit is left to the service.

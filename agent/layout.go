@@ -38,6 +38,9 @@ func (l Layout) Device() string { return filepath.Join(l.Data, "device.json") }
 // DeviceKey is the device's private key, or what the TPM needs to use it.
 func (l Layout) DeviceKey() string { return filepath.Join(l.Data, "device.key") }
 
+// PINs holds what is kept of people's PINs.
+func (l Layout) PINs() string { return filepath.Join(l.Data, "pins") }
+
 // State is how far the installation is, written by whoever holds the lock.
 func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
 

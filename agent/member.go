@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/agent/devicekey"
+	"firstday.dev/agent/pin"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
@@ -56,6 +57,7 @@ type member struct {
 	problems []string
 	rotated  time.Time // when the break-glass password was changed last, or tried
 
+	pins     *pin.Store // nil: none here
 	accounts *signin.Accounts
 	signIn   *signin.Machine
 

@@ -19,16 +19,17 @@ import (
 // report is what the service says about itself, in a file, so that status
 // needs no connection to it.
 type report struct {
-	Schema        int       `json:"schema"`
-	PID           int       `json:"pid"`
-	AgentVersion  string    `json:"agentVersion"`
-	PackageID     uuid.UUID `json:"packageId"`
-	Configuration string    `json:"configuration"` // SHA-256 of the enrollment
-	StartedAt     time.Time `json:"startedAt"`
-	UpdatedAt     time.Time `json:"updatedAt"`
-	Enrolment     Enrolment `json:"enrolment"`
-	Error         string    `json:"error,omitempty"`    // why there is nothing to do
-	Surfaces      string    `json:"surfaces,omitempty"` // why none can reach the service
+	Schema        int        `json:"schema"`
+	PID           int        `json:"pid"`
+	AgentVersion  string     `json:"agentVersion"`
+	PackageID     uuid.UUID  `json:"packageId"`
+	Configuration string     `json:"configuration"` // SHA-256 of the enrollment
+	StartedAt     time.Time  `json:"startedAt"`
+	UpdatedAt     time.Time  `json:"updatedAt"`
+	Enrolment     Enrolment  `json:"enrolment"`
+	Error         string     `json:"error,omitempty"`    // why there is nothing to do
+	Surfaces      string     `json:"surfaces,omitempty"` // why none can reach the service
+	PIN           *PINStatus `json:"pin,omitempty"`      // nil: not looked at yet, or none here
 }
 
 func readReport(path string) (*report, error) {
@@ -107,6 +108,9 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		if err == nil {
 			m.into(&c.Enrolment)
 			group.Go(func() { m.signIn.Run(ctx) })
+			group.Go(func() {
+				m.watchPINs(ctx, func(s *PINStatus) { r.tell(ctx, func(r *report) { r.PIN = s }) })
+			})
 			group.Go(func() { a.serveSurfaces(ctx, m.signIn, refreshes, r) })
 			if a.SignIn != nil {
 				a.SignIn(m.signIn)

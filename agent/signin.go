@@ -21,7 +21,17 @@ func (m *member) offerSignIn() error {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
 	m.accounts = &signin.Accounts{Store: store, Platform: m.facts.Platform, Folder: m.System.Layout().Data, Log: m.log()}
-	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Log: m.log(), Pack: packLogon}
+	pack := m.Pack
+	if pack == nil {
+		pack = packLogon
+	}
+	if m.pins, err = m.keepPINs(pack != nil); err != nil {
+		return fmt.Errorf("this device's PINs: %w", err)
+	}
+	if m.pins != nil {
+		m.accounts.PINs = m.pins // not a nil *pin.Store in an interface
+	}
+	m.signIn = &signin.Machine{Directory: binding{m.directory, m}, Accounts: m.accounts, Device: m.shown, Log: m.log(), Pack: pack}
 	return nil
 }
 

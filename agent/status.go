@@ -34,6 +34,7 @@ type Status struct {
 	Payloads       []PayloadResult `json:"payloads"`
 	RebootNeeded   bool            `json:"rebootNeeded"`
 	Enrolment      *Enrolment      `json:"enrolment,omitempty"`
+	PIN            *PINStatus      `json:"pin,omitempty"`
 
 	faulty bool
 }
@@ -154,7 +155,7 @@ func (s *Status) addReport(layout Layout) error {
 	if r.Surfaces != "" {
 		s.fault("the sign-in cannot be shown: %s", r.Surfaces)
 	}
-	s.Enrolment = &r.Enrolment
+	s.Enrolment, s.PIN = &r.Enrolment, r.PIN
 	if p := r.Enrolment.problem(); p != "" {
 		s.Problems = append(s.Problems, p)
 	}

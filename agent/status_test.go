@@ -37,6 +37,7 @@ func TestStatusJSONKeepsItsShape(t *testing.T) {
 			LastAttempt: &at, LastError: "refused", NextAttempt: &at,
 			Key: &KeyStatus{Storage: api.KeyInTPM, TPM: &api.TPM{Manufacturer: "INTC", Firmware: "600.18.54.0"}, Reason: "why"},
 		},
+		PIN: &PINStatus{Ready: true, Reason: "why"},
 	}
 	got, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -84,6 +84,17 @@ const (
 	CodeAccountPassword Code = "account_password"
 	CodeAccount         Code = "account_failed"
 	CodePIN             Code = "pin_refused"
+	CodePINsDiffer      Code = "pins_differ"
+	CodePINUnavailable  Code = "pin_unavailable"
+)
+
+// The codes of signing in with a PIN, of which the directory hears nothing.
+const (
+	CodePINWrong  Code = "pin_wrong"
+	CodePINSpent  Code = "pin_spent"
+	CodePINStale  Code = "pin_stale"
+	CodePINLost   Code = "pin_lost"
+	CodePINLocked Code = "pin_locked_out"
 )
 
 // The codes of requests that anything may come to.
@@ -209,7 +220,23 @@ var Problems = []Problem{
 		"The system's password policy refuses the password.", "The employee chooses another. In the password mode verify, change the policy or the mode."},
 	{CodeAccount, http.StatusInternalServerError, "The account could not be made; please contact your IT department.", "The system refused to make the account.",
 		"Look at the agent's log; firstday-agent diagnose collects it."},
-	{CodePIN, http.StatusUnprocessableEntity, "Please choose another PIN: six digits, not all the same and not in a row.", "The PIN is no six digits, or easily guessed.", "Choose another one."},
+	{CodePIN, http.StatusUnprocessableEntity, "Please choose another PIN: six digits that nobody would guess.", "The PIN is no six digits, or is one that is tried first.",
+		"Choose another one. The screen says what is wrong with it; docs/security.md lists what is refused."},
+	{CodePINsDiffer, http.StatusUnprocessableEntity, "The two PINs are not the same.", "The new PIN was typed differently the second time.", "Type it again."},
+	{CodePINUnavailable, http.StatusServiceUnavailable, "This device cannot keep a PIN. Please sign in with your password.",
+		"The settings want a PIN, but the device has no TPM 2.0 that works. The account has its password only.",
+		"Switch the TPM on in the firmware; firstday-agent status tells what is wrong with it. An account that was made without a PIN goes on with its password."},
+	{CodePINWrong, http.StatusForbidden, "That is not your PIN.", "A wrong PIN was typed at the device.", "Type the right one. After five wrong ones in a row the password is needed."},
+	{CodePINSpent, http.StatusForbidden, "There were too many wrong PINs. Please type your password, and choose a PIN anew.",
+		"Five wrong PINs were typed in a row. The PIN is not tried any more, before it is chosen anew.", "The employee types the password, here or at Windows' own tile. Nothing needs to be unlocked."},
+	{CodePINStale, http.StatusForbidden, "Your password has changed. Please type the new one; your PIN stays the same.",
+		"The PIN was right, but the password behind it is not the account's any more.", "The employee types the new password once."},
+	{CodePINLost, http.StatusForbidden, "Your PIN does not work on this device any more. Please type your password, and choose a PIN anew.",
+		"The TPM was cleared or is another one, the PIN's file was damaged, or the account is another one of the same name. What was kept is gone.",
+		"The employee types the password. If nobody cleared the TPM, look into the agent's log why."},
+	{CodePINLocked, http.StatusServiceUnavailable, "PINs are paused on this device after too many wrong ones. Please sign in with your password, or try later.",
+		"The TPM has counted too many wrong PINs and passwords, of Windows or BitLocker perhaps, to be asked for one more.",
+		"Sign in with the password. Windows' TPMs forget one wrong try in ten minutes; firstday-agent diagnose shows the count."},
 	{CodeUnauthorized, http.StatusUnauthorized, "Please sign in.", "No token, or one that does not hold.", "firstday login"},
 	{CodeForbidden, http.StatusForbidden, "You may not do this.", "The token's role does not allow it.", "Ask an owner."},
 	{CodeBadRequest, http.StatusBadRequest, "Something went wrong; please try again.", "The request was malformed.",

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -41,6 +42,33 @@ const (
 	ChoosePassword PasswordMode = "choose"
 )
 
+// PINPolicy says whether an account gets a PIN, on systems that have them and
+// devices whose TPM can keep them.
+type PINPolicy string
+
+// The policies.
+const (
+	PINOff      PINPolicy = "off"      // there is none; those there are do not work
+	PINOffered  PINPolicy = "offered"  // who signs in may leave it out
+	PINRequired PINPolicy = "required" // who signs in must choose one
+)
+
+// UnmarshalJSON also reads what builds before 1.0 wrote: true is required, false
+// is off.
+func (p *PINPolicy) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "true":
+		*p = PINRequired
+		return nil
+	case "false":
+		*p = PINOff
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(p))
+}
+
+func (p PINPolicy) known() bool { return p == PINOff || p == PINOffered || p == PINRequired }
+
 // Settings say how self-service account provisioning goes, per platform.
 type Settings struct {
 	Windows PlatformSettings `json:"windows"`
@@ -62,7 +90,7 @@ type PlatformSettings struct {
 	// only, 0 for no limit.
 	Users    int          `json:"users"`
 	Password PasswordMode `json:"password"`
-	PIN      bool         `json:"pin"`               // whether one must be set, where the system has them
+	PIN      PINPolicy    `json:"pin"`
 	Domains  []string     `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
 	// AccountName is the template of accounts' names, such as {local} for the
 	// part of the e-mail address before the @; empty: {local}.
@@ -73,7 +101,7 @@ type PlatformSettings struct {
 
 // DefaultSettings are those of a new directory.
 func DefaultSettings() Settings {
-	p := PlatformSettings{SSAP: true, Permission: Standard, Users: 1, Password: ChoosePassword, PIN: true}
+	p := PlatformSettings{SSAP: true, Permission: Standard, Users: 1, Password: ChoosePassword, PIN: PINRequired}
 	return Settings{Windows: p, MacOS: p, Linux: p, SecondFactor: true}
 }
 
@@ -125,6 +153,8 @@ func (p *PlatformSettings) check() error {
 		return fmt.Errorf("permission: %.20q is neither standard nor administrator", string(p.Permission))
 	case p.Password != VerifyPassword && p.Password != ChoosePassword:
 		return fmt.Errorf("password: %.20q is neither verify nor choose", string(p.Password))
+	case !p.PIN.known():
+		return fmt.Errorf("pin: %.20q is none of off, offered and required", string(p.PIN))
 	case p.Users < 0 || p.Users > maxUsers:
 		return fmt.Errorf("users: %d is not from 0 to %d", p.Users, maxUsers)
 	case len(p.Domains) > maxDomains:

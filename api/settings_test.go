@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -12,10 +13,12 @@ func TestSettings(t *testing.T) {
 	}{
 		"defaults": {func(*PlatformSettings) {}, ""},
 		"everything": {func(p *PlatformSettings) {
-			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, false, []string{"acme.example", "a-b.c1"}, "{first}.{last}", "Ask Ann", "https://help.acme.example/x?y"}
+			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, PINOff, []string{"acme.example", "a-b.c1"}, "{first}.{last}", "Ask Ann", "https://help.acme.example/x?y"}
 		}, ""},
 		"no permission":        {func(p *PlatformSettings) { p.Permission = "" }, "macos.permission"},
 		"no password mode":     {func(p *PlatformSettings) { p.Password = "none" }, "macos.password"},
+		"no PIN policy":        {func(p *PlatformSettings) { p.PIN = "" }, "macos.pin"},
+		"another PIN policy":   {func(p *PlatformSettings) { p.PIN = "on" }, "macos.pin"},
 		"fewer than no users":  {func(p *PlatformSettings) { p.Users = -1 }, "macos.users"},
 		"too many users":       {func(p *PlatformSettings) { p.Users = maxUsers + 1 }, "macos.users"},
 		"long template":        {func(p *PlatformSettings) { p.AccountName = strings.Repeat("{local}", 15) }, "macos.accountName"},
@@ -38,5 +41,20 @@ func TestSettings(t *testing.T) {
 	}
 	if _, err := new(Settings).For("beos"); err == nil {
 		t.Error("there are settings for a platform that is none")
+	}
+}
+
+// Settings of the first builds are in databases, and in files of devices.
+func TestPINPolicyOfEarlierBuilds(t *testing.T) {
+	for text, want := range map[string]PINPolicy{`true`: PINRequired, `false`: PINOff, `"offered"`: PINOffered, `"required"`: PINRequired, `null`: ""} {
+		var s PlatformSettings
+		if err := json.Unmarshal([]byte(`{"pin":`+text+`}`), &s); err != nil || s.PIN != want {
+			t.Errorf("%s is %q, %v", text, s.PIN, err)
+		}
+	}
+	for _, text := range []string{`1`, `[]`, `{}`} {
+		if err := json.Unmarshal([]byte(`{"pin":`+text+`}`), new(PlatformSettings)); err == nil {
+			t.Errorf("it takes %s", text)
+		}
 	}
 }

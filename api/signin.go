@@ -85,7 +85,7 @@ type TokenResponse struct {
 	// choose one.
 	Password   PasswordMode `json:"password"`
 	Permission Permission   `json:"permission"`
-	PIN        bool         `json:"pin"`
+	PIN        PINPolicy    `json:"pin"`
 }
 
 // Person is a user of the directory, as far as a device must know them.

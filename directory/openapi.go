@@ -179,6 +179,7 @@ func wireTypes() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[json.RawMessage](): {Type: "object"},
 		reflect.TypeFor[api.Platform]():    words("windows", "macos", "linux"),
 		reflect.TypeFor[api.Permission]():  words("standard", "administrator"),
+		reflect.TypeFor[api.PINPolicy]():   words("off", "offered", "required"),
 		reflect.TypeFor[api.Role]():        words("owner", "technician", "auditor", "builder"),
 	}
 }

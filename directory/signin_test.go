@@ -119,7 +119,7 @@ func TestSignIn(t *testing.T) {
 		ask.Number = number
 		lost := token(first, "")
 		got := token(last, "")
-		if got == nil || got.User.Name != "ann" || got.Password != api.ChoosePassword || got.Permission != api.Standard || !got.PIN {
+		if got == nil || got.User.Name != "ann" || got.Password != api.ChoosePassword || got.Permission != api.Standard || got.PIN != api.PINRequired {
 			t.Fatalf("%+v", got)
 		}
 		done := &api.CompleteRequest{Ticket: lost.Ticket, Account: "ann", AccountID: "S-1"}

@@ -151,3 +151,27 @@ func TestWindowsProfiles(t *testing.T) {
 		t.Errorf("a home of nobody: %s", home)
 	}
 }
+
+// Of the reasons for which Windows lets somebody not in, one is a wrong password.
+func TestWindowsRefusals(t *testing.T) {
+	for code, test := range map[windows.Errno]struct{ right, known bool }{
+		1326: {false, true},  // ERROR_LOGON_FAILURE
+		1327: {true, true},   // ERROR_ACCOUNT_RESTRICTION
+		1330: {true, true},   // ERROR_PASSWORD_EXPIRED
+		1331: {true, true},   // ERROR_ACCOUNT_DISABLED
+		1385: {true, true},   // ERROR_LOGON_TYPE_NOT_GRANTED
+		1907: {true, true},   // ERROR_PASSWORD_MUST_CHANGE
+		1909: {false, false}, // ERROR_ACCOUNT_LOCKED_OUT
+		1311: {false, false}, // ERROR_NO_LOGON_SERVERS
+	} {
+		if right, err := readRefusal("ann", code); right != test.right || (err == nil) != test.known {
+			t.Errorf("%d: %v, %v", code, right, err)
+		}
+	}
+}
+
+func TestWindowsPasswordOfNobody(t *testing.T) {
+	if _, err := (windowsStore{}).PasswordWorks(t.Context(), "nobody-of-that-name", []byte("x")); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}

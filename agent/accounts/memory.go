@@ -409,6 +409,25 @@ func (m *InMemory) CheckPassword(name, password string) bool {
 	return err == nil && hmac.Equal(hash, a.Hash)
 }
 
+// PasswordWorks tells whether the password is that of the account, which need not
+// be enabled.
+func (m *InMemory) PasswordWorks(_ context.Context, name string, password []byte) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(); err != nil {
+		return false, err
+	}
+	a := m.find(name)
+	if a == nil {
+		return false, notFound(name)
+	}
+	if a.Hash == nil {
+		return false, nil
+	}
+	hash, err := hashPassword(password, a.Salt)
+	return err == nil && hmac.Equal(hash, a.Hash), err
+}
+
 // Add adds an account that somebody else made, as it is: for a test that needs
 // one in the way, or a break-glass administrator.
 func (m *InMemory) Add(a Account, password string) error {

@@ -6,6 +6,8 @@
 // file, of use to no other TPM, and is loaded for each signature. So the TPM
 // holds nothing between two of them, a suspended device has nothing to lose, and
 // removing the file removes the key.
+//
+// In the same way the TPM seals small secrets with passwords, see [TPM.Seal].
 package devicekey
 
 import (
@@ -62,7 +64,7 @@ func MakeInTPM(path string, t *TPM) (*Key, error) {
 	if _, err := k.Sign(rand.Reader, probe, crypto.SHA256); err != nil {
 		return nil, fmt.Errorf("trying the new key: %w", err)
 	}
-	content, err := made.encode()
+	content, err := made.encode(loadableKey)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,13 @@ func parse(data []byte) (*Key, error) {
 	case privateBlock:
 		return parsePrivate(block)
 	case tpmBlock:
-		return parseLoadable(block)
+		l, err := parseLoadable(block, loadableKey)
+		if err != nil {
+			return nil, err
+		}
+		k := &Key{loadable: *l}
+		k.public, err = k.key()
+		return k, err
 	}
 	return nil, fmt.Errorf("it is a %.40q", block.Type)
 }
@@ -86,8 +92,8 @@ func encodePrivate(private *ecdsa.PrivateKey, reason string) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: privateBlock, Headers: map[string]string{reasonHeader: reason}, Bytes: der}), nil
 }
 
-// tpmKey is TPMKey of the file format of TPM 2.0 keys, as far as these keys need
-// it: they have no password and no policy.
+// tpmKey is TPMKey of the file format of TPM 2.0 keys, as far as these need it:
+// they have no policy.
 type tpmKey struct {
 	Type      asn1.ObjectIdentifier
 	EmptyAuth bool `asn1:"optional,explicit,tag:0"`
@@ -99,9 +105,10 @@ type tpmKey struct {
 // loadableKey is id-loadablekey.
 var loadableKey = asn1.ObjectIdentifier{2, 23, 133, 10, 1, 3}
 
-func (l *loadable) encode() ([]byte, error) {
+// encode writes a key without a password, or a secret with one.
+func (l *loadable) encode(kind asn1.ObjectIdentifier) ([]byte, error) {
 	der, err := asn1.Marshal(tpmKey{
-		Type: loadableKey, EmptyAuth: true, Parent: int64(l.parent), Public: tpm2.Marshal(l.inPublic), Private: tpm2.Marshal(l.inPrivate),
+		Type: kind, EmptyAuth: kind.Equal(loadableKey), Parent: int64(l.parent), Public: tpm2.Marshal(l.inPublic), Private: tpm2.Marshal(l.inPrivate),
 	})
 	if err != nil {
 		return nil, err
@@ -110,14 +117,14 @@ func (l *loadable) encode() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: tpmBlock, Headers: headers, Bytes: der}), nil
 }
 
-func parseLoadable(block *pem.Block) (*Key, error) {
+func parseLoadable(block *pem.Block, kind asn1.ObjectIdentifier) (*loadable, error) {
 	var v tpmKey
 	rest, err := asn1.Unmarshal(block.Bytes, &v)
 	if err != nil {
 		return nil, err
 	}
 	parent := tpm2.TPMHandle(v.Parent)
-	if len(rest) > 0 || !v.Type.Equal(loadableKey) || !v.EmptyAuth || int64(parent) != v.Parent || parent != storageKey && parent != tpm2.TPMRHOwner {
+	if len(rest) > 0 || !v.Type.Equal(kind) || v.EmptyAuth != kind.Equal(loadableKey) || int64(parent) != v.Parent || parent != storageKey && parent != tpm2.TPMRHOwner {
 		return nil, fmt.Errorf("it is a TPM's key of another kind")
 	}
 	name, err := hex.DecodeString(block.Headers[parentHeader])
@@ -132,9 +139,7 @@ func parseLoadable(block *pem.Block) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Key{loadable: loadable{parent: parent, parentName: name, inPublic: *public, inPrivate: *private}}
-	k.public, err = k.key()
-	return k, err
+	return &loadable{parent: parent, parentName: name, inPublic: *public, inPrivate: *private}, nil
 }
 
 // unmarshal reads a structure that is all of the data.

@@ -173,7 +173,7 @@ func encoded(t testing.TB, change func(*tpm2.TPMTPublic, *loadable)) string {
 	l := &loadable{parent: tpm2.TPMRHOwner, parentName: make([]byte, nameSize), inPrivate: tpm2.TPM2BPrivate{Buffer: make([]byte, 126)}}
 	change(&public, l)
 	l.inPublic = tpm2.New2B(public)
-	content, err := l.encode()
+	content, err := l.encode(loadableKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func FuzzFile(f *testing.F) {
 		if k.private != nil {
 			content, err = encodePrivate(k.private, k.reason)
 		} else {
-			content, err = k.encode()
+			content, err = k.encode(loadableKey)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -49,8 +49,6 @@ const (
 	firstPause = 100 * time.Millisecond
 )
 
-var errSilent = errors.New("the TPM does not answer")
-
 // use opens the TPM, works with it and closes it, and begins anew after what may
 // pass. A TPM that does not answer is left to itself, and to nobody else before
 // it does.
@@ -61,7 +59,7 @@ func use[T any](t *TPM, limit time.Duration, work func(transport.TPM) (T, error)
 	select {
 	case t.turn <- struct{}{}:
 	case <-ctx.Done():
-		return none, errSilent
+		return none, ErrUnanswered
 	}
 	type outcome struct {
 		value T
@@ -77,7 +75,7 @@ func use[T any](t *TPM, limit time.Duration, work func(transport.TPM) (T, error)
 	case o := <-ended:
 		return o.value, o.err
 	case <-ctx.Done():
-		return none, errSilent
+		return none, ErrUnanswered
 	}
 }
 
@@ -112,7 +110,7 @@ func once[T any](t *TPM, work func(transport.TPM) (T, error)) (value T, err erro
 // passes tells errors after which another attempt may succeed: the TPM's own
 // warnings, which speak of its state, and whatever is between it and us.
 func passes(err error) bool {
-	for _, final := range []error{ErrNoTPM, ErrOtherTPM, ErrDamaged, errNoStorageKey, fs.ErrPermission} {
+	for _, final := range []error{ErrNoTPM, ErrOtherTPM, ErrDamaged, ErrLockedOut, ErrUnanswered, errNoStorageKey, fs.ErrPermission} {
 		if errors.Is(err, final) {
 			return false
 		}

@@ -616,7 +616,7 @@ func TestTPMThatHangs(t *testing.T) {
 	})
 	nothing := func(transport.TPM) (int, error) { return 1, nil }
 	for range 2 {
-		if _, err := use(tpm, 50*time.Millisecond, nothing); !errors.Is(err, errSilent) {
+		if _, err := use(tpm, 50*time.Millisecond, nothing); !errors.Is(err, ErrUnanswered) {
 			t.Errorf("it says %v", err)
 		}
 	}

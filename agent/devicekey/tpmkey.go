@@ -191,29 +191,38 @@ func (t *TPM) parentOf(device transport.TPM, l *loadable) (*parent, error) {
 // create makes a key.
 func (t *TPM) create() (*loadable, error) {
 	return use(t, makeLimit, func(device transport.TPM) (*loadable, error) {
-		p, err := persistent(device)
-		if err != nil {
-			return nil, err
-		}
-		if p == nil && !t.primaries {
-			return nil, errNoStorageKey
-		}
-		if p == nil {
-			if p, err = primary(device, tpm2.ECCSRKTemplate); err != nil {
-				return nil, err
-			}
-		}
-		defer p.release()
-		made, err := tpm2.Create{
-			ParentHandle: p.auth(tpm2.AESEncryption(128, tpm2.EncryptInOut)),
-			InSensitive:  tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{}},
-			InPublic:     tpm2.New2B(template),
-		}.Execute(device)
+		made, err := t.make(device, template, new(tpm2.TPMSSensitiveCreate))
 		if err != nil {
 			return nil, fmt.Errorf("making the key: %w", err)
 		}
-		return &loadable{parent: p.named, parentName: p.name.Buffer, inPublic: made.OutPublic, inPrivate: made.OutPrivate}, nil
+		return made, nil
 	})
+}
+
+// make makes a key, or seals what is given, under the storage root key.
+func (t *TPM) make(device transport.TPM, by tpm2.TPMTPublic, of *tpm2.TPMSSensitiveCreate) (*loadable, error) {
+	p, err := persistent(device)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil && !t.primaries {
+		return nil, errNoStorageKey
+	}
+	if p == nil {
+		if p, err = primary(device, tpm2.ECCSRKTemplate); err != nil {
+			return nil, err
+		}
+	}
+	defer p.release()
+	made, err := tpm2.Create{
+		ParentHandle: p.auth(tpm2.AESEncryption(128, tpm2.EncryptInOut)),
+		InSensitive:  tpm2.TPM2BSensitiveCreate{Sensitive: of},
+		InPublic:     tpm2.New2B(by),
+	}.Execute(device)
+	if err != nil {
+		return nil, err
+	}
+	return &loadable{parent: p.named, parentName: p.name.Buffer, inPublic: made.OutPublic, inPrivate: made.OutPrivate}, nil
 }
 
 // sign signs a SHA-256 digest.
@@ -224,11 +233,9 @@ func (t *TPM) sign(l *loadable, digest []byte) ([]byte, error) {
 			return nil, err
 		}
 		defer p.release()
-		loaded, err := tpm2.Load{
-			ParentHandle: p.auth(tpm2.AESEncryption(128, tpm2.EncryptIn)), InPrivate: l.inPrivate, InPublic: l.inPublic,
-		}.Execute(device)
+		loaded, err := l.load(device, p)
 		if err != nil {
-			return nil, loadError(err)
+			return nil, err
 		}
 		defer flush(device, loaded.ObjectHandle)
 		signed, err := tpm2.Sign{
@@ -253,6 +260,17 @@ func (t *TPM) sign(l *loadable, digest []byte) ([]byte, error) {
 			new(big.Int).SetBytes(s.SignatureR.Buffer), new(big.Int).SetBytes(s.SignatureS.Buffer),
 		})
 	})
+}
+
+// load puts it into the TPM, for who flushes it.
+func (l *loadable) load(device transport.TPM, p *parent) (*tpm2.LoadResponse, error) {
+	loaded, err := tpm2.Load{
+		ParentHandle: p.auth(tpm2.AESEncryption(128, tpm2.EncryptIn)), InPrivate: l.inPrivate, InPublic: l.inPublic,
+	}.Execute(device)
+	if err != nil {
+		return nil, loadError(err)
+	}
+	return loaded, nil
 }
 
 // loadError knows the TPM's words for a key that it did not make so: its parent

@@ -29,8 +29,8 @@ type Accounts struct {
 	// Folder holds the journal and the ledger. Only the system may look into it.
 	Folder string
 	Log    *slog.Logger
-	// SetPIN gives an account a PIN; nil: this system has none.
-	SetPIN func(ctx context.Context, account, password, pin string) error
+	// PINs keeps people's PINs; nil: this system has none.
+	PINs PINs
 
 	mu sync.Mutex // one thing at a time
 
@@ -104,11 +104,6 @@ func (a *Accounts) Make(ctx context.Context, d Directory, o order) (string, erro
 	}
 	if err := a.finish(ctx, d, j); err != nil {
 		return "", refusal(err)
-	}
-	if o.pin != "" && a.SetPIN != nil {
-		if err := a.SetPIN(ctx, j.Name, o.password, o.pin); err != nil {
-			a.Log.WarnContext(ctx, "the account has no PIN; its password works", "account", j.Name, "error", err)
-		}
 	}
 	return j.Name, nil
 }
@@ -395,6 +390,11 @@ func (a *Accounts) close(ctx context.Context, user uuid.UUID, version int64) err
 	err = a.Store.Disable(ctx, known.Name)
 	if err != nil && !errors.Is(err, accounts.ErrNotFound) {
 		return err
+	}
+	if a.PINs != nil && known.ID != "" {
+		if err := a.PINs.Forget(ctx, known.ID); err != nil {
+			return fmt.Errorf("forgetting the PIN of %s: %w", known.Name, err) // and again with the next news
+		}
 	}
 	a.Log.InfoContext(ctx, "account closed", "account", known.Name, "user", user)
 	return a.changeLedger(func(l *ledger) { l.of(user).Open, l.of(user).After = false, version })

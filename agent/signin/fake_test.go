@@ -18,7 +18,7 @@ type fakeDirectory struct {
 	mu       sync.Mutex
 	person   api.Person
 	password api.PasswordMode
-	pin      bool
+	pin      api.PINPolicy
 	number   string
 	approved chan struct{} // closed when somebody has signed in
 	claims   int           // tickets given

@@ -15,13 +15,17 @@ type flow struct {
 	state  State
 	code   api.Code // why it failed, or why the fields are asked for again
 	offer  offer
-	pins   bool // whether this system has PINs
+	pins   bool // whether this system has PINs, and somebody takes who unlocks with one
 	online bool
 
 	started  *api.SignInResponse
 	token    *api.TokenResponse
 	password string
 	account  string
+	serial   string // of the device
+	noPIN    bool   // though the settings want one: the device cannot keep it
+
+	unlocking
 }
 
 // offer is what the directory says about signing in here.
@@ -46,11 +50,13 @@ type (
 	signedIn struct {
 		answer *api.TokenResponse
 		err    error
+		noPIN  error // why there can be none
 	}
 	confirmed struct{ err error }
 	created   struct {
 		account string
 		err     error
+		noPIN   error // why it has none
 	}
 	resumed struct { // after a restart
 		account string // empty: nothing was made
@@ -118,6 +124,10 @@ func (f *flow) step(e event) []effect {
 		if f.state == Creating {
 			return f.created(e)
 		}
+	case opened:
+		if f.state == Opening {
+			return f.opened(e)
+		}
 	case resumed:
 		if e.account != "" {
 			return f.created(created{account: e.account})
@@ -132,14 +142,19 @@ func (f *flow) step(e event) []effect {
 // account that is just being made.
 func (f *flow) follow() []effect {
 	switch f.state {
-	case Creating, Done:
+	case Creating, Done, Opening:
 		return nil
+	case Unlock, Renew:
+		if f.stays() {
+			return nil
+		}
+		return f.leave(Ready)
 	case Hidden, Failed:
-		if f.state == Hidden && f.offer.open {
-			f.state = Ready
+		if f.state == Hidden {
+			f.state = f.rest()
 		}
 		if f.state == Failed && !f.offer.open && !f.offer.settings.SSAP {
-			f.state = Hidden
+			f.state = f.rest()
 		}
 		return nil
 	}
@@ -155,9 +170,10 @@ func (f *flow) leave(to State) []effect {
 	if f.started != nil && f.state != Done {
 		todo = append(todo, askCancel{f.started.DeviceCode})
 	}
-	f.state, f.started, f.token, f.password, f.code = to, nil, nil, "", ""
-	if to == Ready && !f.offer.open {
-		f.state = Hidden
+	f.state, f.started, f.token, f.password, f.code, f.noPIN = to, nil, nil, "", "", false
+	f.forget()
+	if to == Ready || to == Hidden {
+		f.state = f.rest()
 	}
 	return todo
 }
@@ -178,6 +194,8 @@ func (f *flow) late() []effect {
 		return f.fail(api.CodeExpiredToken)
 	case Password, PIN:
 		return f.fail(api.CodeTicket)
+	case Unlock, Renew:
+		return f.leave(Ready)
 	}
 	return nil
 }
@@ -190,13 +208,18 @@ func (f *flow) press(a Action) []effect {
 	switch a.Name {
 	case Start, Retry:
 		f.leave(Ready)
-		if f.state == Hidden {
+		if f.state != Ready {
 			return nil
 		}
 		f.state = Starting
 		return []effect{askStart{a.SameDevice}}
 	case Cancel, Close:
 		return f.leave(Ready)
+	case WithPIN:
+		f.state, f.asked = Unlock, true
+		return []effect{setAlarm{unlockLife}}
+	case Skip:
+		return f.create("")
 	case Submit:
 		return f.submit(a.Fields)
 	}
@@ -227,7 +250,7 @@ func codeOf(err error) api.Code {
 func (f *flow) signedIn(e signedIn) []effect {
 	switch code := codeOf(e.err); {
 	case e.err == nil:
-		f.token, f.state, f.code = e.answer, Password, ""
+		f.token, f.state, f.code, f.noPIN = e.answer, Password, "", e.noPIN != nil
 		return []effect{setAlarm{seconds(e.answer.ExpiresIn)}}
 	case code == api.CodeNumberRequired:
 		f.state, f.code = Number, ""
@@ -249,15 +272,13 @@ func (f *flow) submit(fields map[string]string) []effect {
 	case Password:
 		return f.takePassword(fields[FieldPassword], fields[FieldAgain])
 	case PIN:
-		pin := fields[FieldPIN]
-		switch {
-		case !goodPIN(pin):
-			f.code = api.CodePIN
-		case pin != fields[FieldPINAgain]:
-			f.code = api.CodePasswordsDiffer
-		default:
-			return f.create(pin)
+		if f.goodPIN(fields) {
+			return f.create(fields[FieldPIN])
 		}
+	case Unlock:
+		return f.takePIN(fields)
+	case Renew:
+		return f.takeRenewal(fields)
 	}
 	return nil
 }
@@ -298,7 +319,7 @@ func (f *flow) confirmed(err error) []effect {
 }
 
 func (f *flow) afterPassword() []effect {
-	if f.token.PIN && f.pins {
+	if f.wantsPIN() && !f.noPIN {
 		f.state = PIN
 		return nil
 	}
@@ -316,7 +337,11 @@ func (f *flow) create(pin string) []effect {
 func (f *flow) created(e created) []effect {
 	switch code := codeOf(e.err); {
 	case e.err == nil:
-		f.state, f.account = Done, e.account
+		f.forget()
+		f.state, f.account, f.noPIN = Done, e.account, f.noPIN || e.noPIN != nil
+		if f.noPIN {
+			f.code = api.CodePINUnavailable
+		}
 		f.offer.open, f.offer.why = false, api.CodeSlotTaken // until the directory says otherwise
 		return []effect{setAlarm{doneLife}}
 	case code == api.CodeAccountPassword && f.token.Password == api.ChoosePassword:
@@ -327,18 +352,7 @@ func (f *flow) created(e created) []effect {
 	}
 }
 
-// pinDigits is how long PINs are.
-const pinDigits = 6
-
-// goodPIN refuses PINs that are tried first: all digits the same, or in a row.
-func goodPIN(pin string) bool {
-	if len(pin) != pinDigits || strings.Trim(pin, "0123456789") != "" {
-		return false
-	}
-	same, up, down := true, true, true
-	for i := 1; i < len(pin); i++ {
-		d := int(pin[i]) - int(pin[i-1])
-		same, up, down = same && d == 0, up && (d == 1 || d == -9), down && (d == -1 || d == 9)
-	}
-	return !same && !up && !down
+// wantsPIN tells whether who signs in is to have one.
+func (f *flow) wantsPIN() bool {
+	return f.pins && f.token != nil && (f.token.PIN == api.PINOffered || f.token.PIN == api.PINRequired)
 }

@@ -28,10 +28,8 @@ type Machine struct {
 	Accounts  *Accounts
 	Device    func() Device // for the surfaces; may be called at any time
 	Log       *slog.Logger
-	// PINs tells whether this system has them.
-	PINs bool
 	// Pack writes what Windows logs an account on with; nil: no surface of this
-	// system can do that.
+	// system can do that, and so there are no PINs.
 	Pack func(account string, password []byte) ([]byte, error)
 
 	once   sync.Once
@@ -143,7 +141,7 @@ func (m *Machine) tell(ctx context.Context, e event) error {
 // brings to its end first.
 func (m *Machine) Run(ctx context.Context) {
 	m.init()
-	l := &loop{Machine: m, ctx: ctx, flow: flow{state: Hidden, pins: m.PINs}, alarm: time.NewTimer(0), results: make(chan result), logon: newLogon()}
+	l := &loop{Machine: m, ctx: ctx, flow: m.begun(), alarm: time.NewTimer(0), results: make(chan result), logon: newLogon()}
 	l.alarm.Stop()
 	defer l.logon.forget()
 	defer l.group.Wait()
@@ -162,6 +160,7 @@ func (m *Machine) Run(ctx context.Context) {
 				l.take(r.event)
 			}
 		case <-l.alarm.C:
+			l.ends = time.Time{}
 			l.take(timeUp{})
 		case <-l.logon.late.C:
 			l.logon.forget()
@@ -207,6 +206,7 @@ func (l *loop) hear(e event) error {
 
 func (l *loop) take(e event) {
 	before := l.flow.state
+	l.flow.users = l.returning()
 	todo := l.flow.step(e)
 	if l.flow.state != before {
 		l.Log.InfoContext(l.ctx, "sign-in", "state", l.flow.state, "code", l.flow.code)
@@ -230,7 +230,7 @@ func (l *loop) take(e event) {
 
 // working tells states in which a job may go on.
 func working(s State) bool {
-	return s == Starting || s == Waiting || s == Number || s == Password || s == Creating
+	return s == Starting || s == Waiting || s == Number || s == Password || s == Creating || s == Opening
 }
 
 // timed tells states that have not for ever: the alarm that was set on the way
@@ -275,11 +275,15 @@ func (l *loop) do(e effect) {
 		request := &api.TokenRequest{DeviceCode: l.flow.started.DeviceCode, Number: e.number, Wait: int(tokenWait / time.Second)}
 		template := l.flow.offer.settings.AccountName
 		l.begin(func(ctx context.Context) event {
+			ready := l.pinsReady()
 			answer, err := l.await(ctx, request)
 			if err == nil {
 				err = l.Accounts.Check(ctx, answer.User, template)
 			}
-			return signedIn{answer, err}
+			if err != nil {
+				return signedIn{err: err}
+			}
+			return signedIn{answer, nil, ready(ctx)}
 		})
 	case askConfirm:
 		request := &api.PasswordRequest{Ticket: l.flow.token.Ticket, Password: api.Secret(e.password)}
@@ -287,8 +291,15 @@ func (l *loop) do(e effect) {
 	case makeIt:
 		l.begin(func(ctx context.Context) event {
 			account, err := l.Accounts.Make(ctx, l.Directory, e.order)
-			return created{account, err}
+			if err != nil || e.pin == "" {
+				return created{account: account, err: err}
+			}
+			return created{account, nil, l.Accounts.givePIN(ctx, account, e.order)}
 		})
+	case tryPIN:
+		l.begin(func(ctx context.Context) event { return l.tryPIN(ctx, e) })
+	case renewPIN:
+		l.begin(func(ctx context.Context) event { return l.renewPIN(ctx, e) })
 	case askCancel:
 		l.end()
 		l.group.Go(func() { l.cancelSignIn(e.deviceCode) })

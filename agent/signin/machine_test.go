@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/pin"
 	"firstday.dev/api"
 )
 
@@ -20,7 +21,10 @@ type story struct {
 	t     *testing.T
 	d     *fakeDirectory
 	store *accounts.InMemory
+	pins  *fakePINs
 	end   func()
+
+	logons []string // account and password
 }
 
 // begin runs a machine that the directory offers the sign-in to.
@@ -28,7 +32,13 @@ func begin(t *testing.T, d *fakeDirectory) *story {
 	t.Helper()
 	store := accounts.Memory(api.Windows)
 	a := newAccounts(t, store, t.TempDir())
-	s := &story{t: t, d: d, store: store, Machine: &Machine{Directory: d, Accounts: a, Log: slog.New(slog.DiscardHandler), PINs: true, Pack: packPlainly}}
+	pins := newFakePINs()
+	a.PINs = pins
+	s := &story{t: t, d: d, store: store, pins: pins, Machine: &Machine{Directory: d, Accounts: a, Log: slog.New(slog.DiscardHandler)}}
+	s.Pack = func(account string, password []byte) ([]byte, error) {
+		s.logons = append(s.logons, account+" "+string(password))
+		return packPlainly(account, password)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Run(ctx) }()
@@ -81,7 +91,7 @@ func (s *story) shows(state State, code api.Code) Screen {
 func TestFirstDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newFakeDirectory()
-		d.number, d.pin = "47", true
+		d.number, d.pin = "47", api.PINRequired
 		s := begin(t, d)
 		defer s.end()
 		ready := s.shows(Ready, "")
@@ -110,7 +120,7 @@ func TestFirstDay(t *testing.T) {
 		s.press(Submit, FieldPIN, "123456", FieldPINAgain, "123456")
 		s.shows(PIN, api.CodePIN)
 		s.press(Submit, FieldPIN, "482915", FieldPINAgain, "482916")
-		s.shows(PIN, api.CodePasswordsDiffer)
+		s.shows(PIN, api.CodePINsDiffer)
 		s.press(Submit, FieldPIN, "482915", FieldPINAgain, "482915")
 		if done := s.shows(Done, ""); done.Account != "ann" {
 			t.Errorf("%+v", done)
@@ -121,7 +131,9 @@ func TestFirstDay(t *testing.T) {
 		s.hears(func(r *api.CheckInResponse) { r.Free = false })
 		s.shows(Done, "") // it stays until somebody has read it
 		time.Sleep(doneLife)
-		s.shows(Hidden, "")
+		if s.shows(Unlock, ""); s.pins.of("ann") == nil {
+			t.Errorf("the PIN was not kept: %+v", s.pins.kept)
+		}
 	})
 }
 
@@ -152,7 +164,7 @@ func TestSwitchOffAtAnyMoment(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newFakeDirectory()
-				d.number, d.pin = "47", true
+				d.number, d.pin = "47", api.PINRequired
 				s := begin(t, d)
 				defer s.end()
 				step(s)
@@ -217,7 +229,7 @@ func TestCancelAndFailure(t *testing.T) {
 func TestEveryQuestionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newFakeDirectory()
-		d.number, d.pin = "47", true
+		d.number, d.pin = "47", api.PINRequired
 		s := begin(t, d)
 		defer s.end()
 		left := func(screen Screen) time.Duration { return time.Until(screen.Ends) }
@@ -391,18 +403,21 @@ func TestMachineResumes(t *testing.T) {
 func FuzzFlow(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
 	f.Add([]byte{0, 6, 7, 1, 8, 2, 9, 2, 10, 3, 11})
+	f.Add([]byte("X00aY9a0")) // PINs are switched off while one is tried
 	f.Fuzz(func(t *testing.T, script []byte) {
 		fl := flow{state: Hidden, pins: true}
+		fl.users = []pin.User{{Name: "ann", ID: "1"}}
 		settings := api.DefaultSettings()
 		open := offer{organisation: "Acme", settings: settings.Windows, open: true}
 		refused := api.Refuse(api.CodeNumberRequired, "")
-		token := &api.TokenResponse{Ticket: "secret ticket", Password: api.ChoosePassword, PIN: true}
+		token := &api.TokenResponse{Ticket: "secret ticket", Password: api.ChoosePassword, PIN: api.PINOffered}
 		events := []event{
 			heard{open}, heard{offer{settings: settings.Windows}}, heard{}, connection{true}, timeUp{},
 			pressed{Action{Name: Start}},
-			startedAs{&api.SignInResponse{DeviceCode: "secret code"}, nil}, signedIn{nil, refused}, signedIn{token, nil},
+			startedAs{&api.SignInResponse{DeviceCode: "secret code"}, nil}, signedIn{nil, refused, nil}, signedIn{token, nil, nil}, signedIn{token, nil, errNotReady},
 			pressed{Action{Name: Submit, Fields: map[string]string{FieldNumber: "1", FieldPassword: "secret word", FieldAgain: "secret word", FieldPIN: "482915", FieldPINAgain: "482915"}}},
-			confirmed{nil}, created{"ann", nil}, created{"", errors.New("secret")}, pressed{Action{Name: Cancel}}, pressed{Action{Name: Retry}}, pressed{Action{Name: Close}}, resumed{""}, resumed{"ann"},
+			confirmed{nil}, created{"ann", nil, nil}, created{"ann", nil, pin.ErrLost}, created{"", errors.New("secret"), nil}, pressed{Action{Name: Cancel}}, pressed{Action{Name: Retry}}, pressed{Action{Name: Close}}, resumed{""}, resumed{"ann"},
+			pressed{Action{Name: WithPIN}}, pressed{Action{Name: Skip}}, opened{"secret word", nil}, opened{"", &pin.WrongError{Left: 3}}, opened{"", pin.ErrSpent}, opened{"", staleError{"482915"}}, opened{"", errNotThePassword}, opened{"", api.CodePINLost}, opened{"", errors.New("secret")},
 		}
 		for _, b := range script {
 			e := events[int(b)%len(events)]
@@ -419,11 +434,18 @@ func FuzzFlow(f *testing.F) {
 				t.Fatalf("%v was not offered in %s, and led to %s", e, before, fl.state)
 			}
 			for _, effect := range effects {
-				if _, ok := effect.(makeIt); ok && fl.state != Creating {
-					t.Fatalf("an account is made in %s", fl.state)
+				switch effect.(type) {
+				case makeIt:
+					if fl.state != Creating {
+						t.Fatalf("an account is made in %s", fl.state)
+					}
+				case tryPIN, renewPIN:
+					if fl.state != Opening || !fl.allowed() {
+						t.Fatalf("a PIN is tried in %s after %s", fl.state, before)
+					}
 				}
 			}
-			if text := fmt.Sprintf("%+v", fl.screen()); strings.Contains(text, "secret") {
+			if text := fmt.Sprintf("%+v", fl.screen()); strings.Contains(text, "secret") || strings.Contains(text, "482915") {
 				t.Fatal("a secret is shown: " + text)
 			}
 		}

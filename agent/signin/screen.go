@@ -27,6 +27,10 @@ const (
 	Creating State = "creating"
 	Done     State = "done"
 	Failed   State = "failed"
+	// Who has a PIN comes back by these, whatever is offered to others.
+	Unlock  State = "unlock"  // the PIN is asked for
+	Renew   State = "renew"   // the password is, and with it another PIN perhaps
+	Opening State = "opening" // it is tried
 )
 
 // Screen is all that a surface shows. Texts are plain, of one line each.
@@ -41,7 +45,8 @@ type Screen struct {
 	// UserCode, URI and QR are for who signs in on another device: a code to
 	// type at an address, or a picture that holds both. QR is what it says.
 	UserCode, URI, QR string
-	// Code is why the sign-in failed, or why a field was refused.
+	// Code is why the sign-in failed, or why a field was refused, or in the state
+	// Done why there is no PIN.
 	Code api.Code
 	// Why tells, in the state Hidden, why nothing is offered; empty: the
 	// directory has not been heard yet.
@@ -76,6 +81,7 @@ const (
 	FieldAgain    = "again"
 	FieldPIN      = "pin"
 	FieldPINAgain = "pinAgain"
+	FieldAccount  = "account" // where several people have a PIN
 )
 
 // ActionButton is something to press.
@@ -95,6 +101,10 @@ const (
 	Cancel ActionName = "cancel"
 	Retry  ActionName = "retry"
 	Close  ActionName = "close" // the screen of a finished sign-in
+	// Skip leaves the PIN out.
+	Skip ActionName = "skip"
+	// WithPIN is for who has an account here already.
+	WithPIN ActionName = "pin"
 )
 
 // Action is what a person did. It is ignored where the screen does not offer it.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"firstday.dev/agent/pin"
 	"firstday.dev/api"
 )
 
@@ -24,6 +25,9 @@ func (f *flow) screen() *Screen {
 			s.Message = api.Explain(api.CodeOffline).Employee
 		}
 		s.Actions = []ActionButton{{Start, s.Title, true}}
+		if f.returns() {
+			s.Actions = append(s.Actions, ActionButton{WithPIN, "Sign in with your PIN", false})
+		}
 	case Starting:
 		s.Title, s.Message = "Sign in with "+org, "One moment."
 		s.Actions = []ActionButton{cancelButton}
@@ -38,24 +42,80 @@ func (f *flow) screen() *Screen {
 	case Password:
 		f.passwordScreen(s, org)
 	case PIN:
-		s.Title, s.Message = "Choose a PIN", "Six digits, for this device only."
-		s.Fields = []Field{{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true}, {Name: FieldPINAgain, Label: "The same once more", Secret: true, Digits: true}}
-		s.Actions = []ActionButton{submitButton, cancelButton}
+		s.Title, s.Message, s.Fields = "Choose a PIN", "It is for this device only. "+pin.Rules, newPIN
+		s.Actions = []ActionButton{submitButton}
+		if f.token.PIN == api.PINOffered {
+			s.Actions = append(s.Actions, ActionButton{Skip, "Not now", false})
+		}
+		s.Actions = append(s.Actions, cancelButton)
 	case Creating:
 		s.Title, s.Message = f.welcome(), "Your account is being made. This takes a moment."
 	case Done:
 		s.Title, s.Message, s.Account = "Welcome", fmt.Sprintf("Your account %s is ready. Sign in with your password.", f.account), f.account
+		if f.back {
+			s.Title, s.Message = "Welcome back", fmt.Sprintf("The account %s is opened.", f.account)
+		}
+		if f.code != "" {
+			s.Message = fmt.Sprintf("Your account %s is ready. %s", f.account, api.Explain(f.code).Employee)
+		}
 		s.Actions = []ActionButton{{Close, "Close", true}}
+	case Unlock, Renew, Opening:
+		f.unlockScreen(s)
 	case Failed:
 		s.Title, s.Message = "This did not work", api.Explain(f.code).Employee
 		s.Actions = []ActionButton{{Retry, "Try again", true}, {Close, "Close", false}}
 	case Hidden:
 		return &Screen{State: Hidden, Online: f.online, Why: f.offer.why}
 	}
-	if f.code != "" && f.state != Failed {
-		s.Message = api.Explain(f.code).Employee
+	if f.code != "" && f.state != Failed && f.state != Done {
+		s.Message = f.refusal()
 	}
 	return s
+}
+
+// newPIN is typed twice.
+var newPIN = []Field{{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true}, {Name: FieldPINAgain, Label: "The same once more", Secret: true, Digits: true}}
+
+// refusal says what the code says, and what only this device knows of it.
+func (f *flow) refusal() string {
+	text := api.Explain(f.code).Employee
+	switch {
+	case f.code == api.CodePIN && f.weak != nil:
+		return "Please choose another PIN. " + f.weak.Error()
+	case f.code == api.CodePINWrong && f.left == 1:
+		return text + " One try is left."
+	case f.code == api.CodePINWrong && f.left > 1:
+		return fmt.Sprintf("%s %d tries are left.", text, f.left)
+	}
+	return text
+}
+
+// unlockScreen is for who comes back.
+func (f *flow) unlockScreen(s *Screen) {
+	s.Title, s.Message = "Sign in with your PIN", "Or use your password, as ever."
+	signIn := ActionButton{Submit, "Sign in", true}
+	switch f.state {
+	case Opening:
+		s.Message, s.Actions = "One moment.", []ActionButton{cancelButton}
+	case Unlock:
+		if len(f.users) > 1 {
+			s.Fields = append(s.Fields, Field{Name: FieldAccount, Label: "Account"})
+		} else if len(f.users) == 1 {
+			s.Title = "Sign in to " + f.users[0].Name
+		}
+		s.Fields = append(s.Fields, Field{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true})
+		s.Actions = []ActionButton{signIn}
+		if f.asked {
+			s.Actions = append(s.Actions, cancelButton)
+		}
+	case Renew:
+		s.Title, s.Fields = "Sign in to "+f.user.Name, []Field{{Name: FieldPassword, Label: "Password", Secret: true}}
+		if f.pin == "" {
+			s.Fields = append(s.Fields, newPIN...)
+			s.Fields[1].Label = "New PIN"
+		}
+		s.Actions = []ActionButton{signIn, cancelButton}
+	}
 }
 
 func (f *flow) passwordScreen(s *Screen, org string) {

@@ -83,6 +83,11 @@ func printStatus(w io.Writer, s *agent.Status) error {
 			row("next attempt", e.NextAttempt.Local().Format(time.DateTime))
 		}
 	}
+	if p := s.PIN; p != nil && p.Ready {
+		row("PIN", "ready")
+	} else if p != nil {
+		row("PIN", "not offered: "+p.Reason)
+	}
 	if s.RebootNeeded {
 		row("restart", "needed")
 	}

@@ -361,7 +361,7 @@ func TestWindowsEnrols(t *testing.T) {
 func offering(t *testing.T) (service *testdirectory.Service, p *winetest.Prefix, d *delivery, real string) {
 	t.Helper()
 	service = testdirectory.New(t)
-	service.Change(func(s *api.Settings) { s.Windows.PIN = false })
+	service.Change(func(s *api.Settings) { s.Windows.PIN = api.PINOff })
 	p = winetest.New(t)
 	d = deliver(t, "1.2.3")
 	real = filepath.Join(t.TempDir(), "real.exe")

@@ -46,7 +46,10 @@ func newSettingsSet() *cobra.Command {
 		Short: "Change the settings, on all devices within seconds",
 		Long: `Set replaces the settings by those of a file, as settings get wrote it and you
 changed it, or of standard input (-). If somebody else was faster, it says so and
-changes nothing.`,
+changes nothing.
+
+A PIN, of six digits and kept by the TPM of devices with Windows, is "off" (those
+there are do not work), "offered" or "required". Devices without a TPM have none.`,
 		Example: `  firstday settings set settings.json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {

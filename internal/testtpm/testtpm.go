@@ -46,14 +46,16 @@ func New(tb testing.TB) *TPM {
 	return t
 }
 
-func (t *TPM) socket() string { return filepath.Join(t.dir, "tpm") }
-func (t *TPM) state() string  { return filepath.Join(t.dir, "state") }
+// Socket is where it answers, for other processes: see [OpenAt].
+func (t *TPM) Socket() string { return filepath.Join(t.dir, "tpm") }
+
+func (t *TPM) state() string { return filepath.Join(t.dir, "state") }
 
 // Start switches it on: what was loaded is gone, what it keeps is there.
 func (t *TPM) Start() {
 	t.tb.Helper()
 	t.process = exec.Command(t.program, "socket", "--tpm2", "--tpmstate", "dir="+t.state(),
-		"--server", "type=unixio,path="+t.socket(), "--flags", "not-need-init,startup-clear")
+		"--server", "type=unixio,path="+t.Socket(), "--flags", "not-need-init,startup-clear")
 	var said bytes.Buffer
 	t.process.Stderr = &said
 	if err := t.process.Start(); err != nil {
@@ -79,7 +81,7 @@ func (t *TPM) Stop() {
 	_ = t.process.Process.Kill()
 	_ = t.process.Wait() // it was killed
 	t.process = nil
-	if err := os.Remove(t.socket()); err != nil && !os.IsNotExist(err) {
+	if err := os.Remove(t.Socket()); err != nil && !os.IsNotExist(err) {
 		t.tb.Error(err)
 	}
 }
@@ -96,11 +98,14 @@ func (t *TPM) Wipe() {
 }
 
 // Open opens it: as that of a machine, whose file is not there without a TPM.
-func (t *TPM) Open() (transport.TPMCloser, error) {
-	if _, err := os.Stat(t.socket()); err != nil {
+func (t *TPM) Open() (transport.TPMCloser, error) { return OpenAt(t.Socket()) }
+
+// OpenAt opens one that another process has made.
+func OpenAt(socket string) (transport.TPMCloser, error) {
+	if _, err := os.Stat(socket); err != nil {
 		return nil, err
 	}
-	conn, err := new(net.Dialer).DialContext(context.Background(), "unix", t.socket())
+	conn, err := new(net.Dialer).DialContext(context.Background(), "unix", socket)
 	if err != nil {
 		return nil, err
 	}
