@@ -22,6 +22,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/config"
+	"firstday.dev/internal/filelock"
 	"firstday.dev/internal/testagents"
 	"firstday.dev/internal/testpki"
 	"firstday.dev/ppkg"
@@ -520,5 +521,28 @@ func TestKilledBatchesLeaveNothingHalfMade(t *testing.T) {
 	want := []string{"0", "1", "2", "3", ReportCSVFile, ReportHTMLFile, JournalFile, ReportFile}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("the folder holds something else:\n%s", diff)
+	}
+}
+
+// Two runs in one folder would make each kit twice, with keys of which one is of no
+// use to anybody.
+func TestOneBatchInAFolder(t *testing.T) {
+	dir := t.TempDir()
+	first, err := openJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := openJournal(dir); !errors.Is(err, filelock.ErrBusy) {
+		t.Errorf("%v, %v", second, err)
+	}
+	if err := first.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := openJournal(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.file.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"firstday.dev/internal/filelock"
 	"firstday.dev/internal/strictjson"
 )
 
@@ -61,6 +62,9 @@ func openJournal(dir string) (*journal, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, privateFile)
 	if err != nil {
 		return nil, err
+	}
+	if err := filelock.Lock(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("another batch is built here: %w", err), f.Close())
 	}
 	j := &journal{file: f, made: make(map[string]*entry)}
 	if err := j.read(); err != nil {

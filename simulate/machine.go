@@ -15,6 +15,7 @@ import (
 	"firstday.dev/agent"
 	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
+	"firstday.dev/internal/filelock"
 	"firstday.dev/templates/macos"
 )
 
@@ -70,7 +71,10 @@ func open(o Options, told *narrator) (_ *Machine, err error) {
 		return nil, err
 	}
 	m := &Machine{dir: dir, told: told, exits: o.ExitCode, ours: o.Version, install: make(chan struct{}, 1)}
-	if m.lock, err = lockFile(filepath.Join(dir, lockName)); err != nil {
+	if m.lock, err = filelock.Open(filepath.Join(dir, lockName)); err != nil {
+		if errors.Is(err, filelock.ErrBusy) {
+			err = fmt.Errorf("%w: %w", ErrBusy, err)
+		}
 		return nil, err
 	}
 	defer func() {

@@ -11,6 +11,7 @@ import (
 	"firstday.dev/config"
 	"firstday.dev/directory"
 	"firstday.dev/internal/atomicfile"
+	"firstday.dev/internal/filelock"
 	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
 	"firstday.dev/pkgbuild/bundle"
@@ -116,7 +117,7 @@ func exitCode(ctx context.Context, err error) int {
 		fat32.ErrFormat, simulate.ErrNoPackage, simulate.ErrRefused, simulate.ErrSetting, simulate.ErrCommand, agent.ErrEnrollment, agent.ErrArchitecture,
 		kit.ErrKind, ppkg.ErrFormat, ppkg.ErrEncrypted, ppkg.ErrUnsupported, ppkg.ErrNotEncrypted, ppkg.ErrTruncated, wim.ErrFormat, wim.ErrUnsupported, catalog.ErrFormat, directory.ErrBackup, directory.ErrDamaged, directory.ErrNewer):
 		return exitPackage
-	case errors.As(err, &path), errors.As(err, &errno), is(media.ErrUnseen, media.ErrBusy, media.ErrGone, media.ErrAnother, media.ErrReadOnly, media.ErrNotMounted, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite, winimage.ErrOther):
+	case errors.As(err, &path), errors.As(err, &errno), is(filelock.ErrBusy, media.ErrUnseen, media.ErrBusy, media.ErrGone, media.ErrAnother, media.ErrReadOnly, media.ErrNotMounted, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, kit.ErrOverwrite, winimage.ErrOther):
 		return exitIO
 	case is(kit.ErrIdentity):
 		return exitSignature
@@ -158,6 +159,7 @@ func hint(err error) string {
 		{media.ErrUnseen, "run it on the machine itself; a container sees disks only if it is given /sys, /proc and /dev of the machine"},
 		{media.ErrRefused, "firstday usb list --all tells which disks are taken and which are not"},
 		{errNoSuchStick, "firstday usb list tells what sticks there are"},
+		{filelock.ErrBusy, "let the other run finish, or choose another folder"},
 		{media.ErrBusy, "close what uses it, or let the other technician finish"},
 		{order.ErrSigner, "if you have the fingerprint of your customer by telephone or on paper, the bundle is not theirs"},
 		{order.ErrBundle, "name the folder or .zip that firstday order create made; decrypt a .zip.age first: age -d"},
