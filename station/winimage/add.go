@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -85,11 +86,6 @@ func (f *Folder) Add(ctx context.Context, files fs.FS, p *kit.Package, way Way, 
 		}
 		sources = append(sources, *answers)
 	}
-	for _, name := range stale {
-		if err := f.root.Remove(name); err != nil {
-			return nil, err
-		}
-	}
 	a := &Added{Folder: f.dir, Kind: f.Kind, Way: way, Unchanged: true}
 	for _, s := range sources {
 		changed, err := f.put(ctx, s)
@@ -99,7 +95,29 @@ func (f *Folder) Add(ctx context.Context, files fs.FS, p *kit.Package, way Way, 
 		a.Files = append(a.Files, File{Path: s.path, SHA256: fmt.Sprintf("%x", s.sum), Unchanged: !changed})
 		a.Unchanged = a.Unchanged && !changed
 	}
-	return a, nil
+	return a, f.remove(stale, sources)
+}
+
+// remove takes away what is stale, once what takes its place is there. To some
+// systems names of another case are the same file.
+func (f *Folder) remove(stale []string, sources []source) error {
+	for _, name := range stale {
+		old, err := f.root.Lstat(name)
+		if err != nil {
+			return err
+		}
+		replaced := slices.ContainsFunc(sources, func(s source) bool {
+			fresh, err := f.root.Lstat(s.path)
+			return err == nil && os.SameFile(old, fresh)
+		})
+		if replaced {
+			continue
+		}
+		if err := f.root.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stale lists what is in the place of the new files, or, in the folder that is

@@ -200,6 +200,38 @@ func TestAddOfAChangedKit(t *testing.T) {
 	}
 }
 
+// Where there is no room for the new package, the old one stays.
+func TestReplaceKeepsTheOldUntilTheNewIsThere(t *testing.T) {
+	dir := folder(t, "Windows/System32/config/SOFTWARE", "Windows/Setup/Firstday/Older.ppkg")
+	f, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	full := &failsLater{FS: kitFiles}
+	if _, err := f.Add(t.Context(), full, acme, Unattend, true); !errors.Is(err, errFull) {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "Windows/Setup/Firstday/Older.ppkg")); err != nil {
+		t.Error(err)
+	}
+}
+
+var errFull = errors.New("no room")
+
+// failsLater gives its files once, to be hashed, and not again, to be copied.
+type failsLater struct {
+	fs.FS
+	opened int
+}
+
+func (f *failsLater) Open(name string) (fs.File, error) {
+	if f.opened++; f.opened > 2 {
+		return nil, errFull
+	}
+	return f.FS.Open(name)
+}
+
 // fails gives one file that is not what it was.
 type fails struct {
 	fs.FS
