@@ -80,6 +80,9 @@ func TestStatusNamesEveryProblem(t *testing.T) {
 			m := newMachine(t)
 			m.mustInstall(deliver(t, sample("1.2.3")))
 			eventually(t, "the first attempt", func() bool { return m.status().Enrolment.State == EnrolmentNoDirectory })
+			// The service mends what is spoilt, once it has the lock of installations.
+			m.lock <- struct{}{}
+			defer func() { <-m.lock }()
 			if err := test.spoil(m); err != nil {
 				t.Fatal(err)
 			}
