@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"firstday.dev/internal/filelock"
 	"firstday.dev/station/media"
 )
 
@@ -18,8 +19,8 @@ func claim(root *os.Root) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	err = filelock.Lock(f)
+	if errors.Is(err, filelock.ErrBusy) {
 		err = media.ErrBusy
 	}
 	if err != nil {

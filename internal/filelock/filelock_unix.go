@@ -14,7 +14,10 @@ func Open(path string) (*os.File, error) { return open(path, unix.O_NOFOLLOW) }
 
 // Lock locks an open file, or says at once that another process has it.
 func Lock(f *os.File) error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	var err error
+	for again := true; again; again = errors.Is(err, unix.EINTR) {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = ErrBusy
 	}

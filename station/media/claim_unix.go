@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"firstday.dev/internal/filelock"
 )
 
 // shared is the folder that all users have in common, wherever their own
@@ -26,12 +28,12 @@ func claim(name string) (release func() error, err error) {
 		return nil, err
 	}
 	fail := func(err error) (func() error, error) { return nil, errors.Join(err, f.Close()) }
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return fail(ErrBusy)
+	err = filelock.Lock(f)
+	if errors.Is(err, filelock.ErrBusy) {
+		err = ErrBusy
 	}
 	if err != nil {
-		return fail(fmt.Errorf("locking %s: %w", path, err))
+		return fail(err)
 	}
 	mine, err := f.Stat()
 	if err != nil {
