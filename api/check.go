@@ -73,6 +73,11 @@ func (e *Enrollment) Check() error {
 				return fmt.Errorf("agent %d: %w", i+1, err)
 			}
 		}
+		if c := a.CredentialProvider; c != (CarriedFile{}) {
+			if err := take(c.File, c.SHA256); err != nil {
+				return fmt.Errorf("agent %d: credential provider: %w", i+1, err)
+			}
+		}
 		if err := checkAgent(a, e.Agents[:i]); err != nil {
 			return fmt.Errorf("agent %d: %w", i+1, err)
 		}

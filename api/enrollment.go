@@ -58,6 +58,15 @@ type AgentFile struct {
 	Arch    string `json:"arch"`    // amd64 or arm64, the machine's native one
 	Version string `json:"version"` // semantic version
 	SHA256  string `json:"sha256"`  // lower-case hex
+	// CredentialProvider is the tile of Windows' sign-in screen that goes with
+	// this build; zero: none does.
+	CredentialProvider CarriedFile `json:"credentialProvider,omitzero"`
+}
+
+// CarriedFile is a file inside the package.
+type CarriedFile struct {
+	File   string `json:"file"`   // base name
+	SHA256 string `json:"sha256"` // lower-case hex
 }
 
 // Payload is a further installer, run after the agent, in the order given.

@@ -21,7 +21,10 @@ func sample() *Enrollment {
 		SignIn: SignIn{Enabled: true, Permission: "standard"},
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		e.Agents = append(e.Agents, AgentFile{File: "firstday-agent-" + arch, Arch: arch, Version: "1.2.3", SHA256: hash})
+		e.Agents = append(e.Agents, AgentFile{
+			File: "firstday-agent-" + arch, Arch: arch, Version: "1.2.3", SHA256: hash,
+			CredentialProvider: CarriedFile{File: "firstday-credprov-" + arch + ".dll", SHA256: hash},
+		})
 	}
 	for _, name := range []string{"one.exe", "two.exe"} {
 		e.Payloads = append(e.Payloads, Payload{File: name, Kind: "exe", SHA256: hash, Arguments: "/S --token=hidden"})
@@ -52,6 +55,10 @@ func TestEnrollmentThatCannotBeFollowedIsRefused(t *testing.T) {
 		"no version":             func(e *Enrollment) { e.Agents[0].Version = "" },
 		"no hash":                func(e *Enrollment) { e.Agents[0].SHA256 = "" },
 		"upper-case hash":        func(e *Enrollment) { e.Agents[0].SHA256 = strings.ToUpper(e.Agents[0].SHA256) },
+		"tile without a hash":    func(e *Enrollment) { e.Agents[0].CredentialProvider.SHA256 = "" },
+		"tile without a name":    func(e *Enrollment) { e.Agents[0].CredentialProvider.File = "" },
+		"tile elsewhere":         func(e *Enrollment) { e.Agents[0].CredentialProvider.File = `..\x.dll` },
+		"one tile for two":       func(e *Enrollment) { e.Agents[1].CredentialProvider = e.Agents[0].CredentialProvider },
 		"payload on a share":     func(e *Enrollment) { e.Payloads[0].File = `\\evil\share\x.exe` },
 		"payload is a device":    func(e *Enrollment) { e.Payloads[0].File = "nul.exe" },
 		"payload twice":          func(e *Enrollment) { e.Payloads[1].File = "ONE.exe" },
