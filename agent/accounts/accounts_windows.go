@@ -184,7 +184,7 @@ func (s windowsStore) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	a := u.account(nil)
-	if err := a.mayRemove(); err != nil {
+	if err := a.unusedOfOurs(); err != nil {
 		return err
 	}
 	return deleteUser(name)
@@ -202,15 +202,59 @@ func (s windowsStore) SetAdministrator(ctx context.Context, name string, adminis
 }
 
 func (s windowsStore) SetPassword(ctx context.Context, name string, password []byte) error {
-	if _, err := change(ctx, name); err != nil {
+	u, err := change(ctx, name)
+	if err != nil {
 		return err
 	}
+	a := u.account(nil)
+	if err := a.unusedOfOurs(); err != nil {
+		return err
+	}
+	return u.resetPassword(password)
+}
+
+func (s windowsStore) ResetPassword(ctx context.Context, name, id string, password []byte) error {
+	u, err := change(ctx, name)
+	if err != nil {
+		return err
+	}
+	administrators, err := membersOf(windows.WinBuiltinAdministratorsSid)
+	if err != nil {
+		return err
+	}
+	a := u.account(administrators)
+	if err := a.mayReset(id); err != nil {
+		return err
+	}
+	return u.resetPassword(password)
+}
+
+// resetPassword is for who has made sure that no person loses by it.
+func (u *user) resetPassword(password []byte) error {
 	if err := windowsPlatform.checkPassword(password); err != nil {
 		return err
 	}
 	text := utf16Password(password)
 	defer clear(text)
-	return setUser(name, passwordLevel, &stringInfo{&text[0]})
+	return setUser(u.name, passwordLevel, &stringInfo{&text[0]})
+}
+
+// ChangePassword is what Ctrl+Alt+Del does: what the old password protected is
+// protected by the new one.
+func (s windowsStore) ChangePassword(ctx context.Context, name string, old, password []byte) error {
+	u, err := change(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, p := range [][]byte{old, password} {
+		if err := windowsPlatform.checkPassword(p); err != nil {
+			return err
+		}
+	}
+	oldText, text := utf16Password(old), utf16Password(password)
+	defer clear(oldText)
+	defer clear(text)
+	return changePassword(u.name, oldText, text)
 }
 
 func (s windowsStore) SetFullName(ctx context.Context, name, fullName string) error {

@@ -318,7 +318,7 @@ func (s macStore) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	a := r.account(admin)
-	if err := a.mayRemove(); err != nil {
+	if err := a.unusedOfOurs(); err != nil {
 		return err
 	}
 	if a.Home == s.home(a.Name) {
@@ -354,6 +354,31 @@ func (s macStore) SetPassword(ctx context.Context, name string, password []byte)
 	if err != nil {
 		return err
 	}
+	a := r.account(nil)
+	if err := a.unusedOfOurs(); err != nil {
+		return err
+	}
+	return s.resetPassword(ctx, name, r, password)
+}
+
+func (s macStore) ResetPassword(ctx context.Context, name, id string, password []byte) error {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return err
+	}
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	a := r.account(admin)
+	if err := a.mayReset(id); err != nil {
+		return err
+	}
+	return s.resetPassword(ctx, name, r, password)
+}
+
+// resetPassword is for who has made sure that no person loses by it.
+func (s macStore) resetPassword(ctx context.Context, name string, r macRecord, password []byte) error {
 	if err := macPlatform.checkPassword(password); err != nil {
 		return err
 	}

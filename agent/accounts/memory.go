@@ -46,7 +46,7 @@ type InMemory struct {
 // is taken back, as if the process had been killed there.
 type Step struct {
 	// Call is find, list, create, furnish, enable, disable, remove,
-	// administrator, password or fullname. A Create is a create, which makes the
+	// administrator, password, reset, change or fullname. A Create is a create, which makes the
 	// tagged account, and a furnish, which gives it the rest.
 	Call string
 	Name string // of the account, empty for list
@@ -341,7 +341,7 @@ func (m *InMemory) Disable(ctx context.Context, name string) error {
 
 func (m *InMemory) Remove(ctx context.Context, name string) error {
 	return m.change(ctx, "remove", name, func(a *memoryAccount) error {
-		if err := a.mayRemove(); err != nil {
+		if err := a.unusedOfOurs(); err != nil {
 			return err
 		}
 		return m.delete(name)
@@ -362,7 +362,31 @@ func (m *InMemory) SetAdministrator(ctx context.Context, name string, administra
 }
 
 func (m *InMemory) SetPassword(ctx context.Context, name string, password []byte) error {
-	return m.change(ctx, "password", name, func(a *memoryAccount) error { return m.setPassword(a, password) })
+	return m.change(ctx, "password", name, func(a *memoryAccount) error {
+		if err := a.unusedOfOurs(); err != nil {
+			return err
+		}
+		return m.setPassword(a, password)
+	})
+}
+
+func (m *InMemory) ResetPassword(ctx context.Context, name, id string, password []byte) error {
+	return m.change(ctx, "reset", name, func(a *memoryAccount) error {
+		if err := a.mayReset(id); err != nil {
+			return err
+		}
+		return m.setPassword(a, password)
+	})
+}
+
+// ChangePassword is a [Changer]'s.
+func (m *InMemory) ChangePassword(ctx context.Context, name string, old, password []byte) error {
+	return m.change(ctx, "change", name, func(a *memoryAccount) error {
+		if right, err := a.has(old); err != nil || !right || a.Disabled {
+			return errors.Join(fmt.Errorf("%w: the old one is wrong", ErrPassword), err)
+		}
+		return m.setPassword(a, password)
+	})
 }
 
 func (m *InMemory) SetFullName(ctx context.Context, name, fullName string) error {
@@ -421,6 +445,11 @@ func (m *InMemory) PasswordWorks(_ context.Context, name string, password []byte
 	if a == nil {
 		return false, notFound(name)
 	}
+	return a.has(password)
+}
+
+// has tells whether the password is that of the account.
+func (a *memoryAccount) has(password []byte) (bool, error) {
 	if a.Hash == nil {
 		return false, nil
 	}

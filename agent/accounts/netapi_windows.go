@@ -15,6 +15,7 @@ var (
 	netapi32                    = windows.NewLazySystemDLL("netapi32.dll")
 	procNetUserAdd              = netapi32.NewProc("NetUserAdd")
 	procNetUserDel              = netapi32.NewProc("NetUserDel")
+	procNetUserChangePassword   = netapi32.NewProc("NetUserChangePassword")
 	procNetUserSetInfo          = netapi32.NewProc("NetUserSetInfo")
 	procNetLocalGroupAddMembers = netapi32.NewProc("NetLocalGroupAddMembers")
 	procNetLocalGroupDelMembers = netapi32.NewProc("NetLocalGroupDelMembers")
@@ -153,6 +154,13 @@ func setUser[T stringInfo | flagsInfo](name string, level uintptr, info *T) erro
 	code, _, _ := procNetUserSetInfo.Call(0, uintptr(unsafe.Pointer(utf16Text(name))), level, uintptr(unsafe.Pointer(info)), 0)
 	runtime.KeepAlive(info)
 	return netError("changing", name, code)
+}
+
+// changePassword goes as the account itself would, with the old password.
+func changePassword(name string, old, password []uint16) error {
+	code, _, _ := procNetUserChangePassword.Call(uintptr(unsafe.Pointer(utf16Text("."))), uintptr(unsafe.Pointer(utf16Text(name))),
+		uintptr(unsafe.Pointer(&old[0])), uintptr(unsafe.Pointer(&password[0])))
+	return netError("changing the password of", name, code)
 }
 
 // netError gives the words for what the system refuses.
