@@ -79,7 +79,7 @@ func TestPINFromTheFirstDayOn(t *testing.T) {
 	d.Stop() // nobody needs a network
 	software.Stop()
 	software.Start()
-	if err := desk.accounts.SetPassword(t.Context(), "ann", []byte("changed in Windows")); err != nil {
+	if err := desk.accounts.ChangePassword(t.Context(), "ann", []byte("of this device"), []byte("changed in Windows")); err != nil {
 		t.Fatal(err)
 	}
 	desk.typePIN()

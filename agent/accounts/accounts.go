@@ -80,6 +80,14 @@ var (
 	ErrExists   = errors.New("the name is taken")
 	ErrName     = errors.New("not a name for an account")
 	ErrPassword = errors.New("the system refuses the password")
+	// ErrGroup: the system lacks a group that every one has.
+	ErrGroup = errors.New("a group of the system's is missing")
+	// ErrDenied: the agent may not do this to the account.
+	ErrDenied = errors.New("the system does not let the agent do it")
+	ErrFull   = errors.New("the disk is full")
+	// ErrLocked: too many wrong passwords were typed; a right one is not looked at
+	// for now.
+	ErrLocked = errors.New("the account is locked for a while")
 	// ErrNotOurs: Create did not make the account, or it was enabled since.
 	ErrNotOurs = errors.New("not an unused account of ours")
 	// ErrNotBreakGlass: the account is another one than the break-glass

@@ -24,8 +24,16 @@ type flow struct {
 	account  string
 	serial   string // of the device
 	noPIN    bool   // though the settings want one: the device cannot keep it
+	returning
 
 	unlocking
+}
+
+// returning is for who has an account here already, which has another password.
+type returning struct {
+	asksOld bool   // that password is asked for
+	newPIN  string // that they chose before
+	keeps   bool   // the account kept the password it had
 }
 
 // offer is what the directory says about signing in here.
@@ -54,9 +62,10 @@ type (
 	}
 	confirmed struct{ err error }
 	created   struct {
-		account string
-		err     error
-		noPIN   error // why it has none
+		access
+		typed bool // the password was, just now
+		err   error
+		noPIN error // why it has none
 	}
 	resumed struct { // after a restart
 		account string // empty: nothing was made
@@ -130,7 +139,7 @@ func (f *flow) step(e event) []effect {
 		}
 	case resumed:
 		if e.account != "" {
-			return f.created(created{account: e.account})
+			return f.created(created{access: access{account: e.account}})
 		}
 		f.state = Hidden
 		return f.follow()
@@ -170,7 +179,7 @@ func (f *flow) leave(to State) []effect {
 	if f.started != nil && f.state != Done {
 		todo = append(todo, askCancel{f.started.DeviceCode})
 	}
-	f.state, f.started, f.token, f.password, f.code, f.noPIN = to, nil, nil, "", "", false
+	f.state, f.started, f.token, f.password, f.code, f.noPIN, f.returning = to, nil, nil, "", "", false, returning{}
 	f.forget()
 	if to == Ready || to == Hidden {
 		f.state = f.rest()
@@ -270,6 +279,9 @@ func (f *flow) submit(fields map[string]string) []effect {
 			return []effect{askToken{number}}
 		}
 	case Password:
+		if f.asksOld {
+			return f.takeOld(fields[FieldOld])
+		}
 		return f.takePassword(fields[FieldPassword], fields[FieldAgain])
 	case PIN:
 		if f.goodPIN(fields) {
@@ -302,6 +314,18 @@ func (f *flow) takePassword(password, again string) []effect {
 	return nil
 }
 
+// takeOld goes on with the password that the account has so far.
+func (f *flow) takeOld(old string) []effect {
+	if old == "" {
+		f.code = api.CodePasswordOld
+		return nil
+	}
+	todo := f.create(f.newPIN)
+	order := todo[0].(makeIt)
+	order.old = old
+	return []effect{order}
+}
+
 // minLocalPassword is how long the password of an account is that works on one
 // device only, in characters. The system's own policy may want more.
 const minLocalPassword = 8
@@ -327,7 +351,7 @@ func (f *flow) afterPassword() []effect {
 }
 
 func (f *flow) create(pin string) []effect {
-	f.state = Creating
+	f.state, f.newPIN = Creating, pin
 	return []effect{makeIt{order{
 		user: f.token.User, administrator: f.token.Permission == api.Administrator, template: f.offer.settings.AccountName,
 		password: f.password, pin: pin, ticket: f.token.Ticket, deviceCode: f.started.DeviceCode,
@@ -339,11 +363,16 @@ func (f *flow) created(e created) []effect {
 	case e.err == nil:
 		f.forget()
 		f.state, f.account, f.noPIN = Done, e.account, f.noPIN || e.noPIN != nil
+		f.returning = returning{keeps: e.typed && e.password != f.password}
+		f.password = e.password // the one to log on with
 		if f.noPIN {
 			f.code = api.CodePINUnavailable
 		}
 		f.offer.open, f.offer.why = false, api.CodeSlotTaken // until the directory says otherwise
 		return []effect{setAlarm{doneLife}}
+	case code == api.CodePasswordOld:
+		f.state, f.code, f.asksOld = Password, code, true
+		return nil
 	case code == api.CodeAccountPassword && f.token.Password == api.ChoosePassword:
 		f.state, f.code = Password, code // another one may do
 		return nil

@@ -35,7 +35,8 @@ type journal struct {
 	Name       string     `json:"name"` // of the account
 	ID         string     `json:"id"`
 	Tag        string     `json:"tag"`
-	Existing   bool       `json:"existing"` // it was there before
+	Existing   bool       `json:"existing"`       // it was there before
+	Used       bool       `json:"used,omitempty"` // and its user had signed in to it, perhaps
 	Ticket     api.Secret `json:"ticket"`
 	DeviceCode api.Secret `json:"deviceCode"`
 	After      int64      `json:"after"` // see entry
