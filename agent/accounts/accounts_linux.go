@@ -76,7 +76,11 @@ func (s linuxStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err := s.furnish(ctx, n, db.administrators); err != nil {
 		return nil, errors.Join(err, s.takeBack(ctx, n))
 	}
-	return s.Find(ctx, n.Name)
+	made, err := s.Find(ctx, n.Name)
+	if err != nil {
+		return nil, errors.Join(err, s.takeBack(ctx, n))
+	}
+	return made, nil
 }
 
 var errNoAdministrators = errors.New("the system has no group sudo or wheel: nobody can be an administrator")

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf16"
 
@@ -111,14 +114,19 @@ func (s windowsStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err := addUser(n.Name, password, mark(n.Tag, true)); err != nil {
 		return nil, err
 	}
-	if err := furnish(n); err != nil {
-		return nil, errors.Join(err, deleteUser(n.Name))
+	err := furnish(n)
+	if err == nil {
+		var made *Account
+		if made, err = s.Find(context.WithoutCancel(ctx), n.Name); err == nil {
+			return made, nil
+		}
 	}
-	return s.Find(context.WithoutCancel(ctx), n.Name)
+	return nil, errors.Join(err, deleteUser(n.Name))
 }
 
 // checkFree asks for every kind of thing that has a name: users, groups, the
-// computer, and what every Windows calls its own in its own language.
+// computer, what every Windows calls its own in its own language, and a profile
+// that is left of somebody.
 func checkFree(name string) error {
 	computer, err := windows.ComputerName()
 	if err != nil {
@@ -126,6 +134,14 @@ func checkFree(name string) error {
 	}
 	if strings.EqualFold(computer, name) {
 		return taken(name, "it is the computer's")
+	}
+	profiles, err := windows.KnownFolderPath(windows.FOLDERID_UserProfiles, windows.KF_FLAG_DEFAULT)
+	if err != nil {
+		return fmt.Errorf("looking for the folder of profiles: %w", err)
+	}
+	profile := filepath.Join(profiles, name)
+	if _, err := os.Lstat(profile); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(taken(name, profile+" is there"), err)
 	}
 	sid, _, _, err := windows.LookupSID("", name)
 	switch {

@@ -2,6 +2,8 @@ package accounts
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +49,18 @@ func TestWindowsTakenNames(t *testing.T) {
 	if err := checkFree("jane-of-nowhere"); err != nil {
 		t.Error(err)
 	}
+	profiles, err := windows.KnownFolderPath(windows.FOLDERID_UserProfiles, windows.KF_FLAG_DEFAULT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(profiles, "jane-who-left")
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(left) })
+	if err := checkFree("Jane-Who-Left"); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "is there") {
+		t.Errorf("somebody's profile: %v", err)
+	}
 	if _, err := (windowsStore{}).Create(t.Context(), New{Name: users, Password: []byte("x"), Tag: "T"}); !errors.Is(err, ErrExists) {
 		t.Errorf("Create: %v", err)
 	}
@@ -79,14 +93,21 @@ func TestWindowsLayouts(t *testing.T) {
 	var one userInfo1
 	var twenty userInfo20
 	var twentyThree userInfo23
+	var reset validateReset
 	got := []uintptr{
 		unsafe.Offsetof(one.password), unsafe.Offsetof(one.passwordAge), unsafe.Offsetof(one.priv), unsafe.Offsetof(one.homeFolder),
 		unsafe.Offsetof(one.comment), unsafe.Offsetof(one.flags), unsafe.Offsetof(one.script), unsafe.Sizeof(one),
 		unsafe.Offsetof(twenty.comment), unsafe.Offsetof(twenty.flags), unsafe.Offsetof(twenty.rid), unsafe.Sizeof(twenty),
 		unsafe.Offsetof(twentyThree.comment), unsafe.Offsetof(twentyThree.flags), unsafe.Offsetof(twentyThree.sid), unsafe.Sizeof(twentyThree),
 		unsafe.Sizeof(stringInfo{}), unsafe.Sizeof(flagsInfo{}), unsafe.Sizeof(memberInfo{}),
+		unsafe.Sizeof(userModals0{}), unsafe.Sizeof(validatePersisted{}), unsafe.Sizeof(validateHash{}),
+		unsafe.Offsetof(reset.password), unsafe.Offsetof(reset.hash), unsafe.Offsetof(reset.mustChange), unsafe.Offsetof(reset.clearLocked), unsafe.Sizeof(reset),
+		unsafe.Offsetof(validated{}.status), unsafe.Sizeof(validated{}),
 	}
-	want := []uintptr{8, 16, 20, 24, 32, 40, 48, 56, 16, 24, 28, 32, 16, 24, 32, 40, 8, 4, 8}
+	want := []uintptr{
+		8, 16, 20, 24, 32, 40, 48, 56, 16, 24, 28, 32, 16, 24, 32, 40, 8, 4, 8,
+		20, 48, 16, 48, 64, 80, 81, 88, 48, 56,
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

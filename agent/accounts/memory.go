@@ -32,6 +32,8 @@ type InMemory struct {
 	// Refuse, if not nil, is the system's password policy: it gives the reason
 	// why a password does not do, or nothing.
 	Refuse func(password []byte) string
+	// Rules are what it tells of that policy.
+	Rules PasswordRules
 
 	platform platform
 	file     string // "" if only in memory
@@ -456,6 +458,9 @@ func (a *memoryAccount) has(password []byte) (bool, error) {
 	hash, err := hashPassword(password, a.Salt)
 	return err == nil && hmac.Equal(hash, a.Hash), err
 }
+
+// PasswordRules are Rules.
+func (m *InMemory) PasswordRules(context.Context) (PasswordRules, error) { return m.Rules, nil }
 
 // Add adds an account that somebody else made, as it is: for a test that needs
 // one in the way, or a break-glass administrator.

@@ -130,7 +130,10 @@ func peopleOfWindows() ([]string, error) {
 	return names, nil
 }
 
-// addUser makes a disabled account in one step.
+// addUser makes a disabled account in one step. Its password does not expire: it
+// is the policy of the directory, not of the device, and at a sign-in screen
+// nobody could say so in time. Unlike GCPW's, people may change it: what Windows
+// protects by it goes with it, and our PIN asks for the new one.
 func addUser(name string, password []uint16, comment string) error {
 	info := &userInfo1{
 		name: utf16Text(name), password: &password[0], priv: userPrivUser, comment: utf16Text(comment),
