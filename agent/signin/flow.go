@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"firstday.dev/api"
 )
@@ -24,6 +23,8 @@ type flow struct {
 	account  string
 	serial   string // of the device
 	noPIN    bool   // though the settings want one: the device cannot keep it
+	rules    rules  // of passwords
+	refused  string // what a password lacks
 	returning
 
 	unlocking
@@ -59,6 +60,7 @@ type (
 		answer *api.TokenResponse
 		err    error
 		noPIN  error // why there can be none
+		rules  rules
 	}
 	confirmed struct{ err error }
 	created   struct {
@@ -259,7 +261,7 @@ func codeOf(err error) api.Code {
 func (f *flow) signedIn(e signedIn) []effect {
 	switch code := codeOf(e.err); {
 	case e.err == nil:
-		f.token, f.state, f.code, f.noPIN = e.answer, Password, "", e.noPIN != nil
+		f.token, f.state, f.code, f.noPIN, f.rules = e.answer, Password, "", e.noPIN != nil, e.rules
 		return []effect{setAlarm{seconds(e.answer.ExpiresIn)}}
 	case code == api.CodeNumberRequired:
 		f.state, f.code = Number, ""
@@ -303,8 +305,9 @@ func (f *flow) takePassword(password, again string) []effect {
 	if f.token.Password == api.VerifyPassword {
 		return []effect{askConfirm{password}}
 	}
+	f.refused = f.rules.refuse(password)
 	switch {
-	case utf8.RuneCountInString(password) < minLocalPassword || len(password) > api.MaxPassword:
+	case f.refused != "":
 		f.code = api.CodeAccountPassword
 	case password != again:
 		f.code = api.CodePasswordsDiffer
@@ -326,12 +329,10 @@ func (f *flow) takeOld(old string) []effect {
 	return []effect{order}
 }
 
-// minLocalPassword is how long the password of an account is that works on one
-// device only, in characters. The system's own policy may want more.
-const minLocalPassword = 8
-
 func (f *flow) confirmed(err error) []effect {
 	switch code := codeOf(err); {
+	case err == nil && f.rules.refuse(f.password) != "":
+		return f.fail(api.CodeAccountPassword) // it is the directory's: nobody can choose another here
 	case err == nil:
 		return f.afterPassword()
 	case code == api.CodeCredentials, code == api.CodeUserLocked, code == api.CodeTooMany, code == api.CodeOffline:
@@ -374,7 +375,7 @@ func (f *flow) created(e created) []effect {
 		f.state, f.code, f.asksOld = Password, code, true
 		return nil
 	case code == api.CodeAccountPassword && f.token.Password == api.ChoosePassword:
-		f.state, f.code = Password, code // another one may do
+		f.state, f.code, f.refused = Password, code, "" // another one may do
 		return nil
 	default:
 		return f.fail(code)

@@ -283,7 +283,7 @@ func (l *loop) do(e effect) {
 			if err != nil {
 				return signedIn{err: err}
 			}
-			return signedIn{answer, nil, ready(ctx)}
+			return signedIn{answer, nil, ready(ctx), l.Accounts.rulesFor(ctx, answer, template)}
 		})
 	case askConfirm:
 		request := &api.PasswordRequest{Ticket: l.flow.token.Ticket, Password: api.Secret(e.password)}

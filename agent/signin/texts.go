@@ -83,6 +83,8 @@ var newPIN = []Field{{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true},
 func (f *flow) refusal() string {
 	text := api.Explain(f.code).Employee
 	switch {
+	case f.code == api.CodeAccountPassword && f.refused != "":
+		return "Please choose another password. " + f.refused
 	case f.code == api.CodePIN && f.weak != nil:
 		return "Please choose another PIN. " + f.weak.Error()
 	case f.code == api.CodePINWrong && f.left == 1:
@@ -132,7 +134,7 @@ func (f *flow) passwordScreen(s *Screen, org string) {
 	if f.token.Password == api.VerifyPassword {
 		s.Message = "Type your " + org + " password once more. It will be that of your account here."
 	} else {
-		s.Message = "Choose a password for your account on this device."
+		s.Message = "Choose a password for your account on this device. " + f.rules.String()
 		s.Fields = append(s.Fields, Field{Name: FieldAgain, Label: "The same once more", Secret: true})
 	}
 }
