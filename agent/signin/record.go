@@ -95,6 +95,8 @@ type entry struct {
 	// was followed: what it says of the user is not about what the account is
 	// now.
 	After int64 `json:"after,omitempty"`
+	// Greeted: its user has had a session, see NoteFirstSession.
+	Greeted bool `json:"greeted,omitempty"`
 }
 
 func (l *ledger) of(user uuid.UUID) *entry {
@@ -107,6 +109,7 @@ func (l *ledger) of(user uuid.UUID) *entry {
 
 func (l *ledger) put(e entry) {
 	if known := l.of(e.User); known != nil {
+		e.Greeted = e.Greeted || known.Greeted && known.ID == e.ID
 		*known = e
 		return
 	}
