@@ -103,6 +103,31 @@ func TestPINFromTheFirstDayOn(t *testing.T) {
 	}
 }
 
+// The TPM is cleared overnight: the PIN is lost, not the person. They type their
+// password, and choose a PIN that the cleared TPM keeps.
+func TestPINAfterTheTPMWasCleared(t *testing.T) {
+	d, software := testdirectory.New(t), testtpm.New(t)
+	desk := sitWithPINs(t, d, software)
+	desk.identify("ann")
+	desk.choosePassword()
+	desk.choosePIN()
+	desk.logsOn("ann of this device")
+	desk.sees(signin.Unlock, "")
+	software.Stop()
+	software.Wipe()
+	software.Start()
+	software.Tolerate(testtpm.WindowsTries, testtpm.WindowsRecovery)
+	desk.typePIN()
+	if screen := desk.sees(signin.Renew, api.CodePINLost); len(screen.Fields) != 3 {
+		t.Errorf("%+v", screen.Fields)
+	}
+	desk.press(signin.Submit, map[string]string{signin.FieldPassword: "of this device", signin.FieldPIN: "482915", signin.FieldPINAgain: "482915"})
+	desk.logsOn("ann of this device")
+	desk.sees(signin.Unlock, "")
+	desk.typePIN()
+	desk.logsOn("ann of this device")
+}
+
 // Without a TPM the person gets in all the same, and is told; so is IT.
 func TestNoPINWithoutATPM(t *testing.T) {
 	d := testdirectory.New(t)
