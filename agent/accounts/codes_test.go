@@ -3,6 +3,7 @@ package accounts
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,19 @@ func TestOnlyOneCodeIsAWrongPassword(t *testing.T) {
 		right, err := passwordIsRight("jane", c.number)
 		if right != (c.is == errRightPassword) || (err == nil) != (right || c.number == 1326) {
 			t.Errorf("%s: %v, %v", c.name, right, err)
+		}
+	}
+}
+
+func TestDocumentsListTheWindowsCodes(t *testing.T) {
+	const page = "../../docs/windows-accounts.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range windowsCodes {
+		if !strings.Contains(string(text), fmt.Sprintf("\n| %d %s | ", c.number, c.name)) {
+			t.Errorf("%s does not tell of %d %s", page, c.number, c.name)
 		}
 	}
 }
