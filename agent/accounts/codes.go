@@ -16,7 +16,7 @@ type windowsCode struct {
 
 // What becomes of nobody else's errors.
 var (
-	errWindows = errors.New("Windows refuses it")
+	errWindows = errors.New("the system refuses it")
 	// errWrongPassword and errRightPassword: what LogonUser says of a password.
 	errWrongPassword = errors.New("the password is wrong")
 	errRightPassword = errors.New("the password is right, but the account may not sign in so")

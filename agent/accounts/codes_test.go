@@ -25,7 +25,7 @@ func TestWindowsCodes(t *testing.T) {
 		}
 		seen[c.number] = true
 		err := windowsError("making", "jane", c.number)
-		if is, listed := want[c.number]; listed && is != c.is {
+		if is, listed := want[c.number]; listed && is != c.is { //nolint:errorlint // these very ones
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if c.is == nil {
@@ -62,7 +62,7 @@ func TestWindowsCodes(t *testing.T) {
 func TestOnlyOneCodeIsAWrongPassword(t *testing.T) {
 	for _, c := range windowsCodes {
 		right, err := passwordIsRight("jane", c.number)
-		if right != (c.is == errRightPassword) || (err == nil) != (right || c.number == 1326) {
+		if right != errors.Is(c.is, errRightPassword) || (err == nil) != (right || c.number == 1326) {
 			t.Errorf("%s: %v, %v", c.name, right, err)
 		}
 	}
