@@ -9,7 +9,9 @@ import (
 )
 
 // helloPage is where Windows' settings let people choose a PIN of Windows Hello.
-// No program can make one for them.
+// No program can make one for them. Microsoft's list of such pages has only the one
+// around it, ms-settings:signinoptions; a Windows that does not know this one shows
+// its settings from the beginning.
 const helloPage = "ms-settings:signinoptions-launchpinenrollment"
 
 // session is somebody's, at the screen of this device.
