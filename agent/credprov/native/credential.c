@@ -96,8 +96,7 @@ static ULONG WINAPI release(Credential *i) {
     return 0;
 }
 
-/* LogonUI draws the button that shows what was typed only where it is told to. It
- * warns of caps lock, and has the choice of layouts, by itself. */
+/* LogonUI draws the button that shows what was typed only where it is told to. */
 static HRESULT WINAPI get_options(Options *o, DWORD id, int *options) {
     struct tile *t = CONTAINING_RECORD(o, struct credential, options)->t;
     if (!options) return E_POINTER;
