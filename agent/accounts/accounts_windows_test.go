@@ -149,7 +149,7 @@ func TestWindowsCodesAreTheSystems(t *testing.T) {
 		1378: windows.ERROR_MEMBER_IN_ALIAS, 1379: windows.ERROR_ALIAS_EXISTS, 1385: windows.ERROR_LOGON_TYPE_NOT_GRANTED,
 		1793: windows.ERROR_ACCOUNT_EXPIRED, 1907: windows.ERROR_PASSWORD_MUST_CHANGE, 1909: windows.ERROR_ACCOUNT_LOCKED_OUT,
 	} {
-		if windows.Errno(number) != want || windowsError("making", "jane", number) != nil != !slices.Contains([]uint32{1377, 1378}, number) {
+		if windows.Errno(number) != want || !slices.ContainsFunc(windowsCodes, func(c windowsCode) bool { return c.number == number }) {
 			t.Errorf("%d is %v", number, want)
 		}
 	}

@@ -10,13 +10,15 @@ import (
 type windowsCode struct {
 	number uint32
 	name   string
-	is     error // nil: it is as it was asked to be, already
+	is     error
 	says   string
 }
 
 // What becomes of nobody else's errors.
 var (
 	errWindows = errors.New("the system refuses it")
+	// errAlready: it is as it was asked to be.
+	errAlready = errors.New("it is so already")
 	// errWrongPassword and errRightPassword: what LogonUser says of a password.
 	errWrongPassword = errors.New("the password is wrong")
 	errRightPassword = errors.New("the password is right, but the account may not sign in so")
@@ -25,8 +27,8 @@ var (
 // windowsCodes has them all. The ones of a logon come last: but for the first,
 // Windows looked at the password before it gave them, so that it is right.
 var windowsCodes = []windowsCode{
-	{1377, "ERROR_MEMBER_NOT_IN_ALIAS", nil, ""},
-	{1378, "ERROR_MEMBER_IN_ALIAS", nil, ""},
+	{1377, "ERROR_MEMBER_NOT_IN_ALIAS", errAlready, ""},
+	{1378, "ERROR_MEMBER_IN_ALIAS", errAlready, ""},
 
 	{2221, "NERR_UserNotFound", ErrNotFound, ""},
 	{1317, "ERROR_NO_SUCH_USER", ErrNotFound, ""},
@@ -92,9 +94,6 @@ func windowsError(doing, account string, number uint32) error {
 		if known.number == number {
 			c = known
 		}
-	}
-	if c.is == nil {
-		return nil
 	}
 	says := ""
 	if c.says != "" {

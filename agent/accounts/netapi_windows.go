@@ -192,7 +192,11 @@ func changeMember(proc *windows.LazyProc, group windows.WELL_KNOWN_SID_TYPE, sid
 	member := &memberInfo{sid}
 	code, _, _ := proc.Call(0, uintptr(unsafe.Pointer(utf16Text(name))), 0, uintptr(unsafe.Pointer(member)), 1)
 	runtime.KeepAlive(member)
-	return windowsError("changing the members of group "+name+" by", sid.String(), uint32(code))
+	err = windowsError("changing the members of group "+name+" by", sid.String(), uint32(code))
+	if errors.Is(err, errAlready) {
+		return nil
+	}
+	return err
 }
 
 // membersOf gives the SIDs of a group's direct members.
