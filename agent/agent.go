@@ -76,6 +76,9 @@ type Agent struct {
 
 	logger *slog.Logger
 
+	// sessions says that somebody's session began or ended.
+	sessions <-chan struct{}
+
 	// lockPatience shortens the wait for another installation in tests.
 	lockPatience time.Duration
 

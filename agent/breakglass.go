@@ -15,25 +15,39 @@ import (
 
 // rotate changes the password of the break-glass account where the directory
 // asks for it. The directory has it before the account does: whatever dies in
-// between, one that it has opens the account.
+// between, one that it has opens the account. What went wrong is wrong until it is
+// tried again.
 func (m *member) rotate(ctx context.Context, heard *api.CheckInResponse) error {
 	account := m.enrollment.BreakGlass
-	if !heard.Rotate || account == "" || time.Since(m.rotated) < settledWait {
+	if !heard.Rotate || account == "" {
+		m.unrotated = nil
 		return nil
 	}
+	if time.Since(m.rotated) < settledWait {
+		return m.unrotated
+	}
 	m.rotated = time.Now()
+	m.unrotated = m.changeBreakGlass(ctx, account, heard.RecoveryKey)
+	return m.unrotated
+}
+
+func (m *member) changeBreakGlass(ctx context.Context, account, recoveryKey string) error {
+	id, err := m.rescueID(ctx, account)
+	if err != nil {
+		return err
+	}
 	password := breakGlassPassword()
 	defer clear(password)
-	sealed, err := sealTo(heard.RecoveryKey, password)
+	sealed, err := sealTo(recoveryKey, password)
 	if err != nil {
 		return err
 	}
-	kept, err := m.directory.Escrow(ctx, &api.EscrowRequest{Account: account, Sealed: sealed, RecoveryKey: heard.RecoveryKey})
+	kept, err := m.directory.Escrow(ctx, &api.EscrowRequest{Account: account, Sealed: sealed, RecoveryKey: recoveryKey})
 	if err != nil {
 		return err
 	}
-	if err := m.accounts.Store.SetPassword(ctx, account, password); err != nil {
-		return fmt.Errorf("account %s: %w", account, err)
+	if err := m.accounts.Store.ResetPassword(ctx, account, id, password); err != nil {
+		return err
 	}
 	if _, err := m.directory.Escrow(ctx, &api.EscrowRequest{Confirm: kept.Number}); err != nil {
 		return err
@@ -41,6 +55,22 @@ func (m *member) rotate(ctx context.Context, heard *api.CheckInResponse) error {
 	m.log().InfoContext(ctx, "break-glass password changed", "account", account, "escrow", kept.Number)
 	m.rotated = time.Time{} // the next one may come at once
 	return nil
+}
+
+// rescueID gives the ID of the break-glass account, as it was when the directory
+// first asked for its password: whoever has the name later is somebody else.
+func (m *member) rescueID(ctx context.Context, account string) (string, error) {
+	r := m.current()
+	if r.Rescue.Name == account {
+		return r.Rescue.ID, nil
+	}
+	found, err := m.accounts.Store.Find(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	next := *r
+	next.Rescue = rescue{account, found.ID}
+	return found.ID, m.keep(&next)
 }
 
 // breakGlassPassword has 100 random bits, and a character of each kind that

@@ -3,7 +3,11 @@ package agent
 import (
 	"bytes"
 	"io"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -151,9 +155,11 @@ func TestTheFirstDayOfSomebodyExpected(t *testing.T) {
 	desk.sees(signin.Ready, "")
 }
 
-// The break-glass password is in escrow before the account has it.
+// The break-glass password is in escrow before the account has it, and is changed
+// a day after somebody has seen it: not while they need it.
 func TestBreakGlass(t *testing.T) {
-	d := testdirectory.New(t)
+	var ahead atomic.Int64
+	d := testdirectory.NewAt(t, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +168,8 @@ func TestBreakGlass(t *testing.T) {
 	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
 	m.mustHaveRescue()
 	var before string
-	for range 2 { // what somebody has seen is changed
+	for range 2 {
+		ahead.Add(int64(25 * time.Hour))
 		end := m.run()
 		m.becomes("enrolment", done)
 		device := d.OnlyDevice().ID
@@ -176,17 +183,53 @@ func TestBreakGlass(t *testing.T) {
 		if password == before || !m.accounts.CheckPassword("rescue", password) {
 			t.Errorf("the account has another password than %q", password)
 		}
+		if answer, err := d.CheckIn(t.Context(), device, new(api.CheckInRequest)); err != nil || answer.Rotate {
+			t.Errorf("it is changed at once: %v", err)
+		}
 		before = password
+	}
+}
+
+// Somebody else has the name of the break-glass account: the password stays
+// theirs, and IT is told.
+func TestBreakGlassIsNobodyElse(t *testing.T) {
+	var ahead atomic.Int64
+	d := testdirectory.NewAt(t, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
+	m.mustHaveRescue()
+	d.Change(func(s *api.Settings) { s.RecoveryKey = identity.Recipient().String() })
+	end := m.run()
+	m.becomes("enrolment", done)
+	m.mustEscrow(d)
+	end()
+	if _, err := d.Reveal(t.Context(), "token:ann", d.OnlyDevice().ID, &api.RevealRequest{Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	m.accounts = accounts.Memory(api.Windows)
+	for _, name := range []string{"somebody", "rescue"} {
+		if err := m.accounts.Add(accounts.Account{Name: name, Administrator: true}, "of somebody"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ahead.Store(int64(25 * time.Hour))
+	t.Cleanup(m.run())
+	eventually(t, "the report", func() bool {
+		device, err := d.Device(t.Context(), d.OnlyDevice().ID)
+		return err == nil && slices.ContainsFunc(device.Facts.Problems, func(p string) bool { return strings.Contains(p, accounts.ErrNotBreakGlass.Error()) })
+	})
+	if !m.accounts.CheckPassword("rescue", "of somebody") {
+		t.Error("somebody's password was reset")
 	}
 }
 
 // mustHaveRescue makes the break-glass account, as the package does.
 func (m *machine) mustHaveRescue() {
 	m.t.Helper()
-	if _, err := m.accounts.Create(m.t.Context(), accounts.New{Name: "rescue", Password: []byte("of the package"), Tag: "package"}); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := m.accounts.Enable(m.t.Context(), "rescue"); err != nil {
+	if err := m.accounts.Add(accounts.Account{Name: "rescue", Administrator: true}, "of the package"); err != nil {
 		m.t.Fatal(err)
 	}
 }

@@ -54,8 +54,9 @@ type member struct {
 	record *record        // nil: not enrolled
 	facts  api.Facts
 	// problems are those of accounts, in plain sentences.
-	problems []string
-	rotated  time.Time // when the break-glass password was changed last, or tried
+	problems  []string
+	rotated   time.Time // when the break-glass password was changed last, or tried
+	unrotated error     // what came of it
 
 	pins     *pin.Store // nil: none here
 	accounts *signin.Accounts
@@ -230,7 +231,7 @@ func (m *member) checkIn(ctx context.Context, wait time.Duration) error {
 	if err := m.forgetKey(); err != nil {
 		return err
 	}
-	if answer.Version == r.Heard.Version && len(answer.Certificates) == 0 {
+	if answer.Version == r.Heard.Version && answer.Rotate == r.Heard.Rotate && len(answer.Certificates) == 0 {
 		return nil
 	}
 	next := *r

@@ -79,7 +79,7 @@ func TestPINFromTheFirstDayOn(t *testing.T) {
 	d.Stop() // nobody needs a network
 	software.Stop()
 	software.Start()
-	if err := desk.accounts.SetPassword(t.Context(), "ann", []byte("changed in Windows")); err != nil {
+	if err := desk.accounts.ChangePassword(t.Context(), "ann", []byte("of this device"), []byte("changed in Windows")); err != nil {
 		t.Fatal(err)
 	}
 	desk.typePIN()
@@ -101,6 +101,31 @@ func TestPINFromTheFirstDayOn(t *testing.T) {
 	if err != nil || len(kept) > 1 || len(kept) == 1 && kept[0].Name() != "lock" {
 		t.Errorf("there are %v, %v", kept, err)
 	}
+}
+
+// The TPM is cleared overnight: the PIN is lost, not the person. They type their
+// password, and choose a PIN that the cleared TPM keeps.
+func TestPINAfterTheTPMWasCleared(t *testing.T) {
+	d, software := testdirectory.New(t), testtpm.New(t)
+	desk := sitWithPINs(t, d, software)
+	desk.identify("ann")
+	desk.choosePassword()
+	desk.choosePIN()
+	desk.logsOn("ann of this device")
+	desk.sees(signin.Unlock, "")
+	software.Stop()
+	software.Wipe()
+	software.Start()
+	software.Tolerate(testtpm.WindowsTries, testtpm.WindowsRecovery)
+	desk.typePIN()
+	if screen := desk.sees(signin.Renew, api.CodePINLost); len(screen.Fields) != 3 {
+		t.Errorf("%+v", screen.Fields)
+	}
+	desk.press(signin.Submit, map[string]string{signin.FieldPassword: "of this device", signin.FieldPIN: "482915", signin.FieldPINAgain: "482915"})
+	desk.logsOn("ann of this device")
+	desk.sees(signin.Unlock, "")
+	desk.typePIN()
+	desk.logsOn("ann of this device")
 }
 
 // Without a TPM the person gets in all the same, and is told; so is IT.

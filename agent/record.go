@@ -26,6 +26,14 @@ type record struct {
 	Certificates [][]byte      `json:"certificates"` // the device's, then those above it, DER
 	// Heard is the directory's last answer.
 	Heard api.CheckInResponse `json:"heard"`
+	// Rescue is the break-glass account, as soon as its password is in escrow.
+	Rescue rescue `json:"rescue,omitzero"`
+}
+
+// rescue is an account and its ID, which no other ever has.
+type rescue struct {
+	Name string `json:"name"`
+	ID   string `json:"id"`
 }
 
 // readRecord gives nil if the device is not enrolled, or with another directory

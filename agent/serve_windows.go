@@ -11,7 +11,8 @@ import (
 
 // Serve runs the agent for the service manager that started this process.
 func Serve(ctx context.Context, a *Agent) error {
-	h := &handler{ctx: ctx, agent: a}
+	h := &handler{ctx: ctx, agent: a, sessions: make(chan struct{}, 1)}
+	a.sessions = h.sessions
 	err := svc.Run(ServiceName, h)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
 		return fmt.Errorf("this process was not started by the service manager: %w", ErrUnsupported)
@@ -20,9 +21,10 @@ func Serve(ctx context.Context, a *Agent) error {
 }
 
 type handler struct {
-	ctx   context.Context
-	agent *Agent
-	err   error
+	ctx      context.Context
+	agent    *Agent
+	sessions chan struct{}
+	err      error
 }
 
 // Execute answers the service manager until it wants the service to stop, or
@@ -32,13 +34,19 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- h.agent.Run(ctx) }()
-	status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
+	status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown | svc.AcceptSessionChange}
 	for {
 		select {
 		case r := <-requests:
 			switch r.Cmd {
 			case svc.Interrogate:
 				status <- r.CurrentStatus
+			case svc.SessionChange:
+				// What it points to may be gone by now: who cares looks for themselves.
+				select {
+				case h.sessions <- struct{}{}:
+				default:
+				}
 			case svc.Stop, svc.Shutdown:
 				status <- svc.Status{State: svc.StopPending}
 				cancel()

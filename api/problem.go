@@ -82,6 +82,11 @@ const (
 	CodeAccountExists   Code = "account_exists"
 	CodeAccountName     Code = "account_name"
 	CodeAccountPassword Code = "account_password"
+	CodePasswordOld     Code = "old_password_required"
+	CodeAccountGroup    Code = "account_group_missing"
+	CodeAccountDenied   Code = "account_denied"
+	CodeAccountFull     Code = "account_disk_full"
+	CodeAccountLocked   Code = "account_locked"
 	CodeAccount         Code = "account_failed"
 	CodePIN             Code = "pin_refused"
 	CodePINsDiffer      Code = "pins_differ"
@@ -218,6 +223,17 @@ var Problems = []Problem{
 		"The template gives no name that this system takes.", "Change accountName in the settings, or the user's e-mail address."},
 	{CodeAccountPassword, http.StatusUnprocessableEntity, "This device wants another password: a longer one, or one with other kinds of characters.",
 		"The system's password policy refuses the password.", "The employee chooses another. In the password mode verify, change the policy or the mode."},
+	{CodePasswordOld, http.StatusForbidden, "You had an account on this device before, with another password. Please type that old one; the new one takes its place.",
+		"The account was used before, and has another password than what was typed. It is changed by the old one only: set without it, Windows loses what it protects.",
+		"The employee types the old password. If nobody knows it, an administrator sets one on the device; saved passwords, certificates and encrypted files of the account are lost by that."},
+	{CodeAccountGroup, http.StatusInternalServerError, "The account could not be made; please contact your IT department.", "The system lacks one of its own groups, Users or Administrators.",
+		"Somebody removed or renamed it in a way that Windows does not: repair the installation, or set the device up anew."},
+	{CodeAccountDenied, http.StatusInternalServerError, "The account could not be made; please contact your IT department.", "The system does not let the agent change accounts.",
+		"The agent's log names the reason. Its service must run as SYSTEM (root), and no policy or security product may keep it from changing accounts."},
+	{CodeAccountFull, http.StatusInsufficientStorage, "There is no room left on this device; please contact your IT department.", "The disk is full: the account was not made, or taken back.",
+		"Make room, then let the employee start again."},
+	{CodeAccountLocked, http.StatusForbidden, "Too many wrong passwords were typed. Please wait ten minutes, and try again.",
+		"The system has locked the account for a while, and does not look at passwords meanwhile.", "Wait as long as the device's lock-out policy says, or unlock the account as an administrator."},
 	{CodeAccount, http.StatusInternalServerError, "The account could not be made; please contact your IT department.", "The system refused to make the account.",
 		"Look at the agent's log; firstday-agent diagnose collects it."},
 	{CodePIN, http.StatusUnprocessableEntity, "Please choose another PIN: six digits that nobody would guess.", "The PIN is no six digits, or is one that is tried first.",

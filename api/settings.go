@@ -69,6 +69,16 @@ func (p *PINPolicy) UnmarshalJSON(b []byte) error {
 
 func (p PINPolicy) known() bool { return p == PINOff || p == PINOffered || p == PINRequired }
 
+// HelloPolicy says whether people are led to Windows Hello, whose PIN they choose
+// for themselves: no program can make one for them.
+type HelloPolicy string
+
+// The policies.
+const (
+	HelloOff     HelloPolicy = "off"
+	HelloOffered HelloPolicy = "offered"
+)
+
 // Settings say how self-service account provisioning goes, per platform.
 type Settings struct {
 	Windows PlatformSettings `json:"windows"`
@@ -91,7 +101,10 @@ type PlatformSettings struct {
 	Users    int          `json:"users"`
 	Password PasswordMode `json:"password"`
 	PIN      PINPolicy    `json:"pin"`
-	Domains  []string     `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
+	// Hello says whether who has a new account is led to Windows Hello, once, in
+	// their first session. Windows only; empty: off.
+	Hello   HelloPolicy `json:"hello,omitempty"`
+	Domains []string    `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
 	// AccountName is the template of accounts' names, such as {local} for the
 	// part of the e-mail address before the @; empty: {local}.
 	AccountName string `json:"accountName,omitempty"`
@@ -138,6 +151,12 @@ func (s *Settings) Check() error {
 			return fmt.Errorf("%s.%w", p, err)
 		}
 	}
+	if h := s.MacOS.Hello; h != "" && h != HelloOff {
+		return fmt.Errorf("macos.hello: %.20q, but only Windows has it", string(h))
+	}
+	if h := s.Linux.Hello; h != "" && h != HelloOff {
+		return fmt.Errorf("linux.hello: %.20q, but only Windows has it", string(h))
+	}
 	if s.RecoveryKey != "" && !recoveryKey.MatchString(s.RecoveryKey) {
 		return fmt.Errorf("recoveryKey: %.70q is no age recipient (age1…)", s.RecoveryKey)
 	}
@@ -155,6 +174,8 @@ func (p *PlatformSettings) check() error {
 		return fmt.Errorf("password: %.20q is neither verify nor choose", string(p.Password))
 	case !p.PIN.known():
 		return fmt.Errorf("pin: %.20q is none of off, offered and required", string(p.PIN))
+	case p.Hello != "" && p.Hello != HelloOff && p.Hello != HelloOffered:
+		return fmt.Errorf("hello: %.20q is neither off nor offered", string(p.Hello))
 	case p.Users < 0 || p.Users > maxUsers:
 		return fmt.Errorf("users: %d is not from 0 to %d", p.Users, maxUsers)
 	case len(p.Domains) > maxDomains:

@@ -13,12 +13,13 @@ func TestSettings(t *testing.T) {
 	}{
 		"defaults": {func(*PlatformSettings) {}, ""},
 		"everything": {func(p *PlatformSettings) {
-			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, PINOff, []string{"acme.example", "a-b.c1"}, "{first}.{last}", "Ask Ann", "https://help.acme.example/x?y"}
+			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, PINOff, HelloOff, []string{"acme.example", "a-b.c1"}, "{first}.{last}", "Ask Ann", "https://help.acme.example/x?y"}
 		}, ""},
 		"no permission":        {func(p *PlatformSettings) { p.Permission = "" }, "macos.permission"},
 		"no password mode":     {func(p *PlatformSettings) { p.Password = "none" }, "macos.password"},
 		"no PIN policy":        {func(p *PlatformSettings) { p.PIN = "" }, "macos.pin"},
 		"another PIN policy":   {func(p *PlatformSettings) { p.PIN = "on" }, "macos.pin"},
+		"Windows Hello":        {func(p *PlatformSettings) { p.Hello = HelloOffered }, "macos.hello"},
 		"fewer than no users":  {func(p *PlatformSettings) { p.Users = -1 }, "macos.users"},
 		"too many users":       {func(p *PlatformSettings) { p.Users = maxUsers + 1 }, "macos.users"},
 		"long template":        {func(p *PlatformSettings) { p.AccountName = strings.Repeat("{local}", 15) }, "macos.accountName"},
@@ -38,6 +39,13 @@ func TestSettings(t *testing.T) {
 				t.Errorf("Check says %v, want %q", err, test.want)
 			}
 		})
+	}
+	for policy, want := range map[HelloPolicy]string{"": "", HelloOff: "", HelloOffered: "", "on": "windows.hello"} {
+		s := DefaultSettings()
+		s.Windows.Hello = policy
+		if err := s.Check(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("Windows Hello %q: %v", policy, err)
+		}
 	}
 	if _, err := new(Settings).For("beos"); err == nil {
 		t.Error("there are settings for a platform that is none")

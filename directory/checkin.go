@@ -81,7 +81,7 @@ func (d *Directory) answer(ctx context.Context, id uuid.UUID) (*api.CheckInRespo
 		Time: d.now(), Version: max(device.revision, settings.revision), State: device.state,
 		Organisation: d.Organisation, Settings: *platform,
 		Free: device.state == api.DeviceActive && (platform.Users == 0 || holders(device.users) < platform.Users), Users: device.users,
-		RecoveryKey: settings.RecoveryKey, Rotate: settings.RecoveryKey != "" && device.sealedTo != settings.RecoveryKey,
+		RecoveryKey: settings.RecoveryKey, Rotate: device.password.ends(d.now(), settings.RecoveryKey),
 	}, nil
 }
 
@@ -104,7 +104,7 @@ func (d *Directory) readDeviceView(ctx context.Context, id uuid.UUID) (deviceVie
 	if err != nil {
 		return v, err
 	}
-	if v.sealedTo, err = d.sealedTo(ctx, id); err != nil {
+	if v.password, err = d.kept(ctx, id); err != nil {
 		return v, err
 	}
 	v.users, err = readBindings(ctx, d.store.read, id)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/google/uuid"
@@ -53,7 +54,8 @@ func (d *Directory) Escrow(ctx context.Context, device uuid.UUID, r *api.EscrowR
 }
 
 // Reveal gives the password of a device's break-glass account, sealed: the one
-// it has, and any that was on its way. The device is told to change it.
+// it has, and any that was on its way. The device is told to change it when
+// whoever has it now has had the time to use it, see revealedLife.
 func (d *Directory) Reveal(ctx context.Context, actor string, device uuid.UUID, r *api.RevealRequest) (list []api.Escrow, err error) {
 	if strings.TrimSpace(r.Reason) == "" || len(r.Reason) > maxReason || strings.ContainsFunc(r.Reason, unicode.IsControl) {
 		return nil, api.Refuse(api.CodeBadRequest, "the reason is missing, longer than %d bytes, or holds control characters", maxReason)
@@ -98,14 +100,28 @@ func (t *transaction) escrows(device uuid.UUID) (list []api.Escrow, err error) {
 	return list, rows.Err()
 }
 
-// sealedTo gives the recovery key to which a device's present password is
-// sealed; empty: it has none in escrow, or one that somebody has seen.
-func (d *Directory) sealedTo(ctx context.Context, device uuid.UUID) (string, error) {
-	var key string
-	var revealed int64
-	err := d.store.read.QueryRowContext(ctx, `SELECT recovery_key, revealed_at FROM escrows WHERE device = $1 AND confirmed = 1 ORDER BY number DESC LIMIT 1`, device.String()).Scan(&key, &revealed)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && revealed != 0 {
-		return "", nil
+// revealedLife is how long a password works that somebody has seen. A device that
+// is online would change it in seconds else, before it is typed.
+const revealedLife = 24 * time.Hour
+
+// kept is what a device's present password is.
+type kept struct {
+	sealedTo string // the recovery key; empty: there is none in escrow
+	revealed int64  // when somebody saw it first, in milliseconds; 0: nobody did
+}
+
+func (d *Directory) kept(ctx context.Context, device uuid.UUID) (k kept, err error) {
+	err = d.store.read.QueryRowContext(ctx, `SELECT recovery_key, revealed_at FROM escrows WHERE device = $1 AND confirmed = 1 ORDER BY number DESC LIMIT 1`, device.String()).Scan(&k.sealedTo, &k.revealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return kept{}, nil
 	}
-	return key, err
+	return k, err
+}
+
+// ends tells whether the device is to make another one.
+func (k kept) ends(now time.Time, recoveryKey string) bool {
+	if recoveryKey == "" {
+		return false // nowhere to put it
+	}
+	return k.sealedTo != recoveryKey || k.revealed != 0 && now.Sub(fromMillis(k.revealed)) >= revealedLife
 }

@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	"github.com/google/uuid"
@@ -13,6 +14,10 @@ import (
 func TestEscrow(t *testing.T) {
 	onEachStore(t, func(t *testing.T, replicas []*Directory) {
 		d := replicas[0]
+		var ahead time.Duration
+		for _, r := range replicas {
+			r.Now = func() time.Time { return time.Now().Add(ahead) }
+		}
 		device := newDevice(t, d, "S1")
 		rotate := func(want bool) {
 			t.Helper()
@@ -64,6 +69,8 @@ func TestEscrow(t *testing.T) {
 		}
 		rotate(false)
 		reveal("first")
+		rotate(false) // they are about to type it
+		ahead += revealedLife
 		rotate(true)
 		second := send("second")
 		third := send("third") // the device died before it confirmed
@@ -71,6 +78,8 @@ func TestEscrow(t *testing.T) {
 		if _, err := d.Escrow(t.Context(), device, &api.EscrowRequest{Confirm: third}); err != nil {
 			t.Fatal(err)
 		}
+		rotate(false)
+		ahead += revealedLife
 		rotate(true) // somebody has seen it
 		if _, err := d.Escrow(t.Context(), newDevice(t, d, "S2"), &api.EscrowRequest{Confirm: second}); !errors.Is(err, api.CodeNotFound) {
 			t.Errorf("another device's: %v", err)

@@ -180,6 +180,7 @@ func wireTypes() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[api.Platform]():    words("windows", "macos", "linux"),
 		reflect.TypeFor[api.Permission]():  words("standard", "administrator"),
 		reflect.TypeFor[api.PINPolicy]():   words("off", "offered", "required"),
+		reflect.TypeFor[api.HelloPolicy](): words("off", "offered"),
 		reflect.TypeFor[api.Role]():        words("owner", "technician", "auditor", "builder"),
 	}
 }

@@ -35,7 +35,7 @@ type deviceView struct {
 	platform api.Platform
 	revision int64
 	users    []api.Binding // without claims, which go by
-	sealedTo string        // see escrow.go
+	password kept          // of the break-glass account
 }
 
 type settingsView struct {

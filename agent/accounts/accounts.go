@@ -45,17 +45,33 @@ type Store interface {
 	// SetAdministrator takes the account into the system's group of
 	// administrators, or out of it.
 	SetAdministrator(ctx context.Context, name string, administrator bool) error
-	// SetPassword sets the password without knowing the old one. For who used the
-	// account already that loses what the old one protected. Windows: everything
-	// under DPAPI, which is saved passwords, Wi-Fi keys, EFS files, browser
-	// logins, and the Windows Hello PIN. macOS: the login keychain stays on the
-	// old password, and the secure token may go. So it is for accounts that were
-	// never used and for recovery that an administrator asked for; a person's own
-	// change goes with the old password, by the system.
+	// SetPassword sets the password of an account that Create made and that was
+	// never enabled. It gives ErrNotOurs for every other: without the old password
+	// that loses what the old one protected. Windows: everything under DPAPI,
+	// which is saved passwords, Wi-Fi keys, EFS files, browser logins, and the
+	// Windows Hello PIN. macOS: the login keychain stays on the old password, and
+	// the secure token may go. A person's password is changed with the old one,
+	// see [Changer], or by the system.
 	SetPassword(ctx context.Context, name string, password []byte) error
+	// ResetPassword sets the password of the break-glass administrator, which is
+	// nobody's own: the account of that name must have that ID. It gives
+	// ErrNotBreakGlass if it has another, is no administrator, or is one that
+	// Create made, which is a person's.
+	ResetPassword(ctx context.Context, name, id string, password []byte) error
 	// SetFullName sets the name people read. What the system cannot store of it
 	// is left out.
 	SetFullName(ctx context.Context, name, fullName string) error
+}
+
+// Changer is a [Store] of a system that changes a person's password as the
+// person would, who knows the old one: nothing is lost.
+type Changer interface {
+	// PasswordWorks tells whether the password is that of the account, which need
+	// not be enabled. A wrong one counts with the system.
+	PasswordWorks(ctx context.Context, name string, password []byte) (bool, error)
+	// ChangePassword gives an enabled account another password. It gives
+	// ErrPassword if the system refuses the new one, or the old one is wrong.
+	ChangePassword(ctx context.Context, name string, old, password []byte) error
 }
 
 // Errors of a [Store], which wrap more words.
@@ -64,8 +80,19 @@ var (
 	ErrExists   = errors.New("the name is taken")
 	ErrName     = errors.New("not a name for an account")
 	ErrPassword = errors.New("the system refuses the password")
+	// ErrGroup: the system lacks a group that every one has.
+	ErrGroup = errors.New("a group of the system's is missing")
+	// ErrDenied: the agent may not do this to the account.
+	ErrDenied = errors.New("the system does not let the agent do it")
+	ErrFull   = errors.New("the disk is full")
+	// ErrLocked: too many wrong passwords were typed; a right one is not looked at
+	// for now.
+	ErrLocked = errors.New("the account is locked for a while")
 	// ErrNotOurs: Create did not make the account, or it was enabled since.
 	ErrNotOurs = errors.New("not an unused account of ours")
+	// ErrNotBreakGlass: the account is another one than the break-glass
+	// administrator.
+	ErrNotBreakGlass = errors.New("not the break-glass administrator")
 )
 
 // Account is what the system knows of an account.
@@ -135,12 +162,28 @@ func readMark(s string) (tag string, unused bool) {
 	return tag, unused
 }
 
-// mayRemove refuses an account that Remove must not touch.
-func (a *Account) mayRemove() error {
+// unusedOfOurs refuses an account that Remove and SetPassword must not touch.
+func (a *Account) unusedOfOurs() error {
 	if a.Tag == "" || !a.Unused {
 		return fmt.Errorf("account %s: %w", a.Name, ErrNotOurs)
 	}
 	return nil
+}
+
+// mayReset refuses an account that ResetPassword must not touch.
+func (a *Account) mayReset(id string) error {
+	why := ""
+	switch {
+	case a.ID != id:
+		why = "it is another account of that name"
+	case a.Tag != "":
+		why = "it is a person's"
+	case !a.Administrator:
+		why = "it is no administrator"
+	default:
+		return nil
+	}
+	return fmt.Errorf("account %s: %w: %s", a.Name, ErrNotBreakGlass, why)
 }
 
 func notFound(name string) error { return fmt.Errorf("account %.64q: %w", name, ErrNotFound) }

@@ -76,7 +76,11 @@ func (s linuxStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err := s.furnish(ctx, n, db.administrators); err != nil {
 		return nil, errors.Join(err, s.takeBack(ctx, n))
 	}
-	return s.Find(ctx, n.Name)
+	made, err := s.Find(ctx, n.Name)
+	if err != nil {
+		return nil, errors.Join(err, s.takeBack(ctx, n))
+	}
+	return made, nil
 }
 
 var errNoAdministrators = errors.New("the system has no group sudo or wheel: nobody can be an administrator")
@@ -202,7 +206,7 @@ func (s linuxStore) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.mayRemove(); err != nil {
+	if err := a.unusedOfOurs(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -262,13 +266,32 @@ func (s linuxStore) SetPassword(ctx context.Context, name string, password []byt
 	if err != nil {
 		return err
 	}
+	if err := a.unusedOfOurs(); err != nil {
+		return err
+	}
+	return s.resetPassword(ctx, a, password)
+}
+
+func (s linuxStore) ResetPassword(ctx context.Context, name, id string, password []byte) error {
+	a, _, err := s.user(name)
+	if err != nil {
+		return err
+	}
+	if err := a.mayReset(id); err != nil {
+		return err
+	}
+	return s.resetPassword(ctx, a, password)
+}
+
+// resetPassword is for who has made sure that no person loses by it.
+func (s linuxStore) resetPassword(ctx context.Context, a *Account, password []byte) error {
 	if err := linuxPlatform.checkPassword(password); err != nil {
 		return err
 	}
-	if err := s.setPassword(ctx, name, password); err != nil || !a.Disabled {
+	if err := s.setPassword(ctx, a.Name, password); err != nil || !a.Disabled {
 		return err
 	}
-	return s.lock(ctx, name)
+	return s.lock(ctx, a.Name)
 }
 
 func (s linuxStore) SetFullName(ctx context.Context, name, fullName string) error {

@@ -376,6 +376,31 @@ func TestLinuxPasswordsGoThroughStandardInput(t *testing.T) {
 	}
 }
 
+// resetBreakGlass is about an administrator whom somebody else made.
+func resetBreakGlass(t *testing.T, s Store) {
+	t.Helper()
+	if out, err := exec.Command("useradd", "--groups", "sudo", "rescue").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	a, err := s.Find(t.Context(), "rescue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ResetPassword(t.Context(), "rescue", a.ID+"1", []byte("a third horse")); !errors.Is(err, ErrNotBreakGlass) {
+		t.Errorf("of another ID: %v", err)
+	}
+	before := lineOf(t, "/", "etc/shadow", "rescue")
+	if err := s.ResetPassword(t.Context(), "rescue", a.ID, []byte("a third horse")); err != nil || lineOf(t, "/", "etc/shadow", "rescue") == before {
+		t.Errorf("reset: %v", err)
+	}
+	if err := s.SetAdministrator(t.Context(), "rescue", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ResetPassword(t.Context(), "rescue", a.ID, []byte("a fourth horse")); !errors.Is(err, ErrNotBreakGlass) {
+		t.Errorf("of no administrator: %v", err)
+	}
+}
+
 // The running system, with its PAM and name services, but with files of our own
 // in the place of /etc/passwd and the like.
 func TestLinuxRunningSystem(t *testing.T) {
@@ -399,7 +424,7 @@ func runningSystem(t *testing.T) {
 	if testroot.CanSignIn(t, "/", "jane", "correct horse") {
 		t.Error("somebody can sign in already")
 	}
-	if err := errors.Join(s.Enable(t.Context(), "jane"), s.SetPassword(t.Context(), "jane", []byte("another horse"))); err != nil {
+	if err := errors.Join(s.SetPassword(t.Context(), "jane", []byte("another horse")), s.Enable(t.Context(), "jane")); err != nil {
 		t.Fatal(err)
 	}
 	shadow := lineOf(t, "/", "etc/shadow", "jane")
@@ -412,6 +437,7 @@ func runningSystem(t *testing.T) {
 	if err := s.Remove(t.Context(), "jane"); !errors.Is(err, ErrNotOurs) {
 		t.Errorf("removed: %v", err)
 	}
+	resetBreakGlass(t, s)
 	n.Name = "joe"
 	if _, err := s.Create(t.Context(), n); err != nil {
 		t.Fatal(err)

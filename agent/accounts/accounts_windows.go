@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf16"
 
@@ -111,14 +114,19 @@ func (s windowsStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err := addUser(n.Name, password, mark(n.Tag, true)); err != nil {
 		return nil, err
 	}
-	if err := furnish(n); err != nil {
-		return nil, errors.Join(err, deleteUser(n.Name))
+	err := furnish(n)
+	if err == nil {
+		var made *Account
+		if made, err = s.Find(context.WithoutCancel(ctx), n.Name); err == nil {
+			return made, nil
+		}
 	}
-	return s.Find(context.WithoutCancel(ctx), n.Name)
+	return nil, errors.Join(err, deleteUser(n.Name))
 }
 
 // checkFree asks for every kind of thing that has a name: users, groups, the
-// computer, and what every Windows calls its own in its own language.
+// computer, what every Windows calls its own in its own language, and a profile
+// that is left of somebody.
 func checkFree(name string) error {
 	computer, err := windows.ComputerName()
 	if err != nil {
@@ -126,6 +134,14 @@ func checkFree(name string) error {
 	}
 	if strings.EqualFold(computer, name) {
 		return taken(name, "it is the computer's")
+	}
+	profiles, err := windows.KnownFolderPath(windows.FOLDERID_UserProfiles, windows.KF_FLAG_DEFAULT)
+	if err != nil {
+		return fmt.Errorf("looking for the folder of profiles: %w", err)
+	}
+	profile := filepath.Join(profiles, name)
+	if _, err := os.Lstat(profile); !errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(taken(name, profile+" is there"), err)
 	}
 	sid, _, _, err := windows.LookupSID("", name)
 	switch {
@@ -184,7 +200,7 @@ func (s windowsStore) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	a := u.account(nil)
-	if err := a.mayRemove(); err != nil {
+	if err := a.unusedOfOurs(); err != nil {
 		return err
 	}
 	return deleteUser(name)
@@ -202,15 +218,59 @@ func (s windowsStore) SetAdministrator(ctx context.Context, name string, adminis
 }
 
 func (s windowsStore) SetPassword(ctx context.Context, name string, password []byte) error {
-	if _, err := change(ctx, name); err != nil {
+	u, err := change(ctx, name)
+	if err != nil {
 		return err
 	}
+	a := u.account(nil)
+	if err := a.unusedOfOurs(); err != nil {
+		return err
+	}
+	return u.resetPassword(password)
+}
+
+func (s windowsStore) ResetPassword(ctx context.Context, name, id string, password []byte) error {
+	u, err := change(ctx, name)
+	if err != nil {
+		return err
+	}
+	administrators, err := membersOf(windows.WinBuiltinAdministratorsSid)
+	if err != nil {
+		return err
+	}
+	a := u.account(administrators)
+	if err := a.mayReset(id); err != nil {
+		return err
+	}
+	return u.resetPassword(password)
+}
+
+// resetPassword is for who has made sure that no person loses by it.
+func (u *user) resetPassword(password []byte) error {
 	if err := windowsPlatform.checkPassword(password); err != nil {
 		return err
 	}
 	text := utf16Password(password)
 	defer clear(text)
-	return setUser(name, passwordLevel, &stringInfo{&text[0]})
+	return setUser(u.name, passwordLevel, &stringInfo{&text[0]})
+}
+
+// ChangePassword is what Ctrl+Alt+Del does: what the old password protected is
+// protected by the new one.
+func (s windowsStore) ChangePassword(ctx context.Context, name string, old, password []byte) error {
+	u, err := change(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, p := range [][]byte{old, password} {
+		if err := windowsPlatform.checkPassword(p); err != nil {
+			return err
+		}
+	}
+	oldText, text := utf16Password(old), utf16Password(password)
+	defer clear(oldText)
+	defer clear(text)
+	return changePassword(u.name, oldText, text)
 }
 
 func (s windowsStore) SetFullName(ctx context.Context, name, fullName string) error {

@@ -2,6 +2,8 @@ package accounts
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -47,6 +49,18 @@ func TestWindowsTakenNames(t *testing.T) {
 	if err := checkFree("jane-of-nowhere"); err != nil {
 		t.Error(err)
 	}
+	profiles, err := windows.KnownFolderPath(windows.FOLDERID_UserProfiles, windows.KF_FLAG_DEFAULT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := filepath.Join(profiles, "jane-who-left")
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(left) })
+	if err := checkFree("Jane-Who-Left"); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "is there") {
+		t.Errorf("somebody's profile: %v", err)
+	}
 	if _, err := (windowsStore{}).Create(t.Context(), New{Name: users, Password: []byte("x"), Tag: "T"}); !errors.Is(err, ErrExists) {
 		t.Errorf("Create: %v", err)
 	}
@@ -79,14 +93,21 @@ func TestWindowsLayouts(t *testing.T) {
 	var one userInfo1
 	var twenty userInfo20
 	var twentyThree userInfo23
+	var reset validateReset
 	got := []uintptr{
 		unsafe.Offsetof(one.password), unsafe.Offsetof(one.passwordAge), unsafe.Offsetof(one.priv), unsafe.Offsetof(one.homeFolder),
 		unsafe.Offsetof(one.comment), unsafe.Offsetof(one.flags), unsafe.Offsetof(one.script), unsafe.Sizeof(one),
 		unsafe.Offsetof(twenty.comment), unsafe.Offsetof(twenty.flags), unsafe.Offsetof(twenty.rid), unsafe.Sizeof(twenty),
 		unsafe.Offsetof(twentyThree.comment), unsafe.Offsetof(twentyThree.flags), unsafe.Offsetof(twentyThree.sid), unsafe.Sizeof(twentyThree),
 		unsafe.Sizeof(stringInfo{}), unsafe.Sizeof(flagsInfo{}), unsafe.Sizeof(memberInfo{}),
+		unsafe.Sizeof(userModals0{}), unsafe.Sizeof(validatePersisted{}), unsafe.Sizeof(validateHash{}),
+		unsafe.Offsetof(reset.password), unsafe.Offsetof(reset.hash), unsafe.Offsetof(reset.mustChange), unsafe.Offsetof(reset.clearLocked), unsafe.Sizeof(reset),
+		unsafe.Offsetof(validated{}.status), unsafe.Sizeof(validated{}),
 	}
-	want := []uintptr{8, 16, 20, 24, 32, 40, 48, 56, 16, 24, 28, 32, 16, 24, 32, 40, 8, 4, 8}
+	want := []uintptr{
+		8, 16, 20, 24, 32, 40, 48, 56, 16, 24, 28, 32, 16, 24, 32, 40, 8, 4, 8,
+		20, 48, 16, 48, 64, 80, 81, 88, 48, 56,
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -117,13 +138,19 @@ func TestWindowsNobody(t *testing.T) {
 	}
 }
 
-func TestWindowsErrors(t *testing.T) {
-	for code, want := range map[uintptr]error{
-		0: nil, 2221: ErrNotFound, 2224: ErrExists, 2223: ErrExists, 1379: ErrExists, 1316: ErrExists,
-		2202: ErrName, 1315: ErrName, 2245: ErrPassword, 1325: ErrPassword, 1324: ErrPassword, 5: windows.ERROR_ACCESS_DENIED,
+// The numbers are those of the system's headers.
+func TestWindowsCodesAreTheSystems(t *testing.T) {
+	for number, want := range map[uint32]windows.Errno{
+		5: windows.ERROR_ACCESS_DENIED, 86: windows.ERROR_INVALID_PASSWORD, 112: windows.ERROR_DISK_FULL, 1316: windows.ERROR_USER_EXISTS,
+		1324: windows.ERROR_ILL_FORMED_PASSWORD, 1325: windows.ERROR_PASSWORD_RESTRICTION, 1326: windows.ERROR_LOGON_FAILURE,
+		1327: windows.ERROR_ACCOUNT_RESTRICTION, 1328: windows.ERROR_INVALID_LOGON_HOURS, 1329: windows.ERROR_INVALID_WORKSTATION,
+		1330: windows.ERROR_PASSWORD_EXPIRED, 1331: windows.ERROR_ACCOUNT_DISABLED, 1332: windows.ERROR_NONE_MAPPED,
+		1371: windows.ERROR_SPECIAL_ACCOUNT, 1376: windows.ERROR_NO_SUCH_ALIAS, 1377: windows.ERROR_MEMBER_NOT_IN_ALIAS,
+		1378: windows.ERROR_MEMBER_IN_ALIAS, 1379: windows.ERROR_ALIAS_EXISTS, 1385: windows.ERROR_LOGON_TYPE_NOT_GRANTED,
+		1793: windows.ERROR_ACCOUNT_EXPIRED, 1907: windows.ERROR_PASSWORD_MUST_CHANGE, 1909: windows.ERROR_ACCOUNT_LOCKED_OUT,
 	} {
-		if err := netError("changing", "jane", code); !errors.Is(err, want) {
-			t.Errorf("%d: %v", code, err)
+		if windows.Errno(number) != want || !slices.ContainsFunc(windowsCodes, func(c windowsCode) bool { return c.number == number }) {
+			t.Errorf("%d is %v", number, want)
 		}
 	}
 }
@@ -149,24 +176,6 @@ func TestWindowsProfiles(t *testing.T) {
 	}
 	if home := profileOf(sid); home != "" {
 		t.Errorf("a home of nobody: %s", home)
-	}
-}
-
-// Of the reasons for which Windows lets somebody not in, one is a wrong password.
-func TestWindowsRefusals(t *testing.T) {
-	for code, test := range map[windows.Errno]struct{ right, known bool }{
-		1326: {false, true},  // ERROR_LOGON_FAILURE
-		1327: {true, true},   // ERROR_ACCOUNT_RESTRICTION
-		1330: {true, true},   // ERROR_PASSWORD_EXPIRED
-		1331: {true, true},   // ERROR_ACCOUNT_DISABLED
-		1385: {true, true},   // ERROR_LOGON_TYPE_NOT_GRANTED
-		1907: {true, true},   // ERROR_PASSWORD_MUST_CHANGE
-		1909: {false, false}, // ERROR_ACCOUNT_LOCKED_OUT
-		1311: {false, false}, // ERROR_NO_LOGON_SERVERS
-	} {
-		if right, err := readRefusal("ann", code); right != test.right || (err == nil) != test.known {
-			t.Errorf("%d: %v, %v", code, right, err)
-		}
 	}
 }
 

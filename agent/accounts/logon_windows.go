@@ -2,8 +2,6 @@ package accounts
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"unicode/utf8"
 	"unsafe"
@@ -17,13 +15,6 @@ const (
 	logonNetwork         = 3 // keeps nothing, and loads no profile
 	logonProviderDefault = 0
 )
-
-// passwordIsRight are the reasons for which Windows lets somebody not in whose
-// password is right.
-var passwordIsRight = []error{
-	windows.ERROR_ACCOUNT_RESTRICTION, windows.ERROR_INVALID_LOGON_HOURS, windows.ERROR_INVALID_WORKSTATION, windows.ERROR_PASSWORD_EXPIRED,
-	windows.ERROR_ACCOUNT_DISABLED, windows.ERROR_LOGON_TYPE_NOT_GRANTED, windows.ERROR_PASSWORD_MUST_CHANGE,
-}
 
 // PasswordWorks tells whether the password is the account's. A wrong one counts
 // with Windows, as one that is typed at its own tile does.
@@ -43,17 +34,5 @@ func (s windowsStore) PasswordWorks(_ context.Context, name string, password []b
 	if ok != 0 {
 		return true, token.Close()
 	}
-	return readRefusal(name, err)
-}
-
-// readRefusal tells what is wrong: the password, something else, or that Windows
-// has not looked at it, as of an account that is locked.
-func readRefusal(name string, err error) (right bool, _ error) {
-	if errors.Is(err, windows.ERROR_LOGON_FAILURE) {
-		return false, nil
-	}
-	if slices.ContainsFunc(passwordIsRight, func(reason error) bool { return errors.Is(err, reason) }) {
-		return true, nil
-	}
-	return false, fmt.Errorf("asking Windows whether the password of %s is right: %w", name, err)
+	return passwordIsRight(name, numberOf(err))
 }

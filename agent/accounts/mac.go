@@ -148,6 +148,16 @@ func (s macStore) change(ctx context.Context, name string) (macRecord, error) {
 	return s.user(name)
 }
 
+// changeAccount is change with what the record and the group make together.
+func (s macStore) changeAccount(ctx context.Context, name string) (macRecord, Account, error) {
+	r, err := s.change(ctx, name)
+	if err != nil {
+		return nil, Account{}, err
+	}
+	admin, err := s.admin()
+	return r, r.account(admin), err
+}
+
 func (s macStore) admin() (macRecord, error) {
 	groups, err := s.dir.records(macGroups)
 	if err != nil {
@@ -309,16 +319,11 @@ func (s macStore) Disable(ctx context.Context, name string) error {
 // Remove takes the home first: once the record is gone, nothing tells whose it
 // was.
 func (s macStore) Remove(ctx context.Context, name string) error {
-	r, err := s.change(ctx, name)
+	_, a, err := s.changeAccount(ctx, name)
 	if err != nil {
 		return err
 	}
-	admin, err := s.admin()
-	if err != nil {
-		return err
-	}
-	a := r.account(admin)
-	if err := a.mayRemove(); err != nil {
+	if err := a.unusedOfOurs(); err != nil {
 		return err
 	}
 	if a.Home == s.home(a.Name) {
@@ -354,6 +359,26 @@ func (s macStore) SetPassword(ctx context.Context, name string, password []byte)
 	if err != nil {
 		return err
 	}
+	a := r.account(nil)
+	if err := a.unusedOfOurs(); err != nil {
+		return err
+	}
+	return s.resetPassword(ctx, name, r, password)
+}
+
+func (s macStore) ResetPassword(ctx context.Context, name, id string, password []byte) error {
+	r, a, err := s.changeAccount(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := a.mayReset(id); err != nil {
+		return err
+	}
+	return s.resetPassword(ctx, name, r, password)
+}
+
+// resetPassword is for who has made sure that no person loses by it.
+func (s macStore) resetPassword(ctx context.Context, name string, r macRecord, password []byte) error {
 	if err := macPlatform.checkPassword(password); err != nil {
 		return err
 	}

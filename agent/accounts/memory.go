@@ -32,6 +32,8 @@ type InMemory struct {
 	// Refuse, if not nil, is the system's password policy: it gives the reason
 	// why a password does not do, or nothing.
 	Refuse func(password []byte) string
+	// Rules are what it tells of that policy.
+	Rules PasswordRules
 
 	platform platform
 	file     string // "" if only in memory
@@ -46,7 +48,7 @@ type InMemory struct {
 // is taken back, as if the process had been killed there.
 type Step struct {
 	// Call is find, list, create, furnish, enable, disable, remove,
-	// administrator, password or fullname. A Create is a create, which makes the
+	// administrator, password, reset, change or fullname. A Create is a create, which makes the
 	// tagged account, and a furnish, which gives it the rest.
 	Call string
 	Name string // of the account, empty for list
@@ -341,7 +343,7 @@ func (m *InMemory) Disable(ctx context.Context, name string) error {
 
 func (m *InMemory) Remove(ctx context.Context, name string) error {
 	return m.change(ctx, "remove", name, func(a *memoryAccount) error {
-		if err := a.mayRemove(); err != nil {
+		if err := a.unusedOfOurs(); err != nil {
 			return err
 		}
 		return m.delete(name)
@@ -362,7 +364,31 @@ func (m *InMemory) SetAdministrator(ctx context.Context, name string, administra
 }
 
 func (m *InMemory) SetPassword(ctx context.Context, name string, password []byte) error {
-	return m.change(ctx, "password", name, func(a *memoryAccount) error { return m.setPassword(a, password) })
+	return m.change(ctx, "password", name, func(a *memoryAccount) error {
+		if err := a.unusedOfOurs(); err != nil {
+			return err
+		}
+		return m.setPassword(a, password)
+	})
+}
+
+func (m *InMemory) ResetPassword(ctx context.Context, name, id string, password []byte) error {
+	return m.change(ctx, "reset", name, func(a *memoryAccount) error {
+		if err := a.mayReset(id); err != nil {
+			return err
+		}
+		return m.setPassword(a, password)
+	})
+}
+
+// ChangePassword is a [Changer]'s.
+func (m *InMemory) ChangePassword(ctx context.Context, name string, old, password []byte) error {
+	return m.change(ctx, "change", name, func(a *memoryAccount) error {
+		if right, err := a.has(old); err != nil || !right || a.Disabled {
+			return errors.Join(fmt.Errorf("%w: the old one is wrong", ErrPassword), err)
+		}
+		return m.setPassword(a, password)
+	})
 }
 
 func (m *InMemory) SetFullName(ctx context.Context, name, fullName string) error {
@@ -421,12 +447,20 @@ func (m *InMemory) PasswordWorks(_ context.Context, name string, password []byte
 	if a == nil {
 		return false, notFound(name)
 	}
+	return a.has(password)
+}
+
+// has tells whether the password is that of the account.
+func (a *memoryAccount) has(password []byte) (bool, error) {
 	if a.Hash == nil {
 		return false, nil
 	}
 	hash, err := hashPassword(password, a.Salt)
 	return err == nil && hmac.Equal(hash, a.Hash), err
 }
+
+// PasswordRules are Rules.
+func (m *InMemory) PasswordRules(context.Context) (PasswordRules, error) { return m.Rules, nil }
 
 // Add adds an account that somebody else made, as it is: for a test that needs
 // one in the way, or a break-glass administrator.

@@ -15,6 +15,7 @@ var (
 	netapi32                    = windows.NewLazySystemDLL("netapi32.dll")
 	procNetUserAdd              = netapi32.NewProc("NetUserAdd")
 	procNetUserDel              = netapi32.NewProc("NetUserDel")
+	procNetUserChangePassword   = netapi32.NewProc("NetUserChangePassword")
 	procNetUserSetInfo          = netapi32.NewProc("NetUserSetInfo")
 	procNetLocalGroupAddMembers = netapi32.NewProc("NetLocalGroupAddMembers")
 	procNetLocalGroupDelMembers = netapi32.NewProc("NetLocalGroupDelMembers")
@@ -69,15 +70,6 @@ const (
 	firstPersonRID      = 1000  // below are the system's own
 )
 
-// NERR_UserNotFound and the like of lmerr.h.
-const (
-	errBadUsername      = windows.Errno(2202)
-	errUserNotFound     = windows.Errno(2221)
-	errGroupExists      = windows.Errno(2223)
-	errUserExists       = windows.Errno(2224)
-	errPasswordTooShort = windows.Errno(2245) // or too plain, or used before
-)
-
 // user is what USER_INFO_23 says, in memory of ours.
 type user struct {
 	name, fullName, comment string
@@ -94,11 +86,8 @@ func lookUser(name string) (*user, error) {
 	if buf != nil {
 		defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
 	}
-	if errors.Is(err, errUserNotFound) {
-		return nil, notFound(name)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("asking for account %s: %w", name, err)
+		return nil, windowsError("asking for", name, numberOf(err))
 	}
 	info := (*userInfo23)(unsafe.Pointer(buf))
 	sid, err := info.sid.Copy()
@@ -109,6 +98,15 @@ func lookUser(name string) (*user, error) {
 		windows.UTF16PtrToString(info.name), windows.UTF16PtrToString(info.fullName), windows.UTF16PtrToString(info.comment),
 		info.flags, sid,
 	}, nil
+}
+
+// numberOf gives that of a call's error.
+func numberOf(err error) uint32 {
+	var number windows.Errno
+	if errors.As(err, &number) {
+		return uint32(number)
+	}
+	return uint32(windows.ERROR_GEN_FAILURE)
 }
 
 // peopleOfWindows gives names. Guest, DefaultAccount and the like are not
@@ -132,7 +130,10 @@ func peopleOfWindows() ([]string, error) {
 	return names, nil
 }
 
-// addUser makes a disabled account in one step.
+// addUser makes a disabled account in one step. Its password does not expire: it
+// is the policy of the directory, not of the device, and at a sign-in screen
+// nobody could say so in time. Unlike GCPW's, people may change it: what Windows
+// protects by it goes with it, and our PIN asks for the new one.
 func addUser(name string, password []uint16, comment string) error {
 	info := &userInfo1{
 		name: utf16Text(name), password: &password[0], priv: userPrivUser, comment: utf16Text(comment),
@@ -140,37 +141,26 @@ func addUser(name string, password []uint16, comment string) error {
 	}
 	code, _, _ := procNetUserAdd.Call(0, 1, uintptr(unsafe.Pointer(info)), 0)
 	runtime.KeepAlive(info)
-	return netError("making", name, code)
+	return windowsError("making", name, uint32(code))
 }
 
 func deleteUser(name string) error {
 	code, _, _ := procNetUserDel.Call(0, uintptr(unsafe.Pointer(utf16Text(name))))
-	return netError("removing", name, code)
+	return windowsError("removing", name, uint32(code))
 }
 
 // setUser sets what is of the level; info is its structure.
 func setUser[T stringInfo | flagsInfo](name string, level uintptr, info *T) error {
 	code, _, _ := procNetUserSetInfo.Call(0, uintptr(unsafe.Pointer(utf16Text(name))), level, uintptr(unsafe.Pointer(info)), 0)
 	runtime.KeepAlive(info)
-	return netError("changing", name, code)
+	return windowsError("changing", name, uint32(code))
 }
 
-// netError gives the words for what the system refuses.
-func netError(verb, name string, code uintptr) error {
-	switch err := windows.Errno(code); err {
-	case windows.ERROR_SUCCESS:
-		return nil
-	case errUserNotFound:
-		return notFound(name)
-	case errUserExists, errGroupExists, windows.ERROR_ALIAS_EXISTS, windows.ERROR_USER_EXISTS:
-		return taken(name, fmt.Sprintf("the system says so (%d)", code))
-	case errBadUsername, windows.ERROR_INVALID_ACCOUNT_NAME:
-		return fmt.Errorf("%.64q is %w on this system (%d)", name, ErrName, code)
-	case errPasswordTooShort, windows.ERROR_PASSWORD_RESTRICTION, windows.ERROR_ILL_FORMED_PASSWORD:
-		return fmt.Errorf("%w: it is too short or too plain for this device's password policy, or was used before (%d)", ErrPassword, code)
-	default:
-		return fmt.Errorf("%s account %s: %w", verb, name, err)
-	}
+// changePassword goes as the account itself would, with the old password.
+func changePassword(name string, old, password []uint16) error {
+	code, _, _ := procNetUserChangePassword.Call(uintptr(unsafe.Pointer(utf16Text("."))), uintptr(unsafe.Pointer(utf16Text(name))),
+		uintptr(unsafe.Pointer(&old[0])), uintptr(unsafe.Pointer(&password[0])))
+	return windowsError("changing the password of", name, uint32(code))
 }
 
 // groupName asks for the name that a group has in the system's language.
@@ -181,21 +171,20 @@ func groupName(kind windows.WELL_KNOWN_SID_TYPE) (string, error) {
 	}
 	name, _, _, err := sid.LookupAccount("")
 	if err != nil {
-		return "", fmt.Errorf("asking for the name of group %s: %w", sid, err)
+		return "", windowsError("asking for the name of the group", sid.String(), numberOf(err))
 	}
 	return name, nil
 }
 
 func addMember(group windows.WELL_KNOWN_SID_TYPE, sid *windows.SID) error {
-	return changeMember(procNetLocalGroupAddMembers, group, sid, windows.ERROR_MEMBER_IN_ALIAS)
+	return changeMember(procNetLocalGroupAddMembers, group, sid)
 }
 
 func removeMember(group windows.WELL_KNOWN_SID_TYPE, sid *windows.SID) error {
-	return changeMember(procNetLocalGroupDelMembers, group, sid, windows.ERROR_MEMBER_NOT_IN_ALIAS)
+	return changeMember(procNetLocalGroupDelMembers, group, sid)
 }
 
-// changeMember takes already for success.
-func changeMember(proc *windows.LazyProc, group windows.WELL_KNOWN_SID_TYPE, sid *windows.SID, already windows.Errno) error {
+func changeMember(proc *windows.LazyProc, group windows.WELL_KNOWN_SID_TYPE, sid *windows.SID) error {
 	name, err := groupName(group)
 	if err != nil {
 		return err
@@ -203,10 +192,11 @@ func changeMember(proc *windows.LazyProc, group windows.WELL_KNOWN_SID_TYPE, sid
 	member := &memberInfo{sid}
 	code, _, _ := proc.Call(0, uintptr(unsafe.Pointer(utf16Text(name))), 0, uintptr(unsafe.Pointer(member)), 1)
 	runtime.KeepAlive(member)
-	if err := windows.Errno(code); err != windows.ERROR_SUCCESS && err != already {
-		return fmt.Errorf("the members of group %s: %w", name, err)
+	err = windowsError("changing the members of group "+name+" by", sid.String(), uint32(code))
+	if errors.Is(err, errAlready) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // membersOf gives the SIDs of a group's direct members.
@@ -224,7 +214,7 @@ func membersOf(group windows.WELL_KNOWN_SID_TYPE) (map[string]bool, error) {
 		defer windows.NetApiBufferFree(buf) //nolint:errcheck // nothing to be done about it
 	}
 	if code != 0 {
-		return nil, fmt.Errorf("asking for the members of group %s: %w", name, windows.Errno(code))
+		return nil, windowsError("asking for the members of the group", name, uint32(code))
 	}
 	sids := make(map[string]bool)
 	for _, m := range unsafe.Slice((*memberInfo)(unsafe.Pointer(buf)), min(read, maxUsers)) {

@@ -141,12 +141,27 @@ func TestWindowsTileFromHiddenToLogon(t *testing.T) {
 		if h.Tile.Fields[id].Type != testcredprov.PasswordText {
 			t.Errorf("a password can be read: %+v", h.Tile.Fields[id])
 		}
+		if h.Tile.Fields[id].Options != testcredprov.Reveal {
+			t.Errorf("nobody can look at what they typed: %+v", h.Tile.Fields[id])
+		}
 	}
 	const password = "Grüße von 100 % Acme 😀"
 	must(t, h.Type(password, password))
 	submits(t, h)
 	if diff := cmp.Diff(map[string]string{"password": password, "again": password}, (<-d.acts).Fields); diff != "" {
 		t.Errorf("typed (-want +got):\n%s", diff)
+	}
+	pin := signin.Screen{State: signin.PIN, Title: "Choose a PIN", Message: "Six digits.", Actions: typing.Actions,
+		Fields: []signin.Field{{Name: signin.FieldPIN, Label: "PIN", Secret: true, Digits: true}}}
+	d.puts(pin)
+	showing(t, h, &pin)
+	if ids := h.Tile.Inputs(); len(ids) != 1 || h.Tile.Fields[ids[0]].Type != testcredprov.PasswordText || h.Tile.Fields[ids[0]].Options != testcredprov.NumbersOnly {
+		t.Errorf("the PIN's field is %+v", h.Tile.Fields)
+	}
+	must(t, h.Type("482915"))
+	submits(t, h)
+	if a := <-d.acts; a.Fields["pin"] != "482915" {
+		t.Errorf("typed %+v", a)
 	}
 	d.puts(making)
 	showing(t, h, &making)

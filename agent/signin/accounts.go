@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -44,8 +45,10 @@ type order struct {
 	template      string
 	administrator bool
 	password, pin string
-	ticket        api.Secret
-	deviceCode    api.Secret
+	// old is the password that the account had before, where that was asked for.
+	old        string
+	ticket     api.Secret
+	deviceCode api.Secret
 }
 
 // nameOf gives the name that a user's account has on this device.
@@ -86,43 +89,60 @@ func (a *Accounts) Check(ctx context.Context, user api.Person, template string) 
 	return api.Refuse(api.CodeAccountExists, "%s", name)
 }
 
-// Make makes the account, binds it at the directory and opens it. It gives the
-// account's name. Refusals are of type *[api.Error].
-func (a *Accounts) Make(ctx context.Context, d Directory, o order) (string, error) {
+// access is an account that is open, and a password that opens it; empty: the
+// one that it had before, which is not known here.
+type access struct{ account, password string }
+
+// Make makes the account, binds it at the directory and opens it. Refusals are of
+// type *[api.Error].
+func (a *Accounts) Make(ctx context.Context, d Directory, o order) (*access, error) {
 	defer a.catchUp(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.resume(ctx, d); a.hasJournal() {
-		return "", api.Refuse(api.CodeAccount, "what was interrupted before is not at its end")
+		return nil, api.Refuse(api.CodeAccount, "what was interrupted before is not at its end")
 	}
 	j, err := a.prepare(ctx, o)
 	if err != nil {
-		return "", refusal(err)
+		return nil, refusal(err)
 	}
-	if err := a.make(ctx, j, o); err != nil {
-		return "", refusal(err)
+	works, err := a.make(ctx, j, o)
+	if err != nil {
+		return nil, refusal(err)
 	}
 	if err := a.finish(ctx, d, j); err != nil {
-		return "", refusal(err)
+		return nil, refusal(err)
 	}
-	return j.Name, nil
+	return &access{j.Name, a.change(ctx, j.Name, works, o)}, nil
 }
 
 // refusal gives an error its code.
 func refusal(err error) error {
 	var refused *api.Error
-	switch {
-	case errors.As(err, &refused), errors.Is(err, context.Canceled), errors.Is(err, api.ErrUnreachable):
+	if errors.As(err, &refused) || errors.Is(err, context.Canceled) || errors.Is(err, api.ErrUnreachable) {
 		return err
-	case errors.Is(err, accounts.ErrExists):
-		return api.Refuse(api.CodeAccountExists, "%v", err)
-	case errors.Is(err, accounts.ErrName):
-		return api.Refuse(api.CodeAccountName, "%v", err)
-	case errors.Is(err, accounts.ErrPassword):
-		return api.Refuse(api.CodeAccountPassword, "%v", err)
-	default:
-		return api.Refuse(api.CodeAccount, "%v", err)
 	}
+	for _, r := range refusals {
+		if errors.Is(err, r.is) {
+			return api.Refuse(r.code, "%v", err)
+		}
+	}
+	return api.Refuse(api.CodeAccount, "%v", err)
+}
+
+// refusals are the codes of what a system refuses.
+var refusals = []struct {
+	is   error
+	code api.Code
+}{
+	{accounts.ErrExists, api.CodeAccountExists},
+	{accounts.ErrName, api.CodeAccountName},
+	{accounts.ErrPassword, api.CodeAccountPassword},
+	{accounts.ErrGroup, api.CodeAccountGroup},
+	{accounts.ErrDenied, api.CodeAccountDenied},
+	{accounts.ErrFull, api.CodeAccountFull},
+	{syscall.ENOSPC, api.CodeAccountFull},
+	{accounts.ErrLocked, api.CodeAccountLocked},
 }
 
 // prepare writes down what will be made. A user who has an account here, which
@@ -136,7 +156,7 @@ func (a *Accounts) prepare(ctx context.Context, o order) (*journal, error) {
 	if known := l.of(o.user.ID); known != nil {
 		found, err := a.Store.Find(ctx, known.Name)
 		if err == nil && found.Tag == known.Tag {
-			j.Name, j.Tag, j.ID, j.Existing = known.Name, known.Tag, found.ID, true
+			j.Name, j.Tag, j.ID, j.Existing, j.Used = known.Name, known.Tag, found.ID, true, !found.Unused
 			return j, a.writeJournal(j)
 		}
 		if err != nil && !errors.Is(err, accounts.ErrNotFound) {
@@ -151,14 +171,20 @@ func (a *Accounts) prepare(ctx context.Context, o order) (*journal, error) {
 
 func newTag() string { return strings.ToLower(rand.Text()) }
 
-// make makes the account, closed. When it fails, nothing is left of it.
-func (a *Accounts) make(ctx context.Context, j *journal, o order) error {
+// make makes the account, closed. When it fails, nothing is left of it. It gives
+// the password that works.
+func (a *Accounts) make(ctx context.Context, j *journal, o order) (works string, err error) {
 	password := []byte(o.password)
 	defer clear(password)
-	var err error
+	works = o.password
 	if j.Existing {
-		err = errors.Join(a.Store.SetAdministrator(ctx, j.Name, o.administrator), a.Store.SetFullName(ctx, j.Name, o.user.FullName))
+		if j.Used {
+			works, err = a.theirs(ctx, j.Name, o)
+		}
 		if err == nil {
+			err = errors.Join(a.Store.SetAdministrator(ctx, j.Name, o.administrator), a.Store.SetFullName(ctx, j.Name, o.user.FullName))
+		}
+		if err == nil && !j.Used {
 			err = a.Store.SetPassword(ctx, j.Name, password)
 		}
 	} else {
@@ -169,13 +195,47 @@ func (a *Accounts) make(ctx context.Context, j *journal, o order) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return ctx.Err() // the journal knows
+		return "", ctx.Err() // the journal knows
 	}
 	if err != nil {
-		return errors.Join(err, a.removeJournal())
+		return "", errors.Join(err, a.removeJournal())
 	}
 	j.Stage, j.After = made, a.heard.Load()
-	return a.writeJournal(j)
+	return works, a.writeJournal(j)
+}
+
+// theirs finds out which password an account has that its user used before. It is
+// never set without the old one, which would lose what that protects. Where the
+// system cannot tell, the account keeps the one it has.
+func (a *Accounts) theirs(ctx context.Context, name string, o order) (string, error) {
+	c, ok := a.Store.(accounts.Changer)
+	if !ok {
+		return "", nil
+	}
+	password := cmp.Or(o.old, o.password) // a wrong one counts with the system
+	text := []byte(password)
+	defer clear(text)
+	works, err := c.PasswordWorks(ctx, name, text)
+	if err == nil && !works {
+		err = api.Refuse(api.CodePasswordOld, "account %s has another password", name)
+	}
+	return password, err
+}
+
+// change gives an account that was used the new password. Where that fails, the
+// old one works. It gives the one that does.
+func (a *Accounts) change(ctx context.Context, name, works string, o order) string {
+	if works == "" || works == o.password {
+		return works
+	}
+	old, password := []byte(works), []byte(o.password)
+	defer clear(old)
+	defer clear(password)
+	if err := a.Store.(accounts.Changer).ChangePassword(ctx, name, old, password); err != nil {
+		a.Log.WarnContext(ctx, "the account keeps its old password", "account", name, "error", err)
+		return works
+	}
+	return o.password
 }
 
 // finish binds what is made, and opens it.

@@ -249,8 +249,8 @@ func TestFollow(t *testing.T) {
 	if err := a.Check(t.Context(), d.person, ""); err != nil {
 		t.Errorf("who is awaited is told: %v", err)
 	}
-	if name, err := a.Make(t.Context(), d, d.order()); err != nil || name != "ann" {
-		t.Errorf("%q, %v", name, err)
+	if made, err := a.Make(t.Context(), d, d.order()); err != nil || *made != (access{"ann", annsPassword}) {
+		t.Errorf("%+v, %v", made, err)
 	}
 	expect(false)
 	follow(api.Bound, 0)

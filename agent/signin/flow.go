@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"firstday.dev/api"
 )
@@ -24,8 +23,18 @@ type flow struct {
 	account  string
 	serial   string // of the device
 	noPIN    bool   // though the settings want one: the device cannot keep it
+	rules    rules  // of passwords
+	refused  string // what a password lacks
+	returning
 
 	unlocking
+}
+
+// returning is for who has an account here already, which has another password.
+type returning struct {
+	asksOld bool   // that password is asked for
+	newPIN  string // that they chose before
+	keeps   bool   // the account kept the password it had
 }
 
 // offer is what the directory says about signing in here.
@@ -51,12 +60,14 @@ type (
 		answer *api.TokenResponse
 		err    error
 		noPIN  error // why there can be none
+		rules  rules
 	}
 	confirmed struct{ err error }
 	created   struct {
-		account string
-		err     error
-		noPIN   error // why it has none
+		access
+		typed bool // the password was, just now
+		err   error
+		noPIN error // why it has none
 	}
 	resumed struct { // after a restart
 		account string // empty: nothing was made
@@ -130,7 +141,7 @@ func (f *flow) step(e event) []effect {
 		}
 	case resumed:
 		if e.account != "" {
-			return f.created(created{account: e.account})
+			return f.created(created{access: access{account: e.account}})
 		}
 		f.state = Hidden
 		return f.follow()
@@ -170,7 +181,7 @@ func (f *flow) leave(to State) []effect {
 	if f.started != nil && f.state != Done {
 		todo = append(todo, askCancel{f.started.DeviceCode})
 	}
-	f.state, f.started, f.token, f.password, f.code, f.noPIN = to, nil, nil, "", "", false
+	f.state, f.started, f.token, f.password, f.code, f.noPIN, f.returning = to, nil, nil, "", "", false, returning{}
 	f.forget()
 	if to == Ready || to == Hidden {
 		f.state = f.rest()
@@ -250,7 +261,7 @@ func codeOf(err error) api.Code {
 func (f *flow) signedIn(e signedIn) []effect {
 	switch code := codeOf(e.err); {
 	case e.err == nil:
-		f.token, f.state, f.code, f.noPIN = e.answer, Password, "", e.noPIN != nil
+		f.token, f.state, f.code, f.noPIN, f.rules = e.answer, Password, "", e.noPIN != nil, e.rules
 		return []effect{setAlarm{seconds(e.answer.ExpiresIn)}}
 	case code == api.CodeNumberRequired:
 		f.state, f.code = Number, ""
@@ -270,6 +281,9 @@ func (f *flow) submit(fields map[string]string) []effect {
 			return []effect{askToken{number}}
 		}
 	case Password:
+		if f.asksOld {
+			return f.takeOld(fields[FieldOld])
+		}
 		return f.takePassword(fields[FieldPassword], fields[FieldAgain])
 	case PIN:
 		if f.goodPIN(fields) {
@@ -291,8 +305,9 @@ func (f *flow) takePassword(password, again string) []effect {
 	if f.token.Password == api.VerifyPassword {
 		return []effect{askConfirm{password}}
 	}
+	f.refused = f.rules.refuse(password)
 	switch {
-	case utf8.RuneCountInString(password) < minLocalPassword || len(password) > api.MaxPassword:
+	case f.refused != "":
 		f.code = api.CodeAccountPassword
 	case password != again:
 		f.code = api.CodePasswordsDiffer
@@ -302,12 +317,22 @@ func (f *flow) takePassword(password, again string) []effect {
 	return nil
 }
 
-// minLocalPassword is how long the password of an account is that works on one
-// device only, in characters. The system's own policy may want more.
-const minLocalPassword = 8
+// takeOld goes on with the password that the account has so far.
+func (f *flow) takeOld(old string) []effect {
+	if old == "" {
+		f.code = api.CodePasswordOld
+		return nil
+	}
+	todo := f.create(f.newPIN)
+	order := todo[0].(makeIt)
+	order.old = old
+	return []effect{order}
+}
 
 func (f *flow) confirmed(err error) []effect {
 	switch code := codeOf(err); {
+	case err == nil && f.rules.refuse(f.password) != "":
+		return f.fail(api.CodeAccountPassword) // it is the directory's: nobody can choose another here
 	case err == nil:
 		return f.afterPassword()
 	case code == api.CodeCredentials, code == api.CodeUserLocked, code == api.CodeTooMany, code == api.CodeOffline:
@@ -327,7 +352,7 @@ func (f *flow) afterPassword() []effect {
 }
 
 func (f *flow) create(pin string) []effect {
-	f.state = Creating
+	f.state, f.newPIN = Creating, pin
 	return []effect{makeIt{order{
 		user: f.token.User, administrator: f.token.Permission == api.Administrator, template: f.offer.settings.AccountName,
 		password: f.password, pin: pin, ticket: f.token.Ticket, deviceCode: f.started.DeviceCode,
@@ -339,13 +364,18 @@ func (f *flow) created(e created) []effect {
 	case e.err == nil:
 		f.forget()
 		f.state, f.account, f.noPIN = Done, e.account, f.noPIN || e.noPIN != nil
+		f.returning = returning{keeps: e.typed && e.password != f.password}
+		f.password = e.password // the one to log on with
 		if f.noPIN {
 			f.code = api.CodePINUnavailable
 		}
 		f.offer.open, f.offer.why = false, api.CodeSlotTaken // until the directory says otherwise
 		return []effect{setAlarm{doneLife}}
+	case code == api.CodePasswordOld:
+		f.state, f.code, f.asksOld = Password, code, true
+		return nil
 	case code == api.CodeAccountPassword && f.token.Password == api.ChoosePassword:
-		f.state, f.code = Password, code // another one may do
+		f.state, f.code, f.refused = Password, code, "" // another one may do
 		return nil
 	default:
 		return f.fail(code)

@@ -49,7 +49,7 @@ func diskIsFullAtEachPoint(t *testing.T) {
 		when := fmt.Sprintf("full at %d, %v", at, err)
 		if err != nil {
 			failed++
-			if !errors.Is(err, api.CodeAccount) {
+			if !errors.Is(err, api.CodeAccountFull) {
 				t.Errorf("%s: not told by its code", when)
 			}
 		}

@@ -283,18 +283,21 @@ func (l *loop) do(e effect) {
 			if err != nil {
 				return signedIn{err: err}
 			}
-			return signedIn{answer, nil, ready(ctx)}
+			return signedIn{answer, nil, ready(ctx), l.Accounts.rulesFor(ctx, answer, template)}
 		})
 	case askConfirm:
 		request := &api.PasswordRequest{Ticket: l.flow.token.Ticket, Password: api.Secret(e.password)}
 		l.begin(func(ctx context.Context) event { return confirmed{l.Directory.ConfirmPassword(ctx, request)} })
 	case makeIt:
 		l.begin(func(ctx context.Context) event {
-			account, err := l.Accounts.Make(ctx, l.Directory, e.order)
-			if err != nil || e.pin == "" {
-				return created{account: account, err: err}
+			o, err := l.Accounts.Make(ctx, l.Directory, e.order)
+			switch {
+			case err != nil:
+				return created{err: err}
+			case e.pin == "":
+				return created{access: *o, typed: true}
 			}
-			return created{account, nil, l.Accounts.givePIN(ctx, account, e.order)}
+			return created{*o, true, nil, l.Accounts.givePIN(ctx, o, e.pin)}
 		})
 	case tryPIN:
 		l.begin(func(ctx context.Context) event { return l.tryPIN(ctx, e) })

@@ -414,9 +414,9 @@ func FuzzFlow(f *testing.F) {
 		events := []event{
 			heard{open}, heard{offer{settings: settings.Windows}}, heard{}, connection{true}, timeUp{},
 			pressed{Action{Name: Start}},
-			startedAs{&api.SignInResponse{DeviceCode: "secret code"}, nil}, signedIn{nil, refused, nil}, signedIn{token, nil, nil}, signedIn{token, nil, errNotReady},
+			startedAs{&api.SignInResponse{DeviceCode: "secret code"}, nil}, signedIn{err: refused}, signedIn{answer: token}, signedIn{answer: token, noPIN: errNotReady},
 			pressed{Action{Name: Submit, Fields: map[string]string{FieldNumber: "1", FieldPassword: "secret word", FieldAgain: "secret word", FieldPIN: "482915", FieldPINAgain: "482915"}}},
-			confirmed{nil}, created{"ann", nil, nil}, created{"ann", nil, pin.ErrLost}, created{"", errors.New("secret"), nil}, pressed{Action{Name: Cancel}}, pressed{Action{Name: Retry}}, pressed{Action{Name: Close}}, resumed{""}, resumed{"ann"},
+			confirmed{nil}, created{access{"ann", annsPassword}, true, nil, nil}, created{access{"ann", ""}, true, nil, pin.ErrLost}, created{err: errors.New("secret")}, created{err: api.CodePasswordOld}, pressed{Action{Name: Cancel}}, pressed{Action{Name: Retry}}, pressed{Action{Name: Close}}, resumed{""}, resumed{"ann"},
 			pressed{Action{Name: WithPIN}}, pressed{Action{Name: Skip}}, opened{"secret word", nil}, opened{"", &pin.WrongError{Left: 3}}, opened{"", pin.ErrSpent}, opened{"", staleError{"482915"}}, opened{"", errNotThePassword}, opened{"", api.CodePINLost}, opened{"", errors.New("secret")},
 		}
 		for _, b := range script {

@@ -21,16 +21,11 @@ type PINs interface {
 	Users() ([]pin.User, error)
 }
 
-// verifier is an [accounts.Store] of a system that tells whether a password is an
-// account's. PINs need one: behind a PIN there may be an old password.
-type verifier interface {
-	PasswordWorks(ctx context.Context, name string, password []byte) (bool, error)
-}
-
-// begun is the flow as the service starts.
+// begun is the flow as the service starts. PINs need a store that tells whether a
+// password is an account's: behind a PIN there may be an old one.
 func (m *Machine) begun() flow {
 	f := flow{state: Hidden}
-	_, verifies := m.Accounts.Store.(verifier)
+	_, verifies := m.Accounts.Store.(accounts.Changer)
 	f.pins = m.Accounts.PINs != nil && m.Pack != nil && verifies
 	if m.Device != nil {
 		f.serial = m.Device().Serial
@@ -80,17 +75,17 @@ func (l *loop) pinsReady() func(context.Context) error {
 	}
 }
 
-// givePIN gives a new account its PIN. Without one its password works.
-func (a *Accounts) givePIN(ctx context.Context, account string, o order) error {
-	found, err := a.Store.Find(ctx, account)
+// givePIN gives an account its PIN. Without one its password works.
+func (a *Accounts) givePIN(ctx context.Context, o *access, pinDigits string) error {
+	found, err := a.Store.Find(ctx, o.account)
 	if err == nil {
-		password, digits := []byte(o.password), []byte(o.pin)
+		password, digits := []byte(o.password), []byte(pinDigits)
 		defer clear(password)
 		defer clear(digits)
 		err = a.PINs.Set(ctx, pin.User{Name: found.Name, ID: found.ID}, password, digits)
 	}
 	if err != nil {
-		a.Log.WarnContext(ctx, "the account has no PIN; its password works", "account", account, "error", err)
+		a.Log.WarnContext(ctx, "the account has no PIN; its password works", "account", o.account, "error", err)
 	}
 	return err
 }
@@ -158,7 +153,7 @@ func (m *Machine) whose(ctx context.Context, u pin.User) error {
 }
 
 func (m *Machine) works(ctx context.Context, u pin.User, password []byte) (bool, error) {
-	return m.Accounts.Store.(verifier).PasswordWorks(ctx, u.Name, password)
+	return m.Accounts.Store.(accounts.Changer).PasswordWorks(ctx, u.Name, password)
 }
 
 func sameAccount(a, b string) bool { return strings.EqualFold(a, strings.TrimSpace(b)) }

@@ -35,7 +35,8 @@ type journal struct {
 	Name       string     `json:"name"` // of the account
 	ID         string     `json:"id"`
 	Tag        string     `json:"tag"`
-	Existing   bool       `json:"existing"` // it was there before
+	Existing   bool       `json:"existing"`       // it was there before
+	Used       bool       `json:"used,omitempty"` // and its user had signed in to it, perhaps
 	Ticket     api.Secret `json:"ticket"`
 	DeviceCode api.Secret `json:"deviceCode"`
 	After      int64      `json:"after"` // see entry
@@ -94,6 +95,8 @@ type entry struct {
 	// was followed: what it says of the user is not about what the account is
 	// now.
 	After int64 `json:"after,omitempty"`
+	// Greeted: its user has had a session, see NoteFirstSession.
+	Greeted bool `json:"greeted,omitempty"`
 }
 
 func (l *ledger) of(user uuid.UUID) *entry {
@@ -106,6 +109,7 @@ func (l *ledger) of(user uuid.UUID) *entry {
 
 func (l *ledger) put(e entry) {
 	if known := l.of(e.User); known != nil {
+		e.Greeted = e.Greeted || known.Greeted && known.ID == e.ID
 		*known = e
 		return
 	}

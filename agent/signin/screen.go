@@ -79,6 +79,7 @@ const (
 	FieldNumber   = "number"
 	FieldPassword = "password"
 	FieldAgain    = "again"
+	FieldOld      = "old" // the password that an account has so far
 	FieldPIN      = "pin"
 	FieldPINAgain = "pinAgain"
 	FieldAccount  = "account" // where several people have a PIN

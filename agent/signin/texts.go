@@ -52,6 +52,9 @@ func (f *flow) screen() *Screen {
 		s.Title, s.Message = f.welcome(), "Your account is being made. This takes a moment."
 	case Done:
 		s.Title, s.Message, s.Account = "Welcome", fmt.Sprintf("Your account %s is ready. Sign in with your password.", f.account), f.account
+		if f.keeps {
+			s.Message = fmt.Sprintf("Your account %s is ready. Its password is the one that it had before.", f.account)
+		}
 		if f.back {
 			s.Title, s.Message = "Welcome back", fmt.Sprintf("The account %s is opened.", f.account)
 		}
@@ -80,6 +83,8 @@ var newPIN = []Field{{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true},
 func (f *flow) refusal() string {
 	text := api.Explain(f.code).Employee
 	switch {
+	case f.code == api.CodeAccountPassword && f.refused != "":
+		return "Please choose another password. " + f.refused
 	case f.code == api.CodePIN && f.weak != nil:
 		return "Please choose another PIN. " + f.weak.Error()
 	case f.code == api.CodePINWrong && f.left == 1:
@@ -120,14 +125,18 @@ func (f *flow) unlockScreen(s *Screen) {
 
 func (f *flow) passwordScreen(s *Screen, org string) {
 	s.Title = f.welcome()
+	s.Actions = []ActionButton{submitButton, cancelButton}
+	if f.asksOld { // the code says why
+		s.Fields = []Field{{Name: FieldOld, Label: "Old password", Secret: true}}
+		return
+	}
 	s.Fields = []Field{{Name: FieldPassword, Label: "Password", Secret: true}}
 	if f.token.Password == api.VerifyPassword {
 		s.Message = "Type your " + org + " password once more. It will be that of your account here."
 	} else {
-		s.Message = "Choose a password for your account on this device."
+		s.Message = "Choose a password for your account on this device. " + f.rules.String()
 		s.Fields = append(s.Fields, Field{Name: FieldAgain, Label: "The same once more", Secret: true})
 	}
-	s.Actions = []ActionButton{submitButton, cancelButton}
 }
 
 func (f *flow) welcome() string {

@@ -148,9 +148,9 @@ func (s *story) signedInAs(want string) {
 }
 
 // changePassword is what Windows does on Ctrl+Alt+Del.
-func (s *story) changePassword(password string) {
+func (s *story) changePassword(old, password string) {
 	s.t.Helper()
-	s.must(s.store.SetPassword(s.t.Context(), "ann", []byte(password)))
+	s.must(s.store.ChangePassword(s.t.Context(), "ann", []byte(old), []byte(password)))
 }
 
 func TestPINOpens(t *testing.T) {
@@ -273,7 +273,7 @@ func TestPINAfterThePasswordWasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := returned(t, newFakeDirectory())
 		defer s.end()
-		s.changePassword("changed in Windows")
+		s.changePassword(annsPassword, "changed in Windows")
 		s.press(Submit, FieldPIN, "907348")
 		s.shows(Unlock, api.CodePINWrong) // no word of the password
 		s.press(Submit, FieldPIN, annsPIN)
@@ -291,7 +291,7 @@ func TestPINAfterThePasswordWasChanged(t *testing.T) {
 		s.signedInAs("ann changed in Windows")
 
 		// Somebody who leaves it there leaves no right PIN behind.
-		s.changePassword("changed again")
+		s.changePassword("changed in Windows", "changed again")
 		s.press(Submit, FieldPIN, annsPIN)
 		s.shows(Renew, api.CodePINStale)
 		time.Sleep(unlockLife)

@@ -59,7 +59,7 @@ func newDeviceReveal() *cobra.Command {
 		Short: "Show the password of a device's break-glass account",
 		Long: `Reveal opens the password that a device has put in escrow, with the recovery key,
 on this machine: the directory cannot. The reason stands in the audit log, and the
-device changes the password as soon as it hears of it.`,
+device changes the password a day later, when it has been used.`,
 		Example: `  firstday device reveal 019f… --identity acme-recovery.txt --reason "ticket 4711: locked out"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {

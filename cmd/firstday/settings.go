@@ -49,7 +49,11 @@ changed it, or of standard input (-). If somebody else was faster, it says so an
 changes nothing.
 
 A PIN, of six digits and kept by the TPM of devices with Windows, is "off" (those
-there are do not work), "offered" or "required". Devices without a TPM have none.`,
+there are do not work), "offered" or "required". Devices without a TPM have none.
+
+Where "hello" of "windows" is "offered", who got an account is led to the page of
+Windows' settings where they may choose a PIN of Windows Hello, once, in their
+first session.`,
 		Example: `  firstday settings set settings.json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {

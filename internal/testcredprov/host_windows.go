@@ -23,6 +23,13 @@ const (
 	SubmitButton = 9
 )
 
+// What LogonUI adds to a field: the button that shows a password, and nothing but
+// digits.
+const (
+	Reveal      = 1
+	NumbersOnly = 8
+)
+
 // NoDefault is the index of no tile.
 const NoDefault = 0xffffffff
 
@@ -37,6 +44,7 @@ var (
 
 	iidProvider    = windows.GUID{Data1: 0xd27c3481, Data2: 0x5a1c, Data3: 0x45b2, Data4: [8]byte{0x8a, 0xaa, 0xc2, 0x0e, 0xbb, 0xe8, 0x22, 0x9e}}
 	iidCredential2 = windows.GUID{Data1: 0xfd672c54, Data2: 0x40ea, Data3: 0x4d6e, Data4: [8]byte{0x9b, 0x49, 0xcf, 0xb1, 0xa7, 0x50, 0x7b, 0xd7}}
+	iidOptions     = windows.GUID{Data1: 0xdbc6fb30, Data2: 0xc843, Data3: 0x49e3, Data4: [8]byte{0xa6, 0x45, 0x57, 0x3e, 0x6f, 0x39, 0x44, 0x6a}}
 	iidSetUsers    = windows.GUID{Data1: 0x095c1484, Data2: 0x1c0c, Data3: 0x4388, Data4: [8]byte{0x9c, 0x6d, 0x50, 0x0e, 0x61, 0xbf, 0x84, 0xbd}}
 )
 
@@ -52,6 +60,7 @@ const (
 	getFieldState, getStringValue, getBitmapValue, getSubmitValue    = 7, 8, 9, 11
 	setStringValue, commandLinkClicked, getSerialization             = 14, 17, 18
 	reportResult, getUserSid                                         = 19, 20
+	getFieldOptions                                                  = 3
 )
 
 // object is a COM object, as its callers see it.
@@ -80,6 +89,7 @@ type Tile struct {
 // Field is one of the tile's.
 type Field struct {
 	Type, State, Focus int
+	Options            int // Reveal, or NumbersOnly
 	Label, Text        string
 }
 
@@ -291,6 +301,11 @@ func (h *Host) field(id uint32) (*Field, error) {
 		return nil, err
 	}
 	f.State, f.Focus = int(state), int(focus)
+	options, err := h.options(id)
+	if err != nil {
+		return nil, err
+	}
+	f.Options = options
 	if f.Type == TileImage {
 		return f, nil
 	}
@@ -300,6 +315,23 @@ func (h *Host) field(id uint32) (*Field, error) {
 	}
 	f.Text = takeText(text)
 	return f, nil
+}
+
+// options asks the credential's other interface, from which the first one is
+// found again.
+func (h *Host) options(id uint32) (int, error) {
+	var other, back *object
+	if _, err := h.call(h.credential, queryInterface, uintptr(unsafe.Pointer(&iidOptions)), uintptr(unsafe.Pointer(&other))); err != nil {
+		return 0, fmt.Errorf("ICredentialProviderCredentialWithFieldOptions: %w", err)
+	}
+	var options int32
+	_, err := h.call(other, getFieldOptions, uintptr(id), uintptr(unsafe.Pointer(&options)))
+	if _, again := h.call(other, queryInterface, uintptr(unsafe.Pointer(&iidCredential2)), uintptr(unsafe.Pointer(&back))); again != nil || back != h.credential {
+		err = errors.Join(err, fmt.Errorf("it leads back to another object: %w", again))
+	}
+	_, _ = h.call(back, release)
+	_, _ = h.call(other, release)
+	return int(options), err
 }
 
 func takeText(p *uint16) string {

@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"administrators come and go":                     testAdministrator,
 		"a new password ends the old one":                testPassword,
 		"a new password opens no account":                testPasswordOfDisabled,
+		"no password is set that a person uses":          testPasswordOfUsed,
+		"a person's password changes by the old one":     testChangePassword,
 		"a full name is text for people":                 testFullName,
 		"accounts have different ids":                    testIDs,
 		"a call whose context has ended changes nothing": testEnded,
@@ -221,6 +223,7 @@ func testNotFound(t *testing.T, s *Subject) {
 		is(t, st.Remove(ctx, name), accounts.ErrNotFound, "remove")
 		is(t, st.SetAdministrator(ctx, name, true), accounts.ErrNotFound, "administrator")
 		is(t, st.SetPassword(ctx, name, []byte(password)), accounts.ErrNotFound, "password")
+		is(t, st.ResetPassword(ctx, name, "id", []byte(password)), accounts.ErrNotFound, "reset")
 		is(t, st.SetFullName(ctx, name, "Jane"), accounts.ErrNotFound, "full name")
 	}
 	if people, err := st.List(ctx); err != nil || len(people) > 0 {
@@ -296,11 +299,45 @@ func testAdministrator(t *testing.T, s *Subject) {
 
 func testPassword(t *testing.T, s *Subject) {
 	a := s.create(t, jane())
-	ok(t, s.Store.Enable(t.Context(), a.Name), s.Store.SetPassword(t.Context(), a.Name, []byte(second)))
+	ok(t, s.Store.SetPassword(t.Context(), a.Name, []byte(second)), s.Store.Enable(t.Context(), a.Name))
 	a.Disabled, a.Unused = false, false
 	s.want(t, *a, second)
 	if s.CanSignIn(t, a.Name, password) {
 		t.Error("the old password still opens the account")
+	}
+}
+
+// A person would lose what the old password protects.
+func testPasswordOfUsed(t *testing.T, s *Subject) {
+	a := s.create(t, jane())
+	ok(t, s.Store.Enable(t.Context(), a.Name), s.Store.SetAdministrator(t.Context(), a.Name, true))
+	a.Disabled, a.Unused, a.Administrator = false, false, true
+	for range 2 {
+		is(t, s.Store.SetPassword(t.Context(), a.Name, []byte(second)), accounts.ErrNotOurs, "set")
+		is(t, s.Store.ResetPassword(t.Context(), a.Name, a.ID, []byte(second)), accounts.ErrNotBreakGlass, "reset")
+		s.want(t, *a, password)
+		ok(t, s.Store.Disable(t.Context(), a.Name)) // closed, it is still theirs
+		a.Disabled = true
+	}
+	is(t, s.Store.SetPassword(t.Context(), s.System, []byte(second)), accounts.ErrNotOurs, s.System)
+	is(t, s.Store.ResetPassword(t.Context(), s.System, "another", []byte(second)), accounts.ErrNotBreakGlass, s.System)
+}
+
+func testChangePassword(t *testing.T, s *Subject) {
+	c, can := s.Store.(accounts.Changer)
+	if !can {
+		return // there people do so by themselves
+	}
+	a := s.create(t, jane())
+	ok(t, s.Store.Enable(t.Context(), a.Name))
+	a.Disabled, a.Unused = false, false
+	is(t, c.ChangePassword(t.Context(), a.Name, []byte(second), []byte(second)), accounts.ErrPassword, "by a wrong one")
+	is(t, c.ChangePassword(t.Context(), "nobody-here", []byte(password), []byte(second)), accounts.ErrNotFound, "of nobody")
+	s.want(t, *a, password)
+	ok(t, c.ChangePassword(t.Context(), a.Name, []byte(password), []byte(second)))
+	s.want(t, *a, second)
+	if works, err := c.PasswordWorks(t.Context(), a.Name, []byte(password)); works || err != nil {
+		t.Errorf("the old one works: %v, %v", works, err)
 	}
 }
 

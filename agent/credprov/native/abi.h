@@ -26,6 +26,8 @@ enum interactive { CPFIS_NONE, CPFIS_FOCUSED = 3 };
 enum response { CPGSR_NOT_FINISHED, CPGSR_RETURN_FINISHED = 2 };
 enum icon { CPSI_NONE, CPSI_ERROR, CPSI_WARNING };
 
+enum option { CPCFO_NONE, CPCFO_PASSWORD_REVEAL = 1, CPCFO_NUMBERS_ONLY = 8 };
+
 #define NO_DEFAULT ((DWORD)-1)
 
 struct descriptor { /* CREDENTIAL_PROVIDER_FIELD_DESCRIPTOR */
@@ -80,6 +82,13 @@ struct CredentialTable {
 };
 struct Credential { const struct CredentialTable *v; };
 
+typedef struct Options Options; /* ICredentialProviderCredentialWithFieldOptions */
+struct OptionsTable {
+    UNKNOWN(Options);
+    HRESULT(WINAPI *GetFieldOptions)(Options *, DWORD, int *);
+};
+struct Options { const struct OptionsTable *v; };
+
 typedef struct Provider Provider; /* ICredentialProvider */
 struct ProviderTable {
     UNKNOWN(Provider);
@@ -107,6 +116,7 @@ UUID_OF(IID_of_factory, {1, 0, 0, {0xc0, 0, 0, 0, 0, 0, 0, 0x46}});
 UUID_OF(IID_of_provider, {0xd27c3481, 0x5a1c, 0x45b2, {0x8a, 0xaa, 0xc2, 0x0e, 0xbb, 0xe8, 0x22, 0x9e}});
 UUID_OF(IID_of_credential, {0x63913a93, 0x40c1, 0x481a, {0x81, 0x8d, 0x40, 0x72, 0xff, 0x8c, 0x70, 0xcc}});
 UUID_OF(IID_of_credential2, {0xfd672c54, 0x40ea, 0x4d6e, {0x9b, 0x49, 0xcf, 0xb1, 0xa7, 0x50, 0x7b, 0xd7}});
+UUID_OF(IID_of_options, {0xdbc6fb30, 0xc843, 0x49e3, {0xa6, 0x45, 0x57, 0x3e, 0x6f, 0x39, 0x44, 0x6a}});
 UUID_OF(IID_of_set_users, {0x095c1484, 0x1c0c, 0x4388, {0x9c, 0x6d, 0x50, 0x0e, 0x61, 0xbf, 0x84, 0xbd}});
 
 /* Ours: {287BFA49-BAD6-483D-8E25-E7C626759CD4}. It never changes: Windows and

@@ -42,6 +42,7 @@ static void take_picture(struct core_screen *s, const struct surface_block *b) {
         for (int x = 0; x < b->module_count; x++) s->picture[y][x] = b->modules[y][x] == '1';
 }
 
+static int is_digits(const char *kind) { return !strcmp(kind, "digits") || !strcmp(kind, "secret-digits"); }
 static int is_secret(const char *kind) { return strcmp(kind, "text") && strcmp(kind, "digits"); }
 
 static void take_screen(struct core_screen *s, const struct surface_block *b) {
@@ -61,6 +62,7 @@ static void take_screen(struct core_screen *s, const struct surface_block *b) {
         keep(s->fields[i].name, b->fields[i].name, sizeof s->fields[i].name);
         keep(s->fields[i].label, b->fields[i].label, sizeof s->fields[i].label);
         s->fields[i].secret = is_secret(b->fields[i].kind);
+        s->fields[i].digits = is_digits(b->fields[i].kind);
     }
     s->action_count = b->action_count;
     for (int i = 0; i < b->action_count; i++) {

@@ -17,7 +17,7 @@ enum {
 
 struct core_field {
     char name[SURFACE_WORD + 1], label[SURFACE_LINE];
-    int secret;
+    int secret, digits;
 };
 
 struct core_action {

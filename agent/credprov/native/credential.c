@@ -8,6 +8,7 @@ enum { TYPED = 600 }; /* characters of a field; no more fit into a request anyho
 
 struct credential {
     Credential i;
+    Options options; /* of the same object */
     LONG refs;
     struct tile *t;
     WCHAR typed[SURFACE_LIST][TYPED];
@@ -75,9 +76,10 @@ static BOOL is_typed(const struct core_screen *s, DWORD id) {
 static HRESULT WINAPI query(Credential *i, REFIID id, void **out) {
     if (!out) return E_POINTER;
     *out = NULL;
-    if (!IsEqualGUID(id, &IID_of_unknown) && !IsEqualGUID(id, &IID_of_credential) && !IsEqualGUID(id, &IID_of_credential2)) return E_NOINTERFACE;
+    if (IsEqualGUID(id, &IID_of_options)) *out = &of(i)->options;
+    else if (IsEqualGUID(id, &IID_of_unknown) || IsEqualGUID(id, &IID_of_credential) || IsEqualGUID(id, &IID_of_credential2)) *out = i;
+    else return E_NOINTERFACE;
     i->v->AddRef(i);
-    *out = i;
     return S_OK;
 }
 
@@ -93,6 +95,25 @@ static ULONG WINAPI release(Credential *i) {
     drop_module();
     return 0;
 }
+
+/* LogonUI draws the button that shows what was typed only where it is told to. */
+static HRESULT WINAPI get_options(Options *o, DWORD id, int *options) {
+    struct tile *t = CONTAINING_RECORD(o, struct credential, options)->t;
+    if (!options) return E_POINTER;
+    *options = CPCFO_NONE;
+    if (id >= FIELD_COUNT) return E_INVALIDARG;
+    AcquireSRWLockShared(&t->lock);
+    if (is_typed(&t->drawn, id) && part_of(id) == 2) *options = t->drawn.fields[input_of(id)].digits ? CPCFO_NUMBERS_ONLY : CPCFO_PASSWORD_REVEAL;
+    ReleaseSRWLockShared(&t->lock);
+    return S_OK;
+}
+
+static Credential *whole(Options *o) { return &CONTAINING_RECORD(o, struct credential, options)->i; }
+static HRESULT WINAPI query_options(Options *o, REFIID id, void **out) { return query(whole(o), id, out); }
+static ULONG WINAPI add_ref_options(Options *o) { return add_ref(whole(o)); }
+static ULONG WINAPI release_options(Options *o) { return release(whole(o)); }
+
+static const struct OptionsTable options_table = {query_options, add_ref_options, release_options, get_options};
 
 /* All changes come with CredentialsChanged. */
 static HRESULT WINAPI advise(Credential *i, IUnknown *events) {
@@ -333,6 +354,7 @@ Credential *credential_new(struct tile *t) {
     struct credential *c = allocate(sizeof *c);
     if (!c) return NULL;
     c->i.v = &table;
+    c->options.v = &options_table;
     c->refs = 1;
     c->t = t;
     InterlockedIncrement(&t->refs);
