@@ -16,7 +16,8 @@ func newSettings() *cobra.Command {
 		Use:   "settings",
 		Short: "Read and change how sign-in goes on devices",
 		Example: `  firstday settings get >settings.json
-  firstday settings set settings.json`,
+  firstday settings set settings.json
+  firstday settings set windows.ssap off`,
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
@@ -42,11 +43,12 @@ func newSettingsGet() *cobra.Command {
 
 func newSettingsSet() *cobra.Command {
 	return &cobra.Command{
-		Use:   "set FILE",
+		Use:   "set FILE | KEY VALUE",
 		Short: "Change the settings, on all devices within seconds",
 		Long: `Set replaces the settings by those of a file, as settings get wrote it and you
-changed it, or of standard input (-). If somebody else was faster, it says so and
-changes nothing.
+changed it, or of standard input (-). With a key and a value it changes that one:
+switches are on or off, lists are separated by commas. If somebody else was faster,
+it says so and changes nothing.
 
 A PIN, of six digits and kept by the TPM of devices with Windows, is "off" (those
 there are do not work), "offered" or "required". Devices without a TPM have none.
@@ -54,11 +56,19 @@ there are do not work), "offered" or "required". Devices without a TPM have none
 Where "hello" of "windows" is "offered", who got an account is led to the page of
 Windows' settings where they may choose a PIN of Windows Hello, once, in their
 first session.`,
-		Example: `  firstday settings set settings.json`,
-		Args:    cobra.ExactArgs(1),
+		Example: `  firstday settings set settings.json
+  firstday settings set windows.ssap off
+  firstday settings set macos.domains acme.example,acme.test`,
+		Args: cobra.RangeArgs(1, 2),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return settingKeys(), cobra.ShellCompDirectiveDefault
+		},
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
-			s := new(api.VersionedSettings)
-			if err := readSettings(c.InOrStdin(), args[0], s); err != nil {
+			s, err := wantedSettings(c, client, args)
+			if err != nil {
 				return err
 			}
 			now, err := client.SetSettings(c.Context(), s)
@@ -68,6 +78,19 @@ first session.`,
 			return show(c, now, func(w *text) { w.line("the settings have revision %d", now.Revision) })
 		}),
 	}
+}
+
+// wantedSettings are those of a file, or those there are but for one.
+func wantedSettings(c *cobra.Command, client *api.Client, args []string) (*api.VersionedSettings, error) {
+	if len(args) == 1 {
+		s := new(api.VersionedSettings)
+		return s, readSettings(c.InOrStdin(), args[0], s)
+	}
+	s, err := client.Settings(c.Context())
+	if err != nil {
+		return nil, err
+	}
+	return s, setSetting(&s.Settings, args[0], args[1])
 }
 
 func readSettings(stdin io.Reader, file string, s *api.VersionedSettings) error {
