@@ -1,6 +1,6 @@
 //go:build !windows
 
-package credprov
+package credprov_test
 
 import (
 	"bytes"
@@ -140,9 +140,10 @@ func TestCoreUnderstandsTheVectors(t *testing.T) {
 	}
 }
 
-// Whatever a service sends, the core stays in its bounds; the sanitizers look on.
-func TestCoreSurvivesAnyFrames(t *testing.T) {
-	program := buildCore(t)
+// frames gives what a hostile service may send, each frame after its length in
+// four bytes: noise, and vectors with a few bytes changed.
+func frames(t *testing.T, count int) (in []byte) {
+	t.Helper()
 	streams, _ := vectors(t)
 	var small [][]byte
 	for _, s := range streams {
@@ -152,8 +153,6 @@ func TestCoreSurvivesAnyFrames(t *testing.T) {
 	}
 	slices.SortFunc(small, bytes.Compare)
 	random := rand.New(rand.NewPCG(6, 1))
-	var in []byte
-	const count = 12000
 	for i := range count {
 		var frame []byte
 		if i%4 == 0 {
@@ -167,7 +166,13 @@ func TestCoreSurvivesAnyFrames(t *testing.T) {
 		in = binary.LittleEndian.AppendUint32(in, uint32(len(frame)))
 		in = append(in, frame...)
 	}
-	got := run(t, program, in, "frames")
+	return in
+}
+
+// Whatever a service sends, the core stays in its bounds; the sanitizers look on.
+func TestCoreSurvivesAnyFrames(t *testing.T) {
+	const count = 12000
+	got := run(t, buildCore(t), frames(t, count), "frames")
 	t.Log(got)
 	var all, whole int
 	if _, err := fmt.Sscanf(got, "%d frames, %d to the end", &all, &whole); err != nil || all != count || whole < count/100 {

@@ -311,12 +311,12 @@ func takeText(p *uint16) string {
 }
 
 // ErrLate: the provider does not show what was waited for.
-var ErrLate = errors.New("not within 30 seconds")
+var ErrLate = errors.New("not within a minute")
 
 // Wait waits until the tile is as wanted. It looks when the provider says that
 // there is something new, and only then.
 func (h *Host) Wait(wanted func(*Tile) bool) error {
-	late := time.After(30 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		if wanted(&h.Tile) {
 			return nil
