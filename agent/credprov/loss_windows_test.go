@@ -58,7 +58,7 @@ func press(t *testing.T, h *testcredprov.Host) {
 
 // The agent is killed in each state: the tile goes, LogonUI is told, and with the
 // next agent it is there again.
-func TestWindowsTileGoesWithAKilledAgent(t *testing.T) {
+func TestWindowsLossOfAKilledAgent(t *testing.T) {
 	var agent agent
 	h := screenOf(t, agent.id.Load)
 	for _, s := range screens {
@@ -79,7 +79,7 @@ func TestWindowsTileGoesWithAKilledAgent(t *testing.T) {
 
 // The agent hangs in each state: LogonUI does not, the tile goes when an answer is
 // too late, and is there again with the next agent.
-func TestWindowsTileGoesWithAHungAgent(t *testing.T) {
+func TestWindowsLossOfAHungAgent(t *testing.T) {
 	var agent agent
 	var states []signin.State
 	for _, s := range screens {

@@ -66,6 +66,7 @@ type Host struct {
 
 	provider, credential *object
 	selected             bool
+	users                *nobody
 	events               *events
 	changed              chan struct{}
 }
@@ -192,10 +193,11 @@ func (h *Host) Begin(scenario int) error {
 	if _, err := h.call(h.provider, queryInterface, uintptr(unsafe.Pointer(&iidSetUsers)), uintptr(unsafe.Pointer(&users))); err != nil {
 		return fmt.Errorf("ICredentialProviderSetUserArray: %w", err)
 	}
-	if _, err := h.call(users, setUserArray, 0); err != nil { // as with dontdisplaylastusername
+	err := h.setUsers(users)
+	_, _ = h.call(users, release)
+	if err != nil {
 		return fmt.Errorf("SetUserArray: %w", err)
 	}
-	_, _ = h.call(users, release)
 	if _, err := h.call(h.provider, setSerialization, 0); !errors.Is(err, ErrNotImplemented) {
 		return fmt.Errorf("SetSerialization: %v", err)
 	}
@@ -520,6 +522,9 @@ func (h *Host) End() (left int, err error) {
 		return 0, err
 	}
 	n, _ := h.call(h.provider, release)
+	if h.users.refs != 1 {
+		return 0, fmt.Errorf("the array of users is held %d times", h.users.refs)
+	}
 	runtime.KeepAlive(h.events)
 	runtime.UnlockOSThread()
 	return int(n), nil

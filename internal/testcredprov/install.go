@@ -58,41 +58,44 @@ func see(tb testing.TB, dir string) {
 }
 
 // Install puts the DLL into a folder of the prefix such as `Program Files\Firstday\Agent\1.2.3`,
-// signed by somebody or by nobody, and registers it for COM. It gives the path.
-func Install(tb testing.TB, p *winetest.Prefix, folder string, signer *testpki.Entity) string {
+// signed by somebody or by nobody, and registers it for COM.
+func Install(tb testing.TB, p *winetest.Prefix, folder string, signer *testpki.Entity) {
 	tb.Helper()
-	built := filepath.Join(Build(tb, "1.2.3"), "firstday-credprov-amd64.dll")
-	dll := filepath.Join(p.Path(folder), File)
-	Place(tb, built, dll, signer)
+	dll, err := os.ReadFile(filepath.Join(Build(tb, "1.2.3"), "firstday-credprov-amd64.dll"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.MkdirAll(p.Path(folder), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(p.Path(folder), File), Sign(tb, dll, signer), 0o644); err != nil {
+		tb.Fatal(err)
+	}
 	for _, value := range []string{fmt.Sprintf(`/ve /d "C:\%s\%s"`, folder, File), `/v ThreadingModel /d Apartment`} {
 		if res := p.Run(tb.TempDir(), fmt.Sprintf(`reg.exe add HKLM\SOFTWARE\Classes\CLSID\%s\InprocServer32 %s /f`, credprov.CLSID, value)); res.Code != 0 {
 			tb.Fatalf("%+v", res)
 		}
 	}
-	return dll
 }
 
-// Place copies a program to where it is installed, signed by somebody or by
-// nobody.
-func Place(tb testing.TB, program, path string, signer *testpki.Entity) {
+// Sign signs a program as somebody, or leaves it as it is for nobody.
+func Sign(tb testing.TB, program []byte, signer *testpki.Entity) []byte {
 	tb.Helper()
-	data, err := os.ReadFile(program)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		tb.Fatal(err)
-	}
-	out, err := os.Create(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	if signer == nil {
-		_, err = out.Write(data)
-	} else {
-		err = signing.SignPE(tb.Context(), bytes.NewReader(data), int64(len(data)), out, &signing.Identity{Chain: signer.Chain, Signer: signer.Key}, signing.Options{})
+		return program
 	}
+	out, err := os.Create(filepath.Join(tb.TempDir(), "signed"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	id := &signing.Identity{Chain: signer.Chain, Signer: signer.Key}
+	err = signing.SignPE(tb.Context(), bytes.NewReader(program), int64(len(program)), out, id, signing.Options{})
 	if err := errors.Join(err, out.Close()); err != nil {
 		tb.Fatal(err)
 	}
+	signed, err := os.ReadFile(out.Name())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signed
 }
