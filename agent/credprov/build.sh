@@ -2,7 +2,8 @@
 # Builds the credential provider with clang, lld and llvm-dlltool, without any C
 # library; Windows' headers are those of mingw-w64-common. The same sources give
 # the same bytes.
-# usage: build.sh FOLDER VERSION, writes FOLDER/firstday-credprov-{amd64,arm64}.dll
+# usage: build.sh FOLDER VERSION, writes FOLDER/firstday-credprov-{amd64,arm64}.dll,
+# and beside each a .map with the address of every function
 set -eu
 
 out=$1 version=$2
@@ -37,7 +38,7 @@ build() {
 	done
 	# shellcheck disable=SC2086 # a list of files
 	lld-link /dll /nologo /machine:"$machine" /subsystem:windows,10.0 /entry:DllMain /nodefaultlib /Brepro \
-		/dynamicbase /highentropyva /nxcompat /guard:cf,nolongjmp /opt:ref /implib:"$work/$arch-import.lib" /def:"$here/credprov.def" \
+		/dynamicbase /highentropyva /nxcompat /guard:cf,nolongjmp /opt:ref /implib:"$work/$arch-import.lib" /map:"$out/firstday-credprov-$arch.map" /def:"$here/credprov.def" \
 		/out:"$work/firstday-credprov-$arch.dll" $objects "$work/resource_windows_$arch.syso"
 	mv "$work/firstday-credprov-$arch.dll" "$out/"
 }
