@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,25 +16,32 @@ import (
 // babbler sends frames, one after the other, to a tile that goes on after some of
 // them and hangs up after others.
 type babbler struct {
+	hungUp chan error // one for each connection
+
+	mu     sync.Mutex // one connection at a time; over what follows
 	frames [][]byte
 	at     int
-	hungUp chan error // one for each connection
-	bears  int        // frames after which the tile has gone on
+	bears  int // frames after which the tile has gone on
 }
 
 // talk asks for another watch after each frame, so that there is an answer if the
 // tile goes on.
 func (b *babbler) talk(c net.Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.hungUp <- b.send(c)
 	_ = c.Close()
 }
 
 func (b *babbler) send(c net.Conn) error {
 	if _, err := c.Write([]byte("hello 1\n\n")); err != nil {
-		return fmt.Errorf("nobody listens: %w", err)
+		return nil // the screen has ended
 	}
-	if err := b.answered(c); err != nil {
+	switch err := answered(c); {
+	case os.IsTimeout(err):
 		return fmt.Errorf("the tile does not greet: %w", err)
+	case err != nil:
+		return nil
 	}
 	for b.at < len(b.frames) {
 		frame, watch := b.frames[b.at], "ok watch\n\n"
@@ -44,7 +52,7 @@ func (b *babbler) send(c net.Conn) error {
 		if _, err := c.Write(append(frame[:len(frame):len(frame)], watch...)); err != nil {
 			return nil // it has hung up before the end
 		}
-		switch err := b.answered(c); {
+		switch err := answered(c); {
 		case os.IsTimeout(err):
 			return fmt.Errorf("frame %d: %w", b.at-1, err)
 		case err != nil:
@@ -56,8 +64,8 @@ func (b *babbler) send(c net.Conn) error {
 }
 
 // answered waits until a watch is asked for.
-func (b *babbler) answered(c net.Conn) error {
-	if err := c.SetReadDeadline(time.Now().Add(longest)); err != nil {
+func answered(c net.Conn) error {
+	if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		return err
 	}
 	var got []byte
@@ -98,7 +106,12 @@ func TestWindowsFramesOfAnyKind(t *testing.T) {
 				shown++
 			}
 		}
+		b.mu.Lock()
 		ended = b.at == len(b.frames)
+		b.mu.Unlock()
+		if connections > 2*len(b.frames) {
+			t.Fatalf("only %d frames were sent", b.at)
+		}
 		left, err := h.End()
 		if left != 0 || err != nil {
 			t.Fatalf("%d hold the provider, %v", left, err)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"firstday.dev/agent/signin"
-	"firstday.dev/internal/testcredprov"
 )
 
 // The agents that TestTileKnowsTheAgentUnderWine has put there. All are the same
@@ -56,12 +55,12 @@ func trusts(t *testing.T, program string) {
 	submits(t, h)
 	const want = "\nfield password hunter22\nfield again hunter22\nact submit 1\n"
 	for begun := time.Now(); !strings.Contains(p.words(), want); time.Sleep(time.Millisecond) {
-		if time.Since(begun) > longest {
+		if time.Since(begun) > time.Minute {
 			t.Fatalf("the tile says %q", p.words())
 		}
 	}
 	p.kill()
-	must(t, h.Wait(func(tile *testcredprov.Tile) bool { return tile.Count == 0 }))
+	must(t, h.Wait(nothing))
 }
 
 // Nobody has made this Windows trust the root yet.
