@@ -7,7 +7,8 @@ case "${1:-}" in
 demo) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file cpio:cpio" ;;
 test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
 	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
-	clang:clang lld-link:lld llvm-dlltool:llvm
+	clang:clang lld-link:lld llvm-dlltool:llvm llvm-objdump:llvm
+	qemu-aarch64-static|qemu-aarch64:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu libc-dev-arm64:libc6-dev-arm64-cross
 	useradd:passwd pamtester:pamtester
 	softhsm2-util:softhsm2 swtpm:swtpm pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
 	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
@@ -17,11 +18,13 @@ release) need="git:git bsdtar:libarchive-tools man:man-db systemd-analyze:system
 *) echo "usage: $0 demo|test|release" >&2; exit 2 ;;
 esac
 
-# have NAME|NAME… is true when one of the programs (or /usr/include for libc-dev) is there.
+# have NAME|NAME… is true when one of the programs (or the headers, for libc-dev) is there.
 have() {
 	for name in $(echo "$1" | tr '|' ' '); do
 		if [ "$name" = libc-dev ]; then
 			[ -e /usr/include/stdlib.h ] && return 0
+		elif [ "$name" = libc-dev-arm64 ]; then
+			[ -e /usr/aarch64-linux-gnu/include/stdlib.h ] && return 0
 		elif command -v "$name" >/dev/null 2>&1; then
 			return 0
 		fi

@@ -118,6 +118,11 @@ func (d *desk) Logon(_ context.Context, serial int64) ([]byte, error) {
 	return packed, nil
 }
 
+// server is the agent's own.
+func (d *desk) server() *local.Server {
+	return &local.Server{SignIn: d, Refresh: func(context.Context) api.Code { return "" }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
+}
+
 // serve runs the agent's server with the desk until stop is called.
 func (d *desk) serve(t *testing.T) (stop func()) {
 	t.Helper()
@@ -125,10 +130,9 @@ func (d *desk) serve(t *testing.T) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &local.Server{SignIn: d, Refresh: func(context.Context) api.Code { return "" }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
+	go func() { ended <- d.server().Serve(ctx, l) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -146,10 +150,18 @@ var (
 
 	hidden  = signin.Screen{State: signin.Hidden}
 	ready   = signin.Screen{State: signin.Ready, Title: "Sign in with Acmé", Message: "Sign in once, and this device is yours.", Text: "Call 4711.", Actions: []signin.ActionButton{{Name: signin.Start, Label: "Sign in with Acmé", Primary: true}}}
+	begun   = signin.Screen{State: signin.Starting, Title: "Sign in with Acmé", Message: "One moment.", Actions: []signin.ActionButton{cancelButton}}
 	waiting = signin.Screen{State: signin.Waiting, Title: "Sign in with Acmé", Message: "Point the camera.", UserCode: "BCDF-GHJK", URI: "https://id.acme.example/signin", QR: "https://id.acme.example/signin?code=BCDFGHJK", Actions: []signin.ActionButton{cancelButton}}
 	number  = signin.Screen{State: signin.Number, Title: "Almost there", Message: "Type the number.", Fields: []signin.Field{{Name: signin.FieldNumber, Label: "Number", Digits: true}}, Actions: []signin.ActionButton{nextButton, cancelButton}}
 	typing  = signin.Screen{State: signin.Password, Title: "Welcome, Ann", Message: "Choose a password.", Fields: []signin.Field{{Name: signin.FieldPassword, Label: "Password", Secret: true}, {Name: signin.FieldAgain, Label: "The same once more", Secret: true}}, Actions: []signin.ActionButton{nextButton, cancelButton}}
+	pinning = signin.Screen{State: signin.PIN, Title: "Choose a PIN", Message: "It is for this device only.", Fields: []signin.Field{{Name: signin.FieldPIN, Label: "PIN", Secret: true, Digits: true}, {Name: signin.FieldPINAgain, Label: "The same once more", Secret: true, Digits: true}}, Actions: []signin.ActionButton{nextButton, {Name: signin.Skip, Label: "Not now"}, cancelButton}}
 	making  = signin.Screen{State: signin.Creating, Title: "Welcome, Ann", Message: "Your account is being made."}
 	done    = signin.Screen{State: signin.Done, Title: "Welcome", Message: "Your account ann is ready.", Account: "ann", Actions: []signin.ActionButton{{Name: signin.Close, Label: "Close", Primary: true}}}
+	unlock  = signin.Screen{State: signin.Unlock, Title: "Sign in with your PIN", Message: "Type your PIN.", Fields: []signin.Field{{Name: signin.FieldPIN, Label: "PIN", Secret: true, Digits: true}}, Actions: []signin.ActionButton{nextButton}}
+	renew   = signin.Screen{State: signin.Renew, Title: "Sign in with your password", Message: "It was changed.", Fields: []signin.Field{{Name: signin.FieldPassword, Label: "Password", Secret: true}}, Actions: []signin.ActionButton{nextButton, cancelButton}}
+	opening = signin.Screen{State: signin.Opening, Title: "Sign in with your PIN", Message: "One moment, please.", Actions: []signin.ActionButton{cancelButton}}
 	failed  = signin.Screen{State: signin.Failed, Title: "This did not work", Message: "Please try again.", Code: api.CodeInternal, Actions: []signin.ActionButton{{Name: signin.Retry, Label: "Try again", Primary: true}, {Name: signin.Close, Label: "Close"}}}
 )
+
+// screens has one of each state.
+var screens = []signin.Screen{hidden, ready, begun, waiting, number, typing, pinning, making, done, failed, unlock, renew, opening}

@@ -2,15 +2,11 @@
 # Builds the credential provider with clang, lld and llvm-dlltool, without any C
 # library; Windows' headers are those of mingw-w64-common. The same sources give
 # the same bytes.
-# usage: build.sh FOLDER VERSION [SOURCE…], writes FOLDER/firstday-credprov-{amd64,arm64}.dll
-# A SOURCE of tests takes the place of the shipped file of its name, in DLLs that
-# are named for that: FOLDER/test-credprov-{amd64,arm64}.dll
+# usage: build.sh FOLDER VERSION, writes FOLDER/firstday-credprov-{amd64,arm64}.dll,
+# and beside each a .map with the address of every function
 set -eu
 
 out=$1 version=$2
-shift 2
-name=firstday-credprov
-[ $# -eq 0 ] || name=test-credprov
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/agent/credprov/native
@@ -22,34 +18,18 @@ mkdir -p "$out"
 (cd "$root" && go tool -modfile=tools/winres/go.mod go-winres make --in agent/credprov/winres.json \
 	--out "$work/resource" --arch amd64,arm64 --product-version "$version" --file-version "$version")
 
-# source_of NAME SOURCE… is the file that is compiled for a name.
-source_of() {
-	file_name=$1
-	shift
-	for replacement in "$@"; do
-		if [ "$(basename "$replacement")" = "$file_name" ]; then
-			echo "$replacement"
-			return
-		fi
-	done
-	case $file_name in
-	surface.c) echo "$root/agent/local/reference/surface.c" ;;
-	*) echo "$here/$file_name" ;;
-	esac
-}
-
 # build ARCH TARGET MACHINE DLLTOOL
 build() {
 	arch=$1 target=$2 machine=$3 dlltool=$4
-	shift 4
 	objects=
-	for file in rt.c surface.c core.c tile.c pipe.c peer.c logon.c image.c sentinel.c credential.c provider.c module.c; do
+	for source in rt.c ../../local/reference/surface.c core.c tile.c pipe.c peer.c logon.c image.c sentinel.c credential.c provider.c module.c; do
+		object=$work/$arch-$(basename "$source" .c).obj
 		clang --target="$target" -std=c11 -Os -g0 -nostdlibinc -isystem "$headers" -I"$here" \
 			-ffreestanding -fno-builtin -fno-ident -fasynchronous-unwind-tables -ffile-prefix-map="$root=." \
 			-fstack-protector-strong -Xclang -cfguard -mno-stack-arg-probe -Wframe-larger-than=3000 \
 			-Wall -Wextra -Werror -Wno-ignored-attributes -D_WIN32_WINNT=0x0A00 \
-			-c "$(source_of "$file" "$@")" -o "$work/$arch-${file%.c}.obj"
-		objects="$objects $work/$arch-${file%.c}.obj"
+			-c "$here/$source" -o "$object"
+		objects="$objects $object"
 	done
 	for file in "$here"/imports/*.def; do
 		lib=$work/$arch-$(basename "$file" .def).lib
@@ -58,10 +38,10 @@ build() {
 	done
 	# shellcheck disable=SC2086 # a list of files
 	lld-link /dll /nologo /machine:"$machine" /subsystem:windows,10.0 /entry:DllMain /nodefaultlib /Brepro \
-		/dynamicbase /highentropyva /nxcompat /guard:cf,nolongjmp /opt:ref /implib:"$work/$arch-import.lib" /def:"$here/credprov.def" \
-		/out:"$work/$name-$arch.dll" $objects "$work/resource_windows_$arch.syso"
-	mv "$work/$name-$arch.dll" "$out/"
+		/dynamicbase /highentropyva /nxcompat /guard:cf,nolongjmp /opt:ref /implib:"$work/$arch-import.lib" /map:"$out/firstday-credprov-$arch.map" /def:"$here/credprov.def" \
+		/out:"$work/firstday-credprov-$arch.dll" $objects "$work/resource_windows_$arch.syso"
+	mv "$work/firstday-credprov-$arch.dll" "$out/"
 }
 
-build amd64 x86_64-w64-windows-gnu x64 i386:x86-64 "$@"
-build arm64 aarch64-w64-windows-gnu arm64 arm64 "$@"
+build amd64 x86_64-w64-windows-gnu x64 i386:x86-64
+build arm64 aarch64-w64-windows-gnu arm64 arm64

@@ -1,15 +1,17 @@
 //go:build !windows
 
-package credprov
+package credprov_test
 
 import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,11 +19,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"firstday.dev/internal/testcredprov"
 	"firstday.dev/internal/testtool"
 )
 
-// buildCore builds the core for this system, with sanitizers.
-func buildCore(t *testing.T) string {
+// core is a command that tries the core.
+type core []string
+
+// withSanitizers builds the core for this system.
+func withSanitizers(t *testing.T) core {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "core")
 	out, err := exec.Command(testtool.Need(t, "gcc"), "-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g",
@@ -30,12 +36,61 @@ func buildCore(t *testing.T) string {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	return program
+	return core{program}
 }
 
-func run(t *testing.T, program string, in []byte, args ...string) string {
+// shippedForARM64 is the core in the DLL that is shipped for ARM64: the very
+// instructions, on an emulated processor, called by a program of Linux. It shows
+// that they read and decide as on other processors. What calls Windows, such as
+// the pipe, the threads and COM, is not run for ARM64 by any test.
+func shippedForARM64(t *testing.T) core {
 	t.Helper()
-	cmd := exec.Command(program, args...)
+	qemu := testtool.Need(t, "qemu-aarch64-static", "qemu-aarch64")
+	dir, program := testcredprov.Build(t, "1.2.3"), filepath.Join(t.TempDir(), "core")
+	args := []string{"-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-static", "-o", program, "testdata/core/main.c", "testdata/core/shipped.c"}
+	args = append(args, fmt.Sprintf("-DDLL=%q", filepath.Join(dir, "firstday-credprov-arm64.dll")))
+	for name, at := range functions(t, filepath.Join(dir, "firstday-credprov-arm64.map")) {
+		args = append(args, fmt.Sprintf("-DAT_%s=%#x", name, at))
+	}
+	if out, err := exec.Command(testtool.Need(t, "aarch64-linux-gnu-gcc"), args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return core{qemu, program}
+}
+
+// functions reads where the core's functions lie, from a linker's map.
+func functions(t *testing.T, file string) map[string]uint64 {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const base = 0x180000000
+	at := make(map[string]uint64)
+	for _, m := range regexp.MustCompile(`(?m)^ 0001:[0-9a-f]{8} +((?:core|surface)_\w+) +([0-9a-f]{16}) `).FindAllStringSubmatch(string(data), -1) {
+		address, err := strconv.ParseUint(m[2], 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[m[1]] = address - base
+	}
+	return at
+}
+
+func TestCoreWithSanitizers(t *testing.T) { withSanitizers(t).stands(t) }
+
+func TestCoreShippedForARM64(t *testing.T) { shippedForARM64(t).stands(t) }
+
+// stands runs all that is asked of the core.
+func (c core) stands(t *testing.T) {
+	t.Run("understands the vectors", c.understandsTheVectors)
+	t.Run("survives any frames", c.survivesAnyFrames)
+	t.Run("keeps no secrets and waits for nothing", c.keepsNoSecrets)
+}
+
+func (c core) run(t *testing.T, in []byte, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(c[0], append(c[1:len(c):len(c)], args...)...)
 	cmd.Stdin = bytes.NewReader(in)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
@@ -125,8 +180,7 @@ func drawn(understood string) string {
 	return strings.Join(slices.Compact(screens), "") + lines[len(lines)-1]
 }
 
-func TestCoreUnderstandsTheVectors(t *testing.T) {
-	program := buildCore(t)
+func (c core) understandsTheVectors(t *testing.T) {
 	streams, want := vectors(t)
 	for name, stream := range streams {
 		expected := drawn(want[name])
@@ -134,43 +188,55 @@ func TestCoreUnderstandsTheVectors(t *testing.T) {
 			// Words that nothing was said for: a reader takes them, a tile hangs up.
 			expected = expected[:strings.LastIndex("\n"+expected, "\n")] + "refused"
 		}
-		if diff := cmp.Diff(expected, run(t, program, stream, "show", "1")); diff != "" {
+		if diff := cmp.Diff(expected, c.run(t, stream, "show", "1")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
 }
 
-// Whatever a service sends, the core stays in its bounds; the sanitizers look on.
-func TestCoreSurvivesAnyFrames(t *testing.T) {
-	program := buildCore(t)
-	streams, _ := vectors(t)
-	var small [][]byte
-	for _, s := range streams {
-		if len(s) < 6000 {
-			small = append(small, s)
+// frames gives what a hostile service may send, each frame after its length in
+// four bytes: noise, and vectors with a few bytes changed, half of them such as a
+// tile understands.
+func frames(t *testing.T, seed uint64, count int) (in []byte) {
+	t.Helper()
+	streams, want := vectors(t)
+	var small, good [][]byte
+	for _, name := range slices.Sorted(maps.Keys(streams)) {
+		if len(streams[name]) >= 6000 {
+			continue
+		}
+		small = append(small, streams[name])
+		if strings.HasPrefix(want[name], "screen ") && strings.HasSuffix(want[name], "\nend") {
+			good = append(good, streams[name])
 		}
 	}
-	slices.SortFunc(small, bytes.Compare)
-	random := rand.New(rand.NewPCG(6, 1))
-	var in []byte
-	const count = 12000
+	random := rand.New(rand.NewPCG(6, seed))
 	for i := range count {
 		var frame []byte
-		if i%4 == 0 {
+		switch i % 4 {
+		case 0:
 			frame = make([]byte, random.IntN(2000))
 			for at := range frame {
 				frame[at] = byte(random.Uint32())
 			}
-		} else {
+		case 1:
 			frame = damaged(random, slices.Concat(small[random.IntN(len(small))], small[random.IntN(len(small))]))
+		default:
+			frame = damaged(random, slices.Concat(good[random.IntN(len(good))], good[random.IntN(len(good))]))
 		}
 		in = binary.LittleEndian.AppendUint32(in, uint32(len(frame)))
 		in = append(in, frame...)
 	}
-	got := run(t, program, in, "frames")
+	return in
+}
+
+// Whatever a service sends, the core stays in its bounds; where there are sanitizers, they look on.
+func (c core) survivesAnyFrames(t *testing.T) {
+	const count = 12000
+	got := c.run(t, frames(t, 1, count), "frames")
 	t.Log(got)
 	var all, whole int
-	if _, err := fmt.Sscanf(got, "%d frames, %d to the end", &all, &whole); err != nil || all != count || whole < count/100 {
+	if _, err := fmt.Sscanf(got, "%d frames, %d to the end", &all, &whole); err != nil || all != count || whole < count/10 {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -178,10 +244,9 @@ func TestCoreSurvivesAnyFrames(t *testing.T) {
 // What was typed, and what came to log on with, is gone when it was used, and is
 // for who typed it only; and no answer is waited for without end. The program
 // itself asserts it.
-func TestCoreKeepsNoSecretsAndWaitsForNothing(t *testing.T) {
-	program := buildCore(t)
+func (c core) keepsNoSecrets(t *testing.T) {
 	for _, what := range []string{"secrets", "times"} {
-		if got := run(t, program, nil, what); got != "done" {
+		if got := c.run(t, nil, what); got != "done" {
 			t.Errorf("%s: %s", what, got)
 		}
 	}

@@ -1,12 +1,8 @@
 package credprov_test
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -22,61 +18,9 @@ import (
 	"firstday.dev/internal/testcredprov"
 )
 
-// These run under Wine only, where underWine has registered the DLL.
-
-const sentinel = `C:\Program Files\Firstday\Agent\1.2.3\firstday-credprov.dll.starts`
-
-// longest is what LogonUI may have to wait for at most.
-const longest = 2 * time.Second
-
-// screen is a sign-in screen that ends with the test.
-func screen(t *testing.T) *testcredprov.Host {
-	t.Helper()
-	h, err := testcredprov.Load(credprov.CLSID)
-	must(t, err)
-	must(t, h.Begin(testcredprov.SignIn))
-	t.Cleanup(func() {
-		left, err := h.End()
-		if err != nil || left != 0 {
-			t.Errorf("in the end %d hold the provider, %v", left, err)
-		}
-		if h.Longest > longest {
-			t.Errorf("a call took %v", h.Longest)
-		}
-		if _, err := os.Stat(sentinel); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("the sentinel is still there: %v", err)
-		}
-	})
-	return h
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func nothing(tile *testcredprov.Tile) bool { return tile.Count == 0 }
-
-// showing waits for a screen of the sign-in.
-func showing(t *testing.T, h *testcredprov.Host, s *signin.Screen) {
-	t.Helper()
-	must(t, h.Wait(func(tile *testcredprov.Tile) bool {
-		return tile.Count == 1 && tile.Shows(s.Title) && tile.Shows(s.Message)
-	}))
-}
-
-// submits presses Enter, which does not end anything yet.
-func submits(t *testing.T, h *testcredprov.Host) {
-	t.Helper()
-	if s, told, err := h.Submit(); s != nil || told != "" || err != nil {
-		t.Fatalf("%+v, %q, %v", s, told, err)
-	}
-}
-
 func TestWindowsTileFromHiddenToLogon(t *testing.T) {
 	h := screen(t)
+	must(t, h.KnowNegotiate())
 	if h.Tile.Count != 0 || h.Tile.Default != testcredprov.NoDefault {
 		t.Errorf("without an agent: %+v", h.Tile)
 	}
@@ -180,7 +124,7 @@ func TestWindowsTileFromHiddenToLogon(t *testing.T) {
 	must(t, err)
 	clsid, err := windows.GUIDFromString(credprov.CLSID)
 	must(t, err)
-	want := &testcredprov.Serialization{Package: 4711, Provider: clsid, Bytes: []byte(strings.Repeat("packed\x00\xff", 100))}
+	want := &testcredprov.Serialization{Package: testcredprov.Negotiate, Provider: clsid, Bytes: []byte(strings.Repeat("packed\x00\xff", 100))}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("logged on with (-want +got):\n%s", diff)
 	}
@@ -209,27 +153,6 @@ func TestWindowsTileLogsNobodyElseOn(t *testing.T) {
 	}
 }
 
-// The agent ends in each state: the tile goes, and comes back with the next one.
-func TestWindowsTileGoesWithTheAgent(t *testing.T) {
-	h := screen(t)
-	for _, s := range []signin.Screen{ready, waiting, number, typing, making, done, failed} {
-		stop := newDesk(s).serve(t)
-		showing(t, h, &s)
-		if _, err := h.Select(); err != nil {
-			t.Error(err)
-		}
-		if len(s.Fields) > 0 {
-			must(t, h.Type(make([]string, len(s.Fields))...))
-		}
-		stop()
-		// Before LogonUI looks again.
-		if _, told, err := h.Submit(); err != nil {
-			t.Errorf("%s: %q, %v", s.State, told, err)
-		}
-		must(t, h.Wait(nothing))
-	}
-}
-
 // Values that do not fit are refused, never sent in part.
 func TestWindowsTileRefusesWhatIsTooLong(t *testing.T) {
 	h := screen(t)
@@ -254,95 +177,13 @@ func TestWindowsTileRefusesWhatIsTooLong(t *testing.T) {
 	}
 }
 
-// Whatever serves the pipe says: nothing is shown that is not the protocol,
-// LogonUI never waits, and the agent is found again.
-func TestWindowsTileBearsAnyServer(t *testing.T) {
-	const hello, screen7 = "hello 1\n\n", "screen 7\nstate=ready\ntitle=Hostile\n"
-	random := rand.New(rand.NewPCG(7, 1))
-	noise := make([]byte, 100000)
-	for i := range noise {
-		noise[i] = byte(random.Uint32())
-	}
-	for name, says := range map[string]func(net.Conn){
-		"nothing": func(net.Conn) {},
-		"garbage": func(c net.Conn) { _, _ = c.Write(noise) },
-		"half a frame": func(c net.Conn) {
-			_, _ = c.Write([]byte(hello + screen7))
-			time.Sleep(200 * time.Millisecond)
-			_ = c.Close()
-		},
-		"half, and mute": func(c net.Conn) { _, _ = c.Write([]byte(hello + screen7)) },
-		"a slow one": func(c net.Conn) {
-			for _, b := range []byte(hello + screen7) {
-				if _, err := c.Write([]byte{b}); err != nil {
-					return
-				}
-				time.Sleep(100 * time.Millisecond)
-			}
-		},
-		"another version": func(c net.Conn) { _, _ = c.Write([]byte("hello 2\n\n" + screen7 + "\n")) },
-		"a logon that nobody asked for": func(c net.Conn) {
-			_, _ = c.Write([]byte(hello + "ok logon\nblob=00\n\n" + screen7 + "\n"))
-		},
-		"a flood": func(c net.Conn) {
-			_, _ = c.Write([]byte(hello))
-			for range 5000 {
-				if _, err := c.Write([]byte("later=1 x\n\n")); err != nil {
-					return
-				}
-			}
-		},
-		"who does not read": func(c net.Conn) {
-			for _, err := c.Write([]byte(hello)); err == nil; {
-				_, err = c.Write([]byte("ok watch\n\n"))
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := screen(t)
-			begun := make(chan struct{}, 100)
-			stop := listen(t, func(c net.Conn) {
-				begun <- struct{}{}
-				says(c)
-			})
-			<-begun
-			for range 20 {
-				must(t, h.Look())
-				if h.Tile.Count != 0 {
-					t.Fatalf("it shows %q", h.Tile.Shown())
-				}
-				time.Sleep(20 * time.Millisecond)
-			}
-			stop()
-			newDesk(ready).serve(t)
-			showing(t, h, &ready)
-		})
-	}
-}
-
-// A server that answered well, and then sends no more than half a block: the tile
-// goes when the block's time is over.
-func TestWindowsTileGoesWhenABlockDoesNotEnd(t *testing.T) {
-	h := screen(t)
-	listen(t, func(c net.Conn) {
-		in := bufio.NewReader(c)
-		_, _ = in.ReadString('\n')
-		_, _ = c.Write([]byte("hello 1\n\n"))
-		_, _ = in.ReadString('\n')
-		_, _ = c.Write([]byte("screen 7\nstate=ready\ntitle=Well\n\nscreen 8\nsta"))
-	})
-	must(t, h.Wait(func(tile *testcredprov.Tile) bool { return tile.Shows("Well") }))
-	must(t, h.Wait(nothing))
-}
-
 // At a locked screen, in a dialogue, for another password: there is no tile, and
 // such visits are no crashes.
 func TestWindowsTileIsForTheSignInScreenOnly(t *testing.T) {
 	newDesk(ready).serve(t)
 	for range 2 {
 		for scenario := range 8 {
-			h, err := testcredprov.Load(credprov.CLSID)
-			must(t, err)
+			h := load(t, self)
 			if scenario == testcredprov.SignIn {
 				h.Drop()
 				continue
@@ -421,8 +262,7 @@ func awaitIdle(t *testing.T) {
 func TestWindowsTileUnloads(t *testing.T) {
 	newDesk(ready).serve(t)
 	for range 3 {
-		h, err := testcredprov.Load(credprov.CLSID)
-		must(t, err)
+		h := load(t, self)
 		must(t, h.Begin(testcredprov.SignIn))
 		showing(t, h, &ready)
 		if idle(t) {
@@ -501,66 +341,6 @@ func TestWindowsTileTellsOnce(t *testing.T) {
 	}
 }
 
-// submitsAt presses Enter until the agent takes it, on the newest screen.
-func submitsAt(t *testing.T, h *testcredprov.Host, d *desk) signin.Action {
-	t.Helper()
-	for {
-		if _, _, err := h.Submit(); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case a := <-d.acts:
-			return a
-		case <-time.After(10 * time.Millisecond): // it was on its way to the one before
-		}
-	}
-}
-
-// LogonUI comes and goes while the screens change.
-func TestWindowsTileBearsHurry(t *testing.T) {
-	d := newDesk(ready)
-	d.serve(t)
-	over := make(chan struct{})
-	flipped := make(chan struct{})
-	go func() {
-		defer close(flipped)
-		for i := 0; ; i++ {
-			select {
-			case <-over:
-				return
-			case <-d.acts:
-			case <-time.After(time.Millisecond):
-				d.puts([]signin.Screen{ready, hidden, typing, waiting, failed}[i%5])
-			}
-		}
-	}()
-	defer func() { close(over); <-flipped }()
-	seen := 0
-	for i := range 300 {
-		h, err := testcredprov.Load(credprov.CLSID)
-		must(t, err)
-		must(t, h.Begin(testcredprov.SignIn))
-		for range i % 7 {
-			must(t, h.Look())
-			if h.Tile.Count > 0 {
-				seen++
-				_, err := h.Select()
-				must(t, err)
-				_, _, err = h.Submit()
-				must(t, err)
-			}
-			time.Sleep(time.Duration(i%3) * time.Millisecond)
-		}
-		if left, err := h.End(); left != 0 || err != nil || h.Longest > longest {
-			t.Fatalf("%d hold the provider, %v; a call took %v", left, err, h.Longest)
-		}
-	}
-	t.Logf("the tile was there %d times", seen)
-	if seen == 0 {
-		t.Error("the tile was never there")
-	}
-}
-
 // Without anybody to log on with, the person types the password where all do.
 func TestWindowsNoLogonShowsTheScreen(t *testing.T) {
 	h := screen(t)
@@ -584,27 +364,5 @@ func TestWindowsNoLogonShowsTheScreen(t *testing.T) {
 	showing(t, h, &failed)
 	if h.Tile.Logon {
 		t.Errorf("logged on by nobody: %+v", h.Tile)
-	}
-}
-
-// Under Wine no service is SYSTEM, so that what is shipped believes nobody: it
-// sends nothing, and shows nothing.
-func TestWindowsShippedRefusesWhoIsNotSystem(t *testing.T) {
-	h := screen(t)
-	ended := make(chan string, 100)
-	listen(t, func(c net.Conn) {
-		_, _ = c.Write([]byte("hello 1\n\nscreen 7\nstate=ready\ntitle=Hostile\n\n"))
-		got := make([]byte, 1)
-		n, err := c.Read(got)
-		ended <- fmt.Sprintf("%q %v", got[:n], err == nil)
-	})
-	for range 2 {
-		if got := <-ended; got != `"" false` {
-			t.Errorf("it sent %s", got)
-		}
-	}
-	must(t, h.Look())
-	if h.Tile.Count != 0 {
-		t.Errorf("it shows %q", h.Tile.Shown())
 	}
 }

@@ -52,18 +52,6 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 }
 
-// What takes anybody for the agent never has the name of what is shipped.
-func TestBuildOfTestsIsNamedSo(t *testing.T) {
-	dir := testcredprov.Build(t, "1.2.3", testcredprov.AnybodyIsTheAgent)
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	for i := range files {
-		files[i] = filepath.Base(files[i])
-	}
-	if diff := cmp.Diff([]string{"test-credprov-amd64.dll", "test-credprov-arm64.dll"}, files); diff != "" || err != nil {
-		t.Errorf("(-want +got), %v:\n%s", err, diff)
-	}
-}
-
 func TestDLLsAreHardened(t *testing.T) {
 	dir := testcredprov.Build(t, "1.2.3")
 	for arch, machine := range archs {

@@ -27,6 +27,7 @@ import (
 	"firstday.dev/api"
 	"firstday.dev/internal/testcredprov"
 	"firstday.dev/internal/testdirectory"
+	"firstday.dev/internal/testpki"
 	"firstday.dev/internal/winetest"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -358,8 +359,9 @@ func TestWindowsEnrols(t *testing.T) {
 	}
 }
 
-// offering installs the agent, but for its accounts, which Wine cannot make, and
-// waits until it listens. real is the agent with its other commands.
+// offering installs the agent, but for its accounts, which Wine cannot make, signed
+// by somebody whom this Windows trusts, and waits until it listens. real is the
+// agent with its other commands.
 func offering(t *testing.T) (service *testdirectory.Service, p *winetest.Prefix, d *delivery, real string) {
 	t.Helper()
 	return offeringIn(t, winetest.New(t))
@@ -370,13 +372,15 @@ func offeringIn(t *testing.T, prefix *winetest.Prefix) (service *testdirectory.S
 	service = testdirectory.New(t)
 	service.Change(func(s *api.Settings) { s.Windows.PIN = api.PINOff })
 	p = prefix
+	pki := testpki.New(t)
+	p.Trust(pki.Root.Certificate())
 	d = deliver(t, "1.2.3")
 	d.BreakGlass = "rescue"
 	real = filepath.Join(t.TempDir(), "real.exe")
 	if err := os.Rename(filepath.Join(d.dir, d.Agents[0].File), real); err != nil {
 		t.Fatal(err)
 	}
-	d.Agents[0].SHA256 = d.put(d.Agents[0].File, build(t, "firstday.dev/cmd/firstday-agent/testdata/fakeaccounts", "amd64", "1.2.3"))
+	d.Agents[0].SHA256 = d.put(d.Agents[0].File, testcredprov.Sign(t, build(t, "firstday.dev/cmd/firstday-agent/testdata/fakeaccounts", "amd64", "1.2.3"), pki.CodeRSA))
 	d.Directory = service.At
 	d.ConnectKey = service.MustMint(api.NewConnectKey{PackageID: d.PackageID, Platforms: []api.Platform{api.Windows}})
 	d.write()
@@ -484,12 +488,12 @@ func TestWindowsLeavesDoorsOpen(t *testing.T) {
 	}
 }
 
-// tile puts a person in front of the sign-in screen. The DLL is as shipped, but
-// that it takes anybody for the agent, whose service is not SYSTEM under Wine.
+// tile puts a person in front of the sign-in screen. The DLL is the one that is
+// shipped, signed as the agent is.
 // there tells whether the person has written a file of that name into the folder.
 func tile(t *testing.T, p *winetest.Prefix, d *delivery, what string) (host *winetest.Running, folder string, there func(name string) func() bool) {
 	t.Helper()
-	testcredprov.Install(t, p, `Program Files\Firstday\Agent\1.2.3`, testcredprov.AnybodyIsTheAgent, testcredprov.SomebodyLogsOn)
+	testcredprov.Install(t, p, `Program Files\Firstday\Agent\1.2.3`, testpki.New(t).CodeRSA)
 	folder = p.Path(`tile`)
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)

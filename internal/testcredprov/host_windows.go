@@ -75,6 +75,7 @@ type Host struct {
 
 	provider, credential *object
 	selected             bool
+	users                *nobody
 	events               *events
 	changed              chan struct{}
 }
@@ -202,10 +203,11 @@ func (h *Host) Begin(scenario int) error {
 	if _, err := h.call(h.provider, queryInterface, uintptr(unsafe.Pointer(&iidSetUsers)), uintptr(unsafe.Pointer(&users))); err != nil {
 		return fmt.Errorf("ICredentialProviderSetUserArray: %w", err)
 	}
-	if _, err := h.call(users, setUserArray, 0); err != nil { // as with dontdisplaylastusername
+	err := h.setUsers(users)
+	_, _ = h.call(users, release)
+	if err != nil {
 		return fmt.Errorf("SetUserArray: %w", err)
 	}
-	_, _ = h.call(users, release)
 	if _, err := h.call(h.provider, setSerialization, 0); !errors.Is(err, ErrNotImplemented) {
 		return fmt.Errorf("SetSerialization: %v", err)
 	}
@@ -343,12 +345,12 @@ func takeText(p *uint16) string {
 }
 
 // ErrLate: the provider does not show what was waited for.
-var ErrLate = errors.New("not within 30 seconds")
+var ErrLate = errors.New("not within a minute")
 
 // Wait waits until the tile is as wanted. It looks when the provider says that
 // there is something new, and only then.
 func (h *Host) Wait(wanted func(*Tile) bool) error {
-	late := time.After(30 * time.Second)
+	late := time.After(time.Minute)
 	for {
 		if wanted(&h.Tile) {
 			return nil
@@ -552,6 +554,9 @@ func (h *Host) End() (left int, err error) {
 		return 0, err
 	}
 	n, _ := h.call(h.provider, release)
+	if h.users.refs != 1 {
+		return 0, fmt.Errorf("the array of users is held %d times", h.users.refs)
+	}
 	runtime.KeepAlive(h.events)
 	runtime.UnlockOSThread()
 	return int(n), nil

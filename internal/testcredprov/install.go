@@ -1,6 +1,8 @@
 package testcredprov
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,23 +12,17 @@ import (
 	"testing"
 
 	"firstday.dev/agent/credprov"
+	"firstday.dev/internal/testpki"
 	"firstday.dev/internal/testtool"
 	"firstday.dev/internal/winetest"
-)
-
-// Sources that take the place of shipped ones under Wine, where no service is
-// SYSTEM and Negotiate is not known.
-const (
-	AnybodyIsTheAgent = "testdata/nosystem/peer.c"
-	SomebodyLogsOn    = "testdata/nolsa/logon.c"
+	"firstday.dev/signing"
 )
 
 // File is what the DLL is called on devices.
 const File = "firstday-credprov.dll"
 
-// Build builds the DLLs, with sources of tests in place of shipped ones, and
-// gives their folder.
-func Build(tb testing.TB, version string, sources ...string) string {
+// Build builds the DLLs, and gives their folder.
+func Build(tb testing.TB, version string) string {
 	tb.Helper()
 	for _, tool := range []string{"clang", "lld-link", "llvm-dlltool"} {
 		testtool.Need(tb, tool)
@@ -40,11 +36,7 @@ func Build(tb testing.TB, version string, sources ...string) string {
 		see(tb, sources)
 	}
 	dir := tb.TempDir()
-	args := []string{dir, version}
-	for _, s := range sources {
-		args = append(args, filepath.Join(root, s))
-	}
-	if out, err := exec.Command(filepath.Join(root, "build.sh"), args...).CombinedOutput(); err != nil {
+	if out, err := exec.Command(filepath.Join(root, "build.sh"), dir, version).CombinedOutput(); err != nil {
 		tb.Fatalf("%v: %s", err, out)
 	}
 	return dir
@@ -65,22 +57,18 @@ func see(tb testing.TB, dir string) {
 	}
 }
 
-// Install puts a DLL into a folder of the prefix such as `Program Files\Firstday\Agent\1.2.3`,
-// and registers it for COM.
-func Install(tb testing.TB, p *winetest.Prefix, folder string, sources ...string) {
+// Install puts the DLL into a folder of the prefix such as `Program Files\Firstday\Agent\1.2.3`,
+// signed by somebody or by nobody, and registers it for COM.
+func Install(tb testing.TB, p *winetest.Prefix, folder string, signer *testpki.Entity) {
 	tb.Helper()
-	name := "firstday-credprov-amd64.dll"
-	if len(sources) > 0 {
-		name = "test-credprov-amd64.dll"
-	}
-	dll, err := os.ReadFile(filepath.Join(Build(tb, "1.2.3", sources...), name))
+	dll, err := os.ReadFile(filepath.Join(Build(tb, "1.2.3"), "firstday-credprov-amd64.dll"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	if err := os.MkdirAll(p.Path(folder), 0o755); err != nil {
 		tb.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(p.Path(folder), File), dll, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(p.Path(folder), File), Sign(tb, dll, signer), 0o644); err != nil {
 		tb.Fatal(err)
 	}
 	for _, value := range []string{fmt.Sprintf(`/ve /d "C:\%s\%s"`, folder, File), `/v ThreadingModel /d Apartment`} {
@@ -88,4 +76,26 @@ func Install(tb testing.TB, p *winetest.Prefix, folder string, sources ...string
 			tb.Fatalf("%+v", res)
 		}
 	}
+}
+
+// Sign signs a program as somebody, or leaves it as it is for nobody.
+func Sign(tb testing.TB, program []byte, signer *testpki.Entity) []byte {
+	tb.Helper()
+	if signer == nil {
+		return program
+	}
+	out, err := os.Create(filepath.Join(tb.TempDir(), "signed"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	id := &signing.Identity{Chain: signer.Chain, Signer: signer.Key}
+	err = signing.SignPE(tb.Context(), bytes.NewReader(program), int64(len(program)), out, id, signing.Options{})
+	if err := errors.Join(err, out.Close()); err != nil {
+		tb.Fatal(err)
+	}
+	signed, err := os.ReadFile(out.Name())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signed
 }

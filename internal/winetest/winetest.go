@@ -7,6 +7,7 @@ package winetest
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"os"
@@ -206,6 +207,19 @@ func (p *Prefix) Registry(key string) []string {
 		p.tb.Fatalf("reading the registry: %s", res.Stderr)
 	}
 	return strings.Split(strings.TrimSpace(res.Stdout), "\n")
+}
+
+// Trust makes this Windows trust a root certificate.
+func (p *Prefix) Trust(root *x509.Certificate) {
+	p.tb.Helper()
+	file := filepath.Join(p.tb.TempDir(), "root.der")
+	if err := os.WriteFile(file, root.Raw, 0o600); err != nil {
+		p.tb.Fatal(err)
+	}
+	trust := Build(p.tb, "firstday.dev/internal/winetest/testdata/trust", "amd64")
+	if res := p.Run(p.dir, p.Command(trust)+` "`+windowsPath(file)+`"`); res.Code != 0 {
+		p.tb.Fatalf("trusting %s: %s", root.Subject, res.Stderr)
+	}
 }
 
 // windowsPath gives the Windows name of an absolute path of this system: Wine

@@ -12,12 +12,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"firstday.dev/agent"
 	"firstday.dev/agent/credprov"
 	"firstday.dev/internal/testcredprov"
 )
@@ -40,7 +42,8 @@ func run(what func(*testcredprov.Host, string) error, folder string) error {
 	if err != nil {
 		return err
 	}
-	if err := h.Begin(testcredprov.SignIn); err != nil {
+	service := func() uint32 { return testcredprov.ServiceProcess(agent.ServiceName) }
+	if err := errors.Join(h.RunAsSystem(service), h.KnowNegotiate(), h.Begin(testcredprov.SignIn)); err != nil {
 		return err
 	}
 	if err := what(h, folder); err != nil {
