@@ -22,7 +22,7 @@ const (
 )
 
 // File is what the DLL is called on devices.
-const File = "firstday-credprov.dll"
+const File = credprov.File
 
 // Build builds the DLLs, with sources of tests in place of shipped ones, and
 // gives their folder.
