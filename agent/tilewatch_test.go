@@ -354,3 +354,16 @@ func TestTileIsNotInstalled(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestBundleTellsOfTheTile(t *testing.T) {
+	_, m, dll := watched(t)
+	_, files := m.diagnose()
+	for _, want := range []string{`"state": "on"`, `"listed": true`, `"watchdog": {`, `"sha256": "` + digest([]byte("tile 1.2.3"))} {
+		if !strings.Contains(files["tile.json"], want) {
+			t.Errorf("%s is not in\n%s", want, files["tile.json"])
+		}
+	}
+	if !strings.Contains(files["files.json"], dll[strings.LastIndex(dll, "firstday-credprov"):]) {
+		t.Errorf("the file is not listed:\n%s", files["files.json"])
+	}
+}

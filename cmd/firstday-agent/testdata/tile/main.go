@@ -9,9 +9,16 @@
 //	tile leave FOLDER    writes ready.txt at the button and, when the tile is
 //	gone, ready.gone.txt; once it is back presses the button, and writes
 //	waiting.txt and waiting.gone.txt
+//
+//	tile watch FOLDER    writes shown.txt, gone.txt and back.txt when the tile
+//	comes and goes
+//
+//	tile hold FOLDER    has the provider loaded from loaded.txt on until it finds
+//	end.txt; where it cannot be loaded, it ends with 3
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,12 +32,15 @@ import (
 const password = "Grüße von 100 % Acme 😀"
 
 func main() {
-	what := signIn
-	if os.Args[1] == "leave" {
-		what = leave
-	}
-	if err := run(what, os.Args[2]); err != nil {
+	what := map[string]func(*testcredprov.Host, string) error{"signin": signIn, "leave": leave, "watch": watch, "hold": hold}[os.Args[1]]
+	err := run(what, os.Args[2])
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
+	}
+	switch {
+	case errors.Is(err, testcredprov.ErrClassNotAvailable):
+		os.Exit(3)
+	case err != nil:
 		os.Exit(1)
 	}
 }
@@ -97,6 +107,27 @@ func gone(h *testcredprov.Host, folder, name string) error {
 		return err
 	}
 	return write(folder, name+".gone.txt", nil)
+}
+
+// watch sees the tile come, go and come back.
+func watch(h *testcredprov.Host, folder string) error {
+	for i, name := range []string{"shown.txt", "gone.txt", "back.txt"} {
+		if err := h.Wait(func(t *testcredprov.Tile) bool { return (t.Count == 1) == (i != 1) }); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := write(folder, name, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hold(_ *testcredprov.Host, folder string) error {
+	if err := write(folder, "loaded.txt", nil); err != nil {
+		return err
+	}
+	_, err := await(folder, "end.txt")
+	return err
 }
 
 func signIn(h *testcredprov.Host, folder string) error {
