@@ -88,8 +88,12 @@ func (a *Agent) checkTile(ctx context.Context, file api.AgentFile) (*TileStatus,
 	return &v.TileStatus, nil
 }
 
+// maxUnread is how many records of the system's log are read once more rather
+// than that the record is written every minute.
+const maxUnread = 100
+
 func sameTileRecord(a, b *tileRecord) bool {
-	return a.SHA256 == b.SHA256 && a.Faults == b.Faults && a.Last == b.Last && a.Disabled == b.Disabled && a.Told == b.Told && slices.Equal(a.Known, b.Known)
+	return a.SHA256 == b.SHA256 && a.Faults == b.Faults && a.Last <= b.Last && b.Last-a.Last < maxUnread && a.Disabled == b.Disabled && a.Told == b.Told && slices.Equal(a.Known, b.Known)
 }
 
 // seeTile looks at all there is to judge by.

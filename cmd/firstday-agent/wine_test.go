@@ -186,7 +186,7 @@ func snapshot(t *testing.T, p *winetest.Prefix, keys []string) map[string]string
 		switch {
 		case rel == "windows":
 			return filepath.SkipDir
-		case strings.HasSuffix(rel, "Firstday/report.json"), strings.HasSuffix(rel, "log/service.jsonl"):
+		case strings.HasSuffix(rel, "Firstday/report.json"), strings.HasSuffix(rel, "Firstday/tile.json"), strings.HasSuffix(rel, "log/service.jsonl"):
 			return nil
 		case !e.Type().IsRegular():
 			all[rel] = e.Type().String()
