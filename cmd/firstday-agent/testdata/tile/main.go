@@ -126,7 +126,7 @@ func hold(_ *testcredprov.Host, folder string) error {
 	if err := write(folder, "loaded.txt", nil); err != nil {
 		return err
 	}
-	_, err := await(folder, "end.txt")
+	_, err := await(folder, "end.txt", 3*time.Minute)
 	return err
 }
 
@@ -138,7 +138,7 @@ func signIn(h *testcredprov.Host, folder string) error {
 	if err := write(folder, "address.txt", []byte(address)); err != nil {
 		return err
 	}
-	number, err := await(folder, "number.txt")
+	number, err := await(folder, "number.txt", 30*time.Second)
 	if err != nil {
 		return err
 	}
@@ -196,8 +196,8 @@ func write(folder, name string, data []byte) error {
 	return os.Rename(path+".part", path)
 }
 
-func await(folder, name string) (string, error) {
-	for range 600 {
+func await(folder, name string, patience time.Duration) (string, error) {
+	for begun := time.Now(); time.Since(begun) < patience; {
 		if data, err := os.ReadFile(filepath.Join(folder, name)); err == nil {
 			return string(data), nil
 		}
