@@ -120,7 +120,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 			before := r.problems()
 			r.tell(ctx, func(r *report) { r.Tile = s })
 			if !slices.Equal(before, r.problems()) {
-				refreshes.ask(ctx) // so that the directory hears of it
+				_ = refreshes.ask(ctx) // so that the directory hears of it
 			}
 		})
 	})
