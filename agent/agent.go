@@ -85,6 +85,9 @@ type Agent struct {
 	// resumePause shortens the wait between two looks in tests.
 	resumePause time.Duration
 
+	// tilePause shortens the wait between two looks at the tile in tests.
+	tilePause time.Duration
+
 	// dial takes the place of dialDirectory in tests.
 	dial func(api.Directory, func() (*tls.Certificate, error)) (directory, error)
 }

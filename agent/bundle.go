@@ -80,8 +80,8 @@ func (b *Bundle) open(name string) (*os.File, error) {
 }
 
 // agentFor picks the agent for an architecture.
-func (b *Bundle) agentFor(arch string) (api.AgentFile, error) {
-	for _, file := range b.Agents {
+func agentFor(e *api.Enrollment, arch string) (api.AgentFile, error) {
+	for _, file := range e.Agents {
 		if file.Arch == arch {
 			return file, nil
 		}

@@ -91,6 +91,7 @@ var parts = []part{
 	{"report.json", "what the service said of itself last", asJSON((*collection).report)},
 	{"membership.json", "what the directory said last: settings (self-service account provisioning is ssap), accounts, certificates' dates", asJSON((*collection).membership)},
 	{"key.json", "where the device's own key is, whether it signs, and how the TPM is", asJSON((*collection).key)},
+	{"tile.json", "the tile of Windows' sign-in screen: how it is, what Windows knows of it, and what the watchdog has seen", asJSON((*collection).tile)},
 	{"network.json", "the way to the directory: name, connection, TLS and pin, its clock", asJSON((*collection).network)},
 	{"system.json", "the device and its operating system", asJSON((*collection).system)},
 	{"files.json", "names, modes, sizes and times of the files in the agent's two folders", asJSON((*collection).list)},
@@ -333,6 +334,26 @@ func (c *collection) key(context.Context) (*KeyDiagnosis, error) {
 		c.problem("the device's key: %v", err)
 	}
 	return d, nil
+}
+
+// tileReport is all there is to know about the tile.
+type tileReport struct {
+	*TileStatus
+	Registration *TileRegistration `json:"registration"`
+	Watchdog     *tileRecord       `json:"watchdog"`
+}
+
+func (c *collection) tile(context.Context) (r *tileReport, err error) {
+	r = new(tileReport)
+	if r.TileStatus, err = c.TileStatus(); err != nil {
+		return nil, err
+	}
+	if r.Registration, err = c.System.Tile().Registration(); err != nil {
+		return nil, err
+	}
+	// One that is damaged says nothing, as to the watchdog itself.
+	r.Watchdog, _ = readTileRecord(c.layout.Tile())
+	return r, nil
 }
 
 func (c *collection) network(ctx context.Context) (*Network, error) {

@@ -22,6 +22,11 @@ func (m *member) factsOf(ctx context.Context) (api.Facts, error) {
 	for _, text := range []*string{&f.Serial, &f.Manufacturer, &f.Model, &f.Name, &f.OS, &f.OSVersion} {
 		*text = fact(*text)
 	}
+	if m.health != nil {
+		for _, p := range m.health() {
+			f.Problems = append(f.Problems, fact(p))
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range m.problems {

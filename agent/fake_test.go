@@ -82,6 +82,7 @@ type machine struct {
 	dark            bool
 
 	accounts *accounts.InMemory
+	tile     *fakeTile // nil: the sign-in screen loads none
 
 	tpm      func() (transport.TPMCloser, error) // nil: it has none
 	surfaces string                              // where they find the service; empty: nowhere
@@ -101,6 +102,7 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{
 		t: t, dir: t.TempDir(), arch: "amd64", lock: make(chan struct{}, 1),
 		accounts:   accounts.Memory(api.Windows),
+		tile:       new(fakeTile),
 		installers: make(map[string]*installer), processes: make(map[ProcessID]*fakeProcess),
 	}
 	t.Cleanup(m.halt)
@@ -168,6 +170,9 @@ func (m *machine) restart() {
 // files that hold times are there by name.
 func (m *machine) tree() map[string]string {
 	files := map[string]string{"service": m.registered}
+	if m.tile != nil {
+		files["tile"] = m.tile.registration().DLL
+	}
 	err := filepath.WalkDir(m.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -177,7 +182,7 @@ func (m *machine) tree() map[string]string {
 		case e.IsDir():
 			files[rel] = "folder"
 			return nil
-		case filepath.Ext(rel) == ".jsonl", e.Name() == "report.json", e.Name() == "install.json", e.Name() == "device.key":
+		case filepath.Ext(rel) == ".jsonl", e.Name() == "report.json", e.Name() == "install.json", e.Name() == "tile.json", e.Name() == "device.key":
 			return nil
 		}
 		data, err := os.ReadFile(path)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"firstday.dev/agent/eventid"
 	"firstday.dev/api"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/internal/statefile"
@@ -47,7 +48,7 @@ func (a *Agent) Install(ctx context.Context, b *Bundle, opts InstallOptions) (ou
 	if err != nil {
 		return out, err
 	}
-	file, err := b.agentFor(arch)
+	file, err := agentFor(b.Enrollment, arch)
 	if err != nil {
 		return out, err
 	}
@@ -74,7 +75,7 @@ func (a *Agent) InstallInPlace(ctx context.Context) (out Outcome, err error) {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	file, err := b.agentFor(arch)
+	file, err := agentFor(b.Enrollment, arch)
 	if err != nil {
 		return out, err
 	}
@@ -128,6 +129,11 @@ func (b *Bundle) checkFiles(agent api.AgentFile) error {
 	if err := b.check(agent.File, agent.SHA256); err != nil {
 		return err
 	}
+	if tile := agent.CredentialProvider; tile.File != "" {
+		if err := b.check(tile.File, tile.SHA256); err != nil {
+			return err
+		}
+	}
 	for _, p := range b.Payloads {
 		if err := b.check(p.File, p.SHA256); err != nil {
 			return err
@@ -161,6 +167,7 @@ func (in *installation) steps() []step {
 		{PhaseConfigure, in.configured, in.configure},
 		{PhaseRegister, in.registered, in.register},
 		{PhaseStart, in.started, in.start},
+		{PhaseTile, in.tileSettled, in.settleTile},
 		{PhaseTidy, in.tidied, in.tidy},
 		{PhasePayloads, in.payloadsDone, in.runPayloads},
 	}
@@ -234,7 +241,7 @@ func (in *installation) run(ctx context.Context) error {
 	if err := in.state.write(in.layout.State()); err != nil {
 		return err
 	}
-	log.Log(ctx, LevelNotice, "installed")
+	eventid.Installed.Log(ctx, log, "installed")
 	return nil
 }
 
@@ -247,7 +254,10 @@ func (a *Agent) mark(p Phase, m moment) {
 func (in *installation) target() string { return in.layout.Agent(in.file.Version) }
 
 func (in *installation) copied(context.Context) (bool, error) {
-	return hasHash(in.target(), in.file.SHA256)
+	if placed, err := hasHash(in.target(), in.file.SHA256); !placed {
+		return false, err
+	}
+	return in.tileCopied()
 }
 
 func (in *installation) copy(ctx context.Context) error {
@@ -258,6 +268,16 @@ func (in *installation) copy(ctx context.Context) error {
 		return err
 	}
 	if err := atomicfile.RemoveStale(filepath.Dir(in.target())); err != nil {
+		return err
+	}
+	if err := in.copyAgent(ctx); err != nil {
+		return err
+	}
+	return in.copyTile()
+}
+
+func (in *installation) copyAgent(ctx context.Context) error {
+	if placed, err := hasHash(in.target(), in.file.SHA256); placed || err != nil {
 		return err
 	}
 	if _, err := os.Lstat(in.target()); err == nil {
@@ -459,7 +479,10 @@ func (in *installation) rollBack(ctx context.Context, old string) error {
 		return err
 	}
 	in.state.AgentVersion = old
-	return in.System.StartService(ctx)
+	if err := in.System.StartService(ctx); err != nil {
+		return err
+	}
+	return in.rollBackTile(old)
 }
 
 func (in *installation) tidied(context.Context) (bool, error) {

@@ -28,6 +28,7 @@ func sample(version string) *api.Enrollment {
 	for _, arch := range []string{"amd64", "arm64"} {
 		e.Agents = append(e.Agents, api.AgentFile{
 			File: "firstday-agent-" + arch, Arch: arch, Version: version, SHA256: digest([]byte("agent " + version)),
+			CredentialProvider: api.CarriedFile{File: "firstday-credprov-" + arch + ".dll", SHA256: digest([]byte("tile " + version))},
 		})
 	}
 	for _, name := range []string{"one.exe", "two.exe"} {
@@ -47,6 +48,9 @@ func deliver(t *testing.T, e *api.Enrollment) *Bundle {
 	}
 	for _, a := range e.Agents {
 		write(a.File, []byte("agent "+a.Version))
+		if tile := a.CredentialProvider; tile.File != "" {
+			write(tile.File, []byte("tile "+a.Version))
+		}
 	}
 	for _, p := range e.Payloads {
 		write(p.File, []byte(p.File))
@@ -116,11 +120,11 @@ func TestInstallPutsEverythingInPlace(t *testing.T) {
 	}
 	program := m.Layout().Agent("1.2.3")
 	want := map[string]string{
-		"service": program,
-		".":       "folder", "Data": "folder", "Data/log": "folder",
+		"service": program, "tile": m.Layout().CredentialProvider("1.2.3"),
+		".": "folder", "Data": "folder", "Data/log": "folder",
 		"Data/enrollment.json": string(b.raw), "Data/install.lock": "",
 		"Program": "folder", "Program/Agent": "folder", "Program/Agent/1.2.3": "folder",
-		"Program/Agent/1.2.3/agent": "agent 1.2.3",
+		"Program/Agent/1.2.3/agent": "agent 1.2.3", "Program/Agent/1.2.3/firstday-credprov.dll": "tile 1.2.3",
 	}
 	got := make(map[string]string)
 	for name, value := range m.tree() {
@@ -190,7 +194,9 @@ func TestInstallSurvivesAPowerCutAnywhere(t *testing.T) {
 
 	relative := func(m *machine) map[string]string {
 		tree := m.tree()
-		tree["service"], _ = filepath.Rel(m.dir, tree["service"])
+		for _, name := range []string{"service", "tile"} {
+			tree[name], _ = filepath.Rel(m.dir, tree[name])
+		}
 		return tree
 	}
 	want := relative(undisturbed)
@@ -206,6 +212,11 @@ func TestInstallSurvivesAPowerCutAnywhere(t *testing.T) {
 		if !died {
 			t.Logf("%d places to die in an upgrade", n-1)
 			return
+		}
+		if dll := m.tile.registration().DLL; dll != "" {
+			if _, err := os.Stat(dll); err != nil {
+				t.Fatalf("after a power cut at call %d Windows loads what is not there: %v", n, err)
+			}
 		}
 		m.restart()
 		m.mustInstall(nextBundle)
@@ -223,7 +234,7 @@ func TestInstallSurvivesAPowerCutAnywhere(t *testing.T) {
 // The same at the phases' own borders, where the state has just been written.
 func TestInstallSurvivesAPowerCutAtEachPhase(t *testing.T) {
 	b := deliver(t, sample("1.2.3"))
-	for _, phase := range []Phase{PhaseCopy, PhaseConfigure, PhaseRegister, PhaseStart, PhasePayloads} {
+	for _, phase := range []Phase{PhaseCopy, PhaseConfigure, PhaseRegister, PhaseStart, PhaseTile, PhasePayloads} {
 		for _, at := range []moment{before, "running", after} {
 			if at == "running" && phase != PhasePayloads {
 				continue
@@ -447,12 +458,16 @@ func TestInstallTouchesNothingForABadPackage(t *testing.T) {
 func TestUninstallLeavesNothing(t *testing.T) {
 	m := newMachine(t)
 	m.mustInstall(deliver(t, sample("1.2.3")))
+	m.mustSwitchTile(false, "for a while")
 	for range 2 {
 		if err := m.agent("1.2.3").Uninstall(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(map[string]string{"service": "", ".": "folder"}, m.tree()); diff != "" {
+		if diff := cmp.Diff(map[string]string{"service": "", "tile": "", ".": "folder"}, m.tree()); diff != "" {
 			t.Errorf("left (-want +got):\n%s", diff)
+		}
+		if r := m.tile.registration(); r != (TileRegistration{}) {
+			t.Errorf("Windows still knows %+v", r)
 		}
 	}
 	if _, err := m.agent("1.2.3").Status(context.Background()); !errors.Is(err, ErrNotInstalled) {
@@ -507,6 +522,7 @@ func (m *machine) put(e *api.Enrollment, version string) {
 
 func TestInstallInPlace(t *testing.T) {
 	m := newMachine(t)
+	m.tile = nil                                                  // as on Macs
 	for _, version := range []string{"1.2.3", "1.3.0", "1.2.9"} { // anew, up, down
 		e := sample(version)
 		e.Payloads = nil

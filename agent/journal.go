@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+
+	"firstday.dev/agent/eventid"
 )
 
 // recordWriter is a system log that takes finished lines.
 type recordWriter interface {
-	writeRecord(level slog.Level, text string) error
+	writeRecord(level slog.Level, id eventid.ID, text string) error
 }
 
 // textJournal turns records into lines for a system log, which adds time,
@@ -44,7 +46,7 @@ func (j textJournal) Handle(ctx context.Context, r slog.Record) error {
 	if err := j.Handler.Handle(ctx, r); err != nil {
 		return err
 	}
-	return j.line.out.writeRecord(r.Level, strings.TrimSpace(j.line.buf.String()))
+	return j.line.out.writeRecord(r.Level, eventid.Of(r), strings.TrimSpace(j.line.buf.String()))
 }
 
 func (j textJournal) WithAttrs(attrs []slog.Attr) slog.Handler {

@@ -1,6 +1,10 @@
 package agent
 
-import "path/filepath"
+import (
+	"path/filepath"
+
+	"firstday.dev/agent/credprov"
+)
 
 // Layout says where things are on a device.
 //
@@ -20,6 +24,12 @@ type Layout struct {
 // Agent is where the agent of a version lies.
 func (l Layout) Agent(version string) string {
 	return filepath.Join(l.Program, version, l.Executable)
+}
+
+// CredentialProvider is where the tile that goes with the agent of a version
+// lies, where the system's sign-in screen takes one.
+func (l Layout) CredentialProvider(version string) string {
+	return filepath.Join(l.Program, version, credprov.File)
 }
 
 // Enrollment is the enrollment the device lives by, byte for byte as the
@@ -46,6 +56,9 @@ func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
 
 // Report is what the service says about itself.
 func (l Layout) Report() string { return filepath.Join(l.Data, "report.json") }
+
+// Tile is what the watchdog of the sign-in screen's tile has seen.
+func (l Layout) Tile() string { return filepath.Join(l.Data, "tile.json") }
 
 // Lock is held by whoever installs, removes or runs payloads.
 func (l Layout) Lock() string { return filepath.Join(l.Data, "install.lock") }

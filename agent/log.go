@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+
+	"firstday.dev/agent/eventid"
 )
 
-// LevelNotice is for the milestones of a device's life. From here up, records
-// also go to the system's own log: the Windows event log or syslog.
-const LevelNotice = slog.Level(2)
+// LevelNotice is for the milestones of a device's life.
+const LevelNotice = eventid.Notice
 
 // maxLogSize bounds one log file, in bytes; one older file is kept beside it.
 const maxLogSize = 1 << 20

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"firstday.dev/agent/eventid"
 	"firstday.dev/api"
 	"github.com/google/go-cmp/cmp"
 )
@@ -129,21 +129,24 @@ func TestInstallationTellsNoSecret(t *testing.T) {
 	}
 }
 
-type journalFunc func(slog.Level, string) error
+type journalFunc func(slog.Level, eventid.ID, string) error
 
-func (f journalFunc) writeRecord(l slog.Level, text string) error { return f(l, text) }
+func (f journalFunc) writeRecord(l slog.Level, id eventid.ID, text string) error {
+	return f(l, id, text)
+}
 
 func TestJournalGetsMilestonesAndTroubleOnly(t *testing.T) {
 	var got []string
-	journal := newTextJournal(journalFunc(func(l slog.Level, text string) error {
-		got = append(got, l.String()+" "+text)
+	journal := newTextJournal(journalFunc(func(l slog.Level, id eventid.ID, text string) error {
+		got = append(got, fmt.Sprint(id, " ", l, " ", text))
 		return nil
 	}))
 	log := slog.New(fromNotice{journal}).With("package", "p1")
 	log.Info("detail")
-	log.Log(context.Background(), LevelNotice, "installed", "key", api.Secret("hidden"))
+	eventid.Installed.Log(t.Context(), log, "installed", "key", api.Secret("hidden"))
+	log.Log(t.Context(), LevelNotice, "milestone")
 	log.Warn("trouble")
-	want := []string{`INFO+2 msg=installed package=p1 key=[secret]`, `WARN msg=trouble package=p1`}
+	want := []string{`100 INFO+2 msg=installed package=p1 event=100 key=[secret]`, `1 INFO+2 msg=milestone package=p1`, `2 WARN msg=trouble package=p1`}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/agent/devicekey"
+	"firstday.dev/agent/eventid"
 	"firstday.dev/agent/pin"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
@@ -48,6 +49,7 @@ type member struct {
 	enrollment *api.Enrollment
 	raw        []byte // of the enrollment
 	directory  directory
+	health     func() []string // of the service, in plain sentences; nil: nobody looks
 
 	mu     sync.Mutex     // connections are made whenever they are needed
 	key    *devicekey.Key // nil: none
@@ -179,7 +181,7 @@ func (m *member) enroll(ctx context.Context) error {
 	if err := m.keep(&record{DeviceID: answer.DeviceID, Certificates: answer.Certificates, Heard: answer.CheckIn}); err != nil {
 		return err
 	}
-	m.log().Log(ctx, LevelNotice, "enrolled", "device", answer.DeviceID, "state", answer.State)
+	eventid.Enrolled.Log(ctx, m.log(), "enrolled", "device", answer.DeviceID, "state", answer.State)
 	m.directory.Close() // connections without the certificate
 	return nil
 }

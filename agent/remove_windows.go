@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/windows"
 
+	"firstday.dev/agent/credprov"
 	"firstday.dev/internal/statefile"
 )
 
@@ -64,10 +65,48 @@ func removeTree(path string) error {
 			}
 		}
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err = os.Remove(path)
+	if statefile.InUse(err) && strings.EqualFold(filepath.Base(path), credprov.File) {
+		return setAside(path, err)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+// setAside moves the tile out of the way of its successor, or of its folder's end,
+// while a sign-in screen has it loaded. That lasts as long as the screen does:
+// Windows deletes the file when it starts the next time.
+func setAside(dll string, inUse error) error {
+	aside, err := temporary("firstday-credprov-", ".dll")
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(dll, aside); err != nil {
+		return errors.Join(inUse, err)
+	}
+	if os.Remove(aside) == nil { // only the old name was held
+		return nil
+	}
+	return deleteAtRestart(aside)
+}
+
+// temporary is a name in the system's temporary folder that nobody has.
+func temporary(prefix, suffix string) (string, error) {
+	windir, err := windows.GetSystemWindowsDirectory()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(windir, "Temp", prefix+strconv.FormatUint(rand.Uint64(), 36)+suffix), nil
+}
+
+func deleteAtRestart(path string) error {
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return err
+	}
+	return windows.MoveFileEx(name, nil, windows.MOVEFILE_DELAY_UNTIL_REBOOT)
 }
 
 // isBelow tells whether the file is path, or in it.
@@ -81,27 +120,22 @@ func isBelow(file, path string) bool {
 // under a name of its own, and is deleted from there once this process has
 // ended.
 func stepAside(exe string) error {
-	windir, err := windows.GetSystemWindowsDirectory()
+	aside, err := temporary("firstday-agent-", ".exe")
 	if err != nil {
 		return err
 	}
 	// The folder we stand in could not be removed either.
-	if err := os.Chdir(windir); err != nil {
+	if err := os.Chdir(filepath.Dir(aside)); err != nil {
 		return err
 	}
-	aside := filepath.Join(windir, "Temp", "firstday-agent-"+strconv.FormatUint(rand.Uint64(), 36)+".exe")
 	if err := os.Rename(exe, aside); err != nil {
 		if errors.Is(err, fs.ErrNotExist) { // we stepped aside before
 			return nil
 		}
 		return err
 	}
-	if err := deleteSoon(aside); err != nil {
-		name, nameErr := windows.UTF16PtrFromString(aside)
-		if nameErr != nil {
-			return errors.Join(err, nameErr)
-		}
-		return windows.MoveFileEx(name, nil, windows.MOVEFILE_DELAY_UNTIL_REBOOT)
+	if deleteSoon(aside) != nil {
+		return deleteAtRestart(aside)
 	}
 	return nil
 }

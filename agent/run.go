@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"firstday.dev/agent/eventid"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 	"github.com/google/uuid"
@@ -19,17 +20,18 @@ import (
 // report is what the service says about itself, in a file, so that status
 // needs no connection to it.
 type report struct {
-	Schema        int        `json:"schema"`
-	PID           int        `json:"pid"`
-	AgentVersion  string     `json:"agentVersion"`
-	PackageID     uuid.UUID  `json:"packageId"`
-	Configuration string     `json:"configuration"` // SHA-256 of the enrollment
-	StartedAt     time.Time  `json:"startedAt"`
-	UpdatedAt     time.Time  `json:"updatedAt"`
-	Enrolment     Enrolment  `json:"enrolment"`
-	Error         string     `json:"error,omitempty"`    // why there is nothing to do
-	Surfaces      string     `json:"surfaces,omitempty"` // why none can reach the service
-	PIN           *PINStatus `json:"pin,omitempty"`      // nil: not looked at yet, or none here
+	Schema        int         `json:"schema"`
+	PID           int         `json:"pid"`
+	AgentVersion  string      `json:"agentVersion"`
+	PackageID     uuid.UUID   `json:"packageId"`
+	Configuration string      `json:"configuration"` // SHA-256 of the enrollment
+	StartedAt     time.Time   `json:"startedAt"`
+	UpdatedAt     time.Time   `json:"updatedAt"`
+	Enrolment     Enrolment   `json:"enrolment"`
+	Error         string      `json:"error,omitempty"`    // why there is nothing to do
+	Surfaces      string      `json:"surfaces,omitempty"` // why none can reach the service
+	PIN           *PINStatus  `json:"pin,omitempty"`      // nil: not looked at yet, or none here
+	Tile          *TileStatus `json:"tile,omitempty"`     // nil: not looked at yet, or none here
 }
 
 func readReport(path string) (*report, error) {
@@ -91,6 +93,16 @@ func (r *reporter) tell(ctx context.Context, change func(*report)) {
 	}
 }
 
+// problems are what the directory is to hear of the service's health.
+func (r *reporter) problems() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.report.Tile == nil || r.report.Tile.Problem() == "" {
+		return nil
+	}
+	return []string{r.report.Tile.Problem()}
+}
+
 // keepContact drives the contact machine until the context ends.
 func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, r *reporter) {
 	random := a.Random
@@ -103,10 +115,20 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 	refreshes := newRefreshes()
 	var group sync.WaitGroup
 	defer group.Wait()
+	group.Go(func() {
+		a.watchTile(ctx, e, func(s *TileStatus) {
+			before := r.problems()
+			r.tell(ctx, func(r *report) { r.Tile = s })
+			if !slices.Equal(before, r.problems()) {
+				_ = refreshes.ask(ctx) // so that the directory hears of it
+			}
+		})
+	})
 	join := func() (*member, error) {
 		m, err := a.newMember(e, raw)
 		if err == nil {
 			m.into(&c.Enrolment)
+			m.health = r.problems
 			group.Go(func() { m.signIn.Run(ctx) })
 			group.Go(func() {
 				m.watchPINs(ctx, func(s *PINStatus) { r.tell(ctx, func(r *report) { r.PIN = s }) })
@@ -234,6 +256,9 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 	defer func() { err = errors.Join(err, stop()) }()
 	a.log().Log(ctx, LevelNotice, "the service resumes the installation", "phase", s.Phase, "package", e.PackageID)
 	in := &installation{Agent: a, layout: layout, state: s, file: api.AgentFile{Version: a.Version}}
+	if err := in.resumeTile(ctx, e); err != nil {
+		return err
+	}
 	if err := in.tidy(ctx); err != nil {
 		return err
 	}
@@ -246,7 +271,7 @@ func (a *Agent) resume(ctx context.Context, e *api.Enrollment) (err error) {
 		return errors.Join(err, s.write(layout.State()))
 	}
 	s.Phase, s.Error = PhaseDone, ""
-	a.log().Log(ctx, LevelNotice, "installed")
+	eventid.Installed.Log(ctx, a.log(), "installed", "version", a.Version, "package", e.PackageID)
 	return s.write(layout.State())
 }
 

@@ -19,6 +19,7 @@ const (
 	PhaseConfigure Phase = "configure" // enrollment and payloads into the data folder
 	PhaseRegister  Phase = "register"  // the service
 	PhaseStart     Phase = "start"     // the service, until it reports
+	PhaseTile      Phase = "tile"      // the sign-in screen learns of it
 	PhaseTidy      Phase = "tidy"      // older versions go
 	PhasePayloads  Phase = "payloads"  // the package's further installers
 	PhaseDone      Phase = "done"

@@ -35,6 +35,7 @@ type Status struct {
 	RebootNeeded   bool            `json:"rebootNeeded"`
 	Enrolment      *Enrolment      `json:"enrolment,omitempty"`
 	PIN            *PINStatus      `json:"pin,omitempty"`
+	Tile           *TileStatus     `json:"tile,omitempty"` // nil: the system's sign-in screen has none
 
 	faulty bool
 }
@@ -77,6 +78,7 @@ func (a *Agent) Status(ctx context.Context) (*Status, error) {
 	if err := s.addReport(layout); err != nil {
 		return nil, err
 	}
+	s.addTile(a)
 	s.Healthy = len(s.Problems) == 0
 	return s, nil
 }
@@ -133,6 +135,21 @@ func (s *Status) addInstallation(layout Layout, boot string) error {
 	}
 	s.RebootNeeded = rebootNeeded(st.Payloads, boot)
 	return nil
+}
+
+func (s *Status) addTile(a *Agent) {
+	if a.System.Tile() == nil {
+		return
+	}
+	file, err := a.installedFile()
+	if err != nil {
+		return // that the enrollment is damaged or missing was said
+	}
+	if s.Tile, err = a.lookAtTile(file); err != nil {
+		s.fault("the tile of the sign-in screen cannot be looked at: %v", err)
+	} else if s.Tile.Faulty() {
+		s.fault("%s", s.Tile.Problem())
+	}
 }
 
 func (s *Status) addReport(layout Layout) error {

@@ -37,7 +37,8 @@ func TestStatusJSONKeepsItsShape(t *testing.T) {
 			LastAttempt: &at, LastError: "refused", NextAttempt: &at,
 			Key: &KeyStatus{Storage: api.KeyInTPM, TPM: &api.TPM{Manufacturer: "INTC", Firmware: "600.18.54.0"}, Reason: "why"},
 		},
-		PIN: &PINStatus{Ready: true, Reason: "why"},
+		PIN:  &PINStatus{Ready: true, Reason: "why"},
+		Tile: &TileStatus{State: TileOff, File: `C:\x.dll`, By: ByWatchdog, Reason: "why", Since: at, Strikes: 3},
 	}
 	got, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -41,6 +41,10 @@ type System interface {
 	// Journal takes what the system's own log should hold.
 	Journal() (slog.Handler, func() error, error)
 
+	// Tile is what the system's sign-in screen loads of ours, nil if it loads
+	// nothing.
+	Tile() Tile
+
 	Service
 	Processes
 }

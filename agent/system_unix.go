@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"firstday.dev/agent/devicekey"
+	"firstday.dev/agent/eventid"
 )
 
 // unixSystem is what the systems without msiexec have in common.
@@ -161,7 +162,7 @@ func (s unixSystem) Journal() (slog.Handler, func() error, error) {
 
 type syslogWriter struct{ *syslog.Writer }
 
-func (w syslogWriter) writeRecord(l slog.Level, text string) error {
+func (w syslogWriter) writeRecord(l slog.Level, _ eventid.ID, text string) error {
 	switch {
 	case l >= slog.LevelError:
 		return w.Err(text)
@@ -171,6 +172,9 @@ func (w syslogWriter) writeRecord(l slog.Level, text string) error {
 		return w.Notice(text)
 	}
 }
+
+// Tile: the sign-in screens of these systems load no credential providers.
+func (unixSystem) Tile() Tile { return nil }
 
 // OpenTPM: this machine's is none of a system that does not run.
 func (s unixSystem) OpenTPM() (transport.TPMCloser, error) {

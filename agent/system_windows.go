@@ -12,6 +12,7 @@ import (
 
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/devicekey"
+	"firstday.dev/agent/eventid"
 	"github.com/google/go-tpm/tpm2/transport"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/eventlog"
@@ -158,17 +159,16 @@ func (windowsSystem) Journal() (slog.Handler, func() error, error) {
 
 type eventWriter struct{ *eventlog.Log }
 
-// writeRecord uses one event id per level; the text says the rest.
-func (w eventWriter) writeRecord(l slog.Level, text string) error {
+func (w eventWriter) writeRecord(l slog.Level, id eventid.ID, text string) error {
 	// An event holds no more than 31839 characters.
 	text = strings.ToValidUTF8(text[:min(len(text), 30000)], "")
 	switch {
 	case l >= slog.LevelError:
-		return w.Error(3, text)
+		return w.Error(uint32(id), text)
 	case l >= slog.LevelWarn:
-		return w.Warning(2, text)
+		return w.Warning(uint32(id), text)
 	default:
-		return w.Info(1, text)
+		return w.Info(uint32(id), text)
 	}
 }
 

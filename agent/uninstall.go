@@ -28,6 +28,13 @@ func (a *Agent) Uninstall(ctx context.Context) (err error) {
 	if err := a.endPayloads(ctx); err != nil {
 		return err
 	}
+	// Nothing may point at a file that is not there.
+	tile := a.System.Tile()
+	if tile != nil {
+		if err := tile.Unregister(); err != nil {
+			return fmt.Errorf("removing the tile: %w", err)
+		}
+	}
 	if err := a.System.Unregister(ctx); err != nil {
 		return fmt.Errorf("removing the service: %w", err)
 	}
@@ -38,6 +45,11 @@ func (a *Agent) Uninstall(ctx context.Context) (err error) {
 	}
 	if err := a.System.RemoveAll(layout.Program); err != nil {
 		return err
+	}
+	if tile != nil {
+		if err := tile.Forget(); err != nil {
+			return fmt.Errorf("removing the tile's settings: %w", err)
+		}
 	}
 	removed = true
 	return nil

@@ -63,6 +63,9 @@ func (s system) Accounts() (accounts.Store, error) {
 // OpenTPM: simulated devices have none; their keys are files on their disks.
 func (system) OpenTPM() (transport.TPMCloser, error) { return nil, devicekey.ErrNoTPM }
 
+// Tile: the sign-in screen of a simulated device runs nothing of the package's.
+func (system) Tile() agent.Tile { return nil }
+
 // MakeFolder makes it below the disk, where no link may be on the way: what the
 // agent writes must stay there.
 func (s system) MakeFolder(dir string, readers agent.Readers) error {

@@ -10,5 +10,8 @@ package credprov
 // It never changes.
 const CLSID = "{287BFA49-BAD6-483D-8E25-E7C626759CD4}"
 
+// File is what the DLL is called on a device, where it lies beside the agent.
+const File = "firstday-credprov.dll"
+
 // Name is the provider's, for registry editors.
 const Name = "Firstday"

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/eventid"
 	"firstday.dev/api"
 )
 
@@ -253,7 +254,7 @@ func (a *Accounts) finish(ctx context.Context, d Directory, j *journal) error {
 	}); err != nil {
 		return err
 	}
-	a.Log.InfoContext(ctx, "account made", "account", j.Name, "id", j.ID, "user", j.User.ID)
+	eventid.AccountMade.Log(ctx, a.Log, "account made", "account", j.Name, "id", j.ID, "user", j.User.ID)
 	return a.removeJournal()
 }
 
@@ -456,7 +457,7 @@ func (a *Accounts) close(ctx context.Context, user uuid.UUID, version int64) err
 			return fmt.Errorf("forgetting the PIN of %s: %w", known.Name, err) // and again with the next news
 		}
 	}
-	a.Log.InfoContext(ctx, "account closed", "account", known.Name, "user", user)
+	eventid.AccountClosed.Log(ctx, a.Log, "account closed", "account", known.Name, "user", user)
 	return a.changeLedger(func(l *ledger) { l.of(user).Open, l.of(user).After = false, version })
 }
 
@@ -477,6 +478,6 @@ func (a *Accounts) reopen(ctx context.Context, user uuid.UUID, version int64) er
 	if err := a.Store.Enable(ctx, known.Name); err != nil {
 		return err
 	}
-	a.Log.WarnContext(ctx, "account opened again", "account", known.Name, "user", user)
+	eventid.AccountOpened.Log(ctx, a.Log, "account opened again", "account", known.Name, "user", user)
 	return a.changeLedger(func(l *ledger) { l.of(user).Open, l.of(user).After = true, version })
 }

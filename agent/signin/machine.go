@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"firstday.dev/agent/eventid"
 	"firstday.dev/api"
 )
 
@@ -210,6 +211,9 @@ func (l *loop) take(e event) {
 	todo := l.flow.step(e)
 	if l.flow.state != before {
 		l.Log.InfoContext(l.ctx, "sign-in", "state", l.flow.state, "code", l.flow.code)
+		if l.flow.state == Done {
+			eventid.SignedIn.Log(l.ctx, l.Log, "somebody has signed in", "account", l.flow.account)
+		}
 		switch {
 		case !timed(l.flow.state):
 			l.alarm.Stop()

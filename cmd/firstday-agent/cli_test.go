@@ -46,6 +46,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 		&terminal.NotOfferedError{}: exitNotOffered,
 		answer(exitReboot):          exitReboot,
 		answer(exitNotEnrolled):     exitNotEnrolled,
+		answer(exitNoTile):          exitNoTile,
 	} {
 		wrapped := err
 		if err != nil {
@@ -61,7 +62,7 @@ func TestEveryErrorHasItsExitCode(t *testing.T) {
 }
 
 func TestHelpShowsExamples(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"install", "--help"}, {"run", "--help"}, {"signin", "--help"}, {"status", "--help"}, {"diagnose", "--help"}, {"uninstall", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"install", "--help"}, {"run", "--help"}, {"signin", "--help"}, {"status", "--help"}, {"diagnose", "--help"}, {"uninstall", "--help"}, {"tile", "--help"}, {"tile", "status", "--help"}, {"tile", "on", "--help"}, {"tile", "off", "--help"}} {
 		code, out, _ := execute(args...)
 		if code != exitOK || !strings.Contains(out, "Examples:") {
 			t.Errorf("%q: code %d\n%s", args, code, out)
@@ -73,7 +74,7 @@ func TestHelpShowsExamples(t *testing.T) {
 }
 
 func TestWrongUsage(t *testing.T) {
-	for _, args := range [][]string{{"instal"}, {"install", "now"}, {"status", "--xml"}, {"--root"}} {
+	for _, args := range [][]string{{"instal"}, {"install", "now"}, {"status", "--xml"}, {"--root"}, {"tile", "of"}, {"tile", "on", "--reason", "x"}, {"tile", "off", "now"}} {
 		code, out, errOut := execute(args...)
 		if code != exitUsage || out != "" || !strings.HasPrefix(errOut, "error: ") {
 			t.Errorf("%q: code %d, %q, %q", args, code, out, errOut)

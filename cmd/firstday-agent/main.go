@@ -66,6 +66,7 @@ there what changes.
   firstday-agent status --json
   firstday-agent signin
   firstday-agent diagnose
+  firstday-agent tile status
   firstday-agent uninstall`,
 		Version:       version,
 		Args:          cobra.NoArgs,
@@ -79,7 +80,7 @@ there what changes.
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
 	root.PersistentFlags().String("root", "", "work on the file system tree in this folder instead of the running\nsystem, starting nothing (not on Windows)")
-	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newDiagnose(), newUninstall())
+	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newDiagnose(), newTile(), newUninstall())
 	markUsageErrors(root)
 	return root
 }

@@ -88,6 +88,9 @@ func printStatus(w io.Writer, s *agent.Status) error {
 	} else if p != nil {
 		row("PIN", "not offered: "+p.Reason)
 	}
+	if s.Tile != nil {
+		row("tile", describeTile(s.Tile))
+	}
 	if s.RebootNeeded {
 		row("restart", "needed")
 	}

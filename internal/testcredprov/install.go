@@ -19,7 +19,7 @@ import (
 )
 
 // File is what the DLL is called on devices.
-const File = "firstday-credprov.dll"
+const File = credprov.File
 
 // Build builds the DLLs, and gives their folder.
 func Build(tb testing.TB, version string) string {

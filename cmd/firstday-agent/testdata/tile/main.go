@@ -9,6 +9,12 @@
 //	tile leave FOLDER    writes ready.txt at the button and, when the tile is
 //	gone, ready.gone.txt; once it is back presses the button, and writes
 //	waiting.txt and waiting.gone.txt
+//
+//	tile watch FOLDER    writes shown.txt, gone.txt and back.txt when the tile
+//	comes and goes
+//
+//	tile hold FOLDER    has the provider loaded from loaded.txt on until it finds
+//	end.txt; where it cannot be loaded, it ends with 3
 package main
 
 import (
@@ -27,12 +33,15 @@ import (
 const password = "Grüße von 100 % Acme 😀"
 
 func main() {
-	what := signIn
-	if os.Args[1] == "leave" {
-		what = leave
-	}
-	if err := run(what, os.Args[2]); err != nil {
+	what := map[string]func(*testcredprov.Host, string) error{"signin": signIn, "leave": leave, "watch": watch, "hold": hold}[os.Args[1]]
+	err := run(what, os.Args[2])
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
+	}
+	switch {
+	case errors.Is(err, testcredprov.ErrClassNotAvailable):
+		os.Exit(3)
+	case err != nil:
 		os.Exit(1)
 	}
 }
@@ -102,6 +111,27 @@ func gone(h *testcredprov.Host, folder, name string) error {
 	return write(folder, name+".gone.txt", nil)
 }
 
+// watch sees the tile come, go and come back.
+func watch(h *testcredprov.Host, folder string) error {
+	for i, name := range []string{"shown.txt", "gone.txt", "back.txt"} {
+		if err := h.Wait(func(t *testcredprov.Tile) bool { return (t.Count == 1) == (i != 1) }); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if err := write(folder, name, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hold(_ *testcredprov.Host, folder string) error {
+	if err := write(folder, "loaded.txt", nil); err != nil {
+		return err
+	}
+	_, err := await(folder, "end.txt", 3*time.Minute)
+	return err
+}
+
 func signIn(h *testcredprov.Host, folder string) error {
 	address, err := start(h)
 	if err != nil {
@@ -110,7 +140,7 @@ func signIn(h *testcredprov.Host, folder string) error {
 	if err := write(folder, "address.txt", []byte(address)); err != nil {
 		return err
 	}
-	number, err := await(folder, "number.txt")
+	number, err := await(folder, "number.txt", 30*time.Second)
 	if err != nil {
 		return err
 	}
@@ -168,8 +198,8 @@ func write(folder, name string, data []byte) error {
 	return os.Rename(path+".part", path)
 }
 
-func await(folder, name string) (string, error) {
-	for range 600 {
+func await(folder, name string, patience time.Duration) (string, error) {
+	for begun := time.Now(); time.Since(begun) < patience; {
 		if data, err := os.ReadFile(filepath.Join(folder, name)); err == nil {
 			return string(data), nil
 		}
