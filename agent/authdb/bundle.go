@@ -21,9 +21,9 @@ type Plugin interface {
 }
 
 // Bundle is a plug-in's folder, of which it is known who owns it. It vouches for
-// the files: all there, and nobody but the owner can change them. Whether the
-// code is signed and loads on this Mac is for the preflight to say, which is a
-// [Plugin] that asks this one first.
+// the files: all there, and nobody but the owner can change them as far as their
+// modes tell. Whether the code is signed and loads on this Mac is for the
+// preflight to say, which is a [Plugin] that asks this one first.
 type Bundle struct {
 	path  string
 	owner uint32

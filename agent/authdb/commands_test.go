@@ -115,7 +115,7 @@ func TestDatabaseBehindAProgram(t *testing.T) {
 	if err := os.WriteFile(state, parseFile(t, "macos-14-crypt.plist").Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := Open(t.TempDir()+"/login-window", elsewhere{state})
+	d := Open(t.TempDir(), elsewhere{state})
 	d.euid = func() int { return 0 }
 	if o, err := d.Enable(t.Context(), loadable{}); err != nil || o.Verdict.State != Ours {
 		t.Fatalf("%+v, %v", o, err)

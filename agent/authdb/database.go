@@ -25,6 +25,8 @@ var (
 	ErrNotUndone = errors.New("what the authorization database held before could not be put back")
 )
 
+const folderName = "login-window"
+
 // systemCopy is Apple's own copy of the database.
 const systemCopy = "/System/Library/Security/authorization.plist"
 
@@ -38,11 +40,10 @@ type Database struct {
 	euid func() int
 }
 
-// Open changes nothing yet. The folder, which is made when it is needed, keeps
-// what the database held before each change; the one around it must be root's
-// alone.
-func Open(folder string, c Commands) *Database {
-	return &Database{folder: folder, commands: c, copy: systemCopy, now: time.Now, euid: os.Geteuid}
+// Open changes nothing yet. What the database held before each change will be
+// kept in a folder within the agent's folder of data, which must be root's alone.
+func Open(data string, c Commands) *Database {
+	return &Database{folder: filepath.Join(data, folderName), commands: c, copy: systemCopy, now: time.Now, euid: os.Geteuid}
 }
 
 // Outcome is what became of the database.
@@ -53,6 +54,10 @@ type Outcome struct {
 	Backup string
 	// Unsaved is why there is no backup. Only Disable and Reset go on without.
 	Unsaved error
+	// Differs: Apple's login window is back, but the list is not exactly what was
+	// written; somebody else was at work, or authd left something out. The backup
+	// has what was there before.
+	Differs bool
 	// Rebuilt: macOS's own definition was put there whole. What other products
 	// had added is in the backup only.
 	Rebuilt bool
@@ -190,7 +195,7 @@ func (d *Database) Disable(ctx context.Context) (Outcome, error) {
 		}
 		return d.rebuild(ctx, o)
 	default: // or what somebody else wrote in the same moment
-		o.Changed, o.Verdict = true, got.Judge()
+		o.Changed, o.Verdict, o.Differs = true, got.Judge(), err != nil
 		return o, nil
 	}
 }

@@ -40,7 +40,7 @@ func TestEnableAndDisable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(withCrypt, m.list()); diff != "" || !off.Changed || off.Verdict.State != Apple || off.Rebuilt || off.Unsaved != nil {
+	if diff := cmp.Diff(withCrypt, m.list()); diff != "" || !off.Changed || off.Verdict.State != Apple || off.Differs || off.Rebuilt || off.Unsaved != nil {
 		t.Errorf("%+v %s", off, diff)
 	}
 	if len(m.writes) != 2 {
@@ -331,6 +331,22 @@ func TestDisableAsksForNothing(t *testing.T) {
 				t.Error("the backup is not what was there before")
 			}
 		})
+	}
+}
+
+func TestDisableTellsWhatElseChanged(t *testing.T) {
+	for name, written := range map[string]func(string) string{
+		"authd leaves something out": func(text string) string {
+			return without(t, text, func(m string) bool { return m == "Crypt:CryptGUI" })
+		},
+		"another product's window comes": func(text string) string { return strings.Replace(text, AppleUI, "JamfConnectLogin:LoginUI", 1) },
+	} {
+		m, d := newMac(t, ours)
+		m.written = func(text string) (string, error) { return written(text), nil }
+		o, err := d.Disable(t.Context())
+		if err != nil || !o.Differs || o.Rebuilt || o.Verdict.NeedsBundle || o.Verdict.State == Damaged || o.Backup == "" || len(m.writes) != 1 {
+			t.Errorf("%s: %+v, %v", name, o, err)
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ func newMac(t *testing.T, list []string) (*mac, *Database) {
 	t.Helper()
 	m := &mac{t: t, version: "14.5"}
 	m.keep(string(write(t, list).Bytes()))
-	d := Open(filepath.Join(t.TempDir(), "login-window"), m)
+	d := Open(t.TempDir(), m)
 	d.euid = func() int { return 0 }
 	d.copy = filepath.Join(t.TempDir(), "authorization.plist")
 	copyFile(t, d.copy, "authorization.plist")
