@@ -99,6 +99,20 @@ func TestSystemWaitsForNobody(t *testing.T) {
 	}
 }
 
+// killed is a program that ends badly after it has said that all is well.
+type killed struct{}
+
+func (killed) Run(context.Context, []byte, string, ...string) ([]byte, []byte, error) {
+	return nil, []byte("YES (0)\n"), errors.New("signal: killed")
+}
+
+func TestOnlyNoIsARefusal(t *testing.T) {
+	_, err := Open(t.TempDir(), killed{}).Read(t.Context())
+	if err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "killed") {
+		t.Error(err)
+	}
+}
+
 // elsewhere runs this program in security's place.
 type elsewhere struct{ state string }
 

@@ -110,7 +110,10 @@ func TestNothingIsWrittenUnlessAllIsWell(t *testing.T) {
 		"not to be read":               {list: withCrypt, set: func(m *mac, _ *Database) { m.read = func() error { return statusError(-60005) } }, want: ErrRefused},
 		"no place for the backup":      {list: withCrypt, set: func(_ *mac, d *Database) { d.folder = filepath.Join(d.copy, "x") }},
 		"a file is where the backup's": {list: withCrypt, set: func(_ *mac, d *Database) { os.WriteFile(d.folder, nil, 0o600) }},
-		"given up before":              {list: withCrypt, ctx: cancelled, want: context.Canceled},
+		"the backup fails": {list: withCrypt, set: func(m *mac, d *Database) {
+			m.read = func() error { return errors.Join(os.RemoveAll(d.folder), os.WriteFile(d.folder, nil, 0o600)) }
+		}},
+		"given up before": {list: withCrypt, ctx: cancelled, want: context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, d := newMac(t, c.list)

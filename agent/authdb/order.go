@@ -50,14 +50,15 @@ func (d *Database) Replace(ctx context.Context, p Plugin, bundle func(context.Co
 	if err != nil && !errors.Is(err, ErrFormat) {
 		return Outcome{}, err
 	}
-	o, failed := d.Disable(ctx)
-	if failed != nil {
-		return o, fmt.Errorf("the login plug-in stays as it is: %w", failed)
+	was := err == nil && def.Judge().State == Ours
+	o, err := d.Disable(ctx)
+	if err != nil {
+		return o, fmt.Errorf("the login plug-in stays as it is: %w", err)
 	}
 	if err := bundle(ctx); err != nil {
 		return o, fmt.Errorf("replacing the login plug-in: %w", err)
 	}
-	if err != nil || def.Judge().State != Ours {
+	if !was {
 		return o, nil
 	}
 	return d.Enable(ctx, p)

@@ -123,6 +123,7 @@ func TestDamage(t *testing.T) {
 		"Apple's came back before it":   {slices.Insert(slices.Clone(enabled), 0, AppleUI), []Fault{{WindowRepeated, UI}}, append(swap(AppleUI), edit(AppleUI, swap())...)},
 		"Apple's came back, guard left": {edit(AppleUI, swap(AppleUI, Guard)), []Fault{{Kind: GuardStray}}, sonoma},
 		"the guard first":               {edit(AppleUI, swap(Guard, UI)), []Fault{{Kind: GuardMisplaced}}, sonoma},
+		"the guard far before":          {edit(AppleUI, swap(Guard, "A:b", UI)), []Fault{{Kind: GuardMisplaced}}, edit(AppleUI, swap("A:b", AppleUI))},
 		"somebody between":              {edit(AppleUI, swap(UI, "A:b", Guard)), []Fault{{Kind: GuardMisplaced}}, edit(AppleUI, swap(AppleUI, "A:b"))},
 		"two guards":                    {edit(AppleUI, swap(UI, Guard, Guard)), []Fault{{Kind: GuardRepeated}}, sonoma},
 		"ours twice":                    {edit(AppleUI, swap(UI, Guard, UI, Guard)), []Fault{{WindowRepeated, UI}, {Kind: GuardRepeated}}, sonoma},
