@@ -23,15 +23,15 @@ type Kind string
 
 // The kinds of faults.
 const (
-	BadClass         Kind = "class"             // the right is no list of mechanisms
-	StepMissing      Kind = "step missing"      // of what every macOS has
-	StepRepeated     Kind = "step repeated"     //
-	StepMisplaced    Kind = "step misplaced"    //
-	WindowMissing    Kind = "window missing"    // nothing shows a login window
-	WindowRepeated   Kind = "window repeated"   // more than one does
-	WindowMisplaced  Kind = "window misplaced"  // after the check of the password
-	GuardMissing     Kind = "guard missing"     // after our window
-	GuardRepeated    Kind = "guard repeated"    //
+	BadClass         Kind = "class"        // the right is no list of mechanisms
+	StepMissing      Kind = "step missing" // of what every macOS has
+	StepRepeated     Kind = "step repeated"
+	StepMisplaced    Kind = "step misplaced"
+	WindowMissing    Kind = "window missing"   // nothing shows a login window
+	WindowRepeated   Kind = "window repeated"  // more than one does
+	WindowMisplaced  Kind = "window misplaced" // after the check of the password
+	GuardMissing     Kind = "guard missing"    // after our window
+	GuardRepeated    Kind = "guard repeated"
 	GuardMisplaced   Kind = "guard misplaced"   // not directly after our window
 	GuardStray       Kind = "guard stray"       // without our window
 	UnknownMechanism Kind = "unknown mechanism" // of our plug-in, in another version perhaps
