@@ -13,7 +13,7 @@ test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl
 	softhsm2-util:softhsm2 swtpm:swtpm pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
 	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
 	fsck.fat:dosfstools mkfs.ext4:e2fsprogs mcopy:mtools sgdisk:gdisk sfdisk:fdisk shellcheck:shellcheck dash:dash losetup:mount
-	initdb:postgresql pdftotext:poppler-utils pdfinfo:poppler-utils qpdf:qpdf chromium|chromium-browser|google-chrome:chromium git:git" ;;
+	python3:python3 initdb:postgresql pdftotext:poppler-utils pdfinfo:poppler-utils qpdf:qpdf chromium|chromium-browser|google-chrome:chromium git:git" ;;
 release) need="git:git bsdtar:libarchive-tools man:man-db systemd-analyze:systemd fakeroot:fakeroot zsh:zsh fish:fish" ;;
 *) echo "usage: $0 demo|test|release" >&2; exit 2 ;;
 esac
