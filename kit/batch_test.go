@@ -107,8 +107,8 @@ func TestKitsOfABatchSayAndCarryWhatBuildPacks(t *testing.T) {
 			t.Errorf("%s: %s differs", row.Name, mac)
 		}
 	}
-	if len(b.shared.files) != 4 {
-		t.Errorf("%d files were prepared; two agents and two payloads would do", len(b.shared.files))
+	if len(b.shared.files) != 6 {
+		t.Errorf("%d files were prepared; two agents, what goes with them and two payloads would do", len(b.shared.files))
 	}
 	if len(b.shared.begun.states) != 2 {
 		t.Errorf("%d packages were hashed from the beginning; two of the three begin alike", len(b.shared.begun.states))

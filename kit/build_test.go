@@ -132,7 +132,7 @@ func TestSignedKitVerifies(t *testing.T) {
 	if diff := cmp.Diff(m, read); diff != "" {
 		t.Errorf("the manifest comes back different:\n%s", diff)
 	}
-	if p := read.Packages[0]; p.Signer == nil || !p.Signer.Throwaway || len(p.Contents) != 2 || p.Contents[0].Version != testagents.Version {
+	if p := read.Packages[0]; p.Signer == nil || !p.Signer.Throwaway || len(p.Contents) != 4 || p.Contents[0].Version != testagents.Version {
 		t.Errorf("package is described as %+v", p)
 	}
 	if got := fmt.Sprint(read.Secrets); strings.Count(got, "Acme.ppkg") != 3 {
