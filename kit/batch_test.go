@@ -311,7 +311,11 @@ func TestABatchGoesOnWhereItEnded(t *testing.T) {
 			overwrite(t, in("firstday.yaml"), strings.Replace(string(text), "MinDevicePasswordLength: 12", "MinDevicePasswordLength: 14", 1))
 		},
 		"the builder": func() { o.Builder = "test 2" },
-		"the level":   func() { o.Level = xpress.Default },
+		"a credential provider": func() {
+			const inTheWordsForDOS = 0x50
+			o.Agents = agentsWith(t, "firstday-credprov-amd64.dll", func(b []byte) []byte { b[inTheWordsForDOS] ^= 1; return b })
+		},
+		"the level": func() { o.Level = xpress.Default },
 	} {
 		change()
 		t.Log(what)
