@@ -106,15 +106,19 @@ var unlike = map[string]struct {
 	change func(dll []byte) []byte
 	said   string
 }{
-	"another version":   {func(b []byte) []byte { return bytes.ReplaceAll(b, wide(testagents.Version), wide("1.2.4")) }, "has version 1.2.4, its agent 1.2.3"},
-	"no version":        {func(b []byte) []byte { return bytes.ReplaceAll(b, wide("ProductVersion"), wide("ProductVersiom")) }, "has no version resource"},
-	"another machine":   {func(b []byte) []byte { b[optional(b)-20], b[optional(b)-19] = 0x64, 0xaa; return b }, "is for arm64, its agent for amd64"},
-	"a program":         {func(b []byte) []byte { b[optional(b)-1] &^= 0x20; return b }, "is no DLL"},
-	"no NX":             {func(b []byte) []byte { b[optional(b)+71] &^= 0x01; return b }, "lacks NX"},
-	"no ASLR":           {func(b []byte) []byte { b[optional(b)+70] &^= 0x40; return b }, "lacks NX, ASLR"},
-	"no high entropy":   {func(b []byte) []byte { b[optional(b)+70] &^= 0x20; return b }, "high entropy"},
-	"no DllCanUnload":   {func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("DllCanUnloadNow"), []byte("DllCanUnloadNov")) }, "does not export DllCanUnloadNow"},
-	"no class":          {func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("DllGetClassObject"), []byte("DllGetClassObjecx")) }, "does not export DllGetClassObject"},
+	"another version": {func(b []byte) []byte { return bytes.ReplaceAll(b, wide(testagents.Version), wide("1.2.4")) }, "has version 1.2.4, its agent 1.2.3"},
+	"no version":      {func(b []byte) []byte { return bytes.ReplaceAll(b, wide("ProductVersion"), wide("ProductVersiom")) }, "has no version resource"},
+	"another machine": {func(b []byte) []byte { b[optional(b)-20], b[optional(b)-19] = 0x64, 0xaa; return b }, "is for arm64, its agent for amd64"},
+	"a program":       {func(b []byte) []byte { b[optional(b)-1] &^= 0x20; return b }, "is no DLL"},
+	"no NX":           {func(b []byte) []byte { b[optional(b)+71] &^= 0x01; return b }, "lacks NX"},
+	"no ASLR":         {func(b []byte) []byte { b[optional(b)+70] &^= 0x40; return b }, "lacks NX, ASLR"},
+	"no high entropy": {func(b []byte) []byte { b[optional(b)+70] &^= 0x20; return b }, "high entropy"},
+	"no DllCanUnload": {func(b []byte) []byte {
+		return bytes.ReplaceAll(b, []byte("DllCanUnloadNow"), []byte("DllCanUnloadNov"))
+	}, "does not export DllCanUnloadNow"},
+	"no class": {func(b []byte) []byte {
+		return bytes.ReplaceAll(b, []byte("DllGetClassObject"), []byte("DllGetClassObjecx"))
+	}, "does not export DllGetClassObject"},
 	"nothing in it":     {func([]byte) []byte { return nil }, "is empty"},
 	"not even a header": {func([]byte) []byte { return []byte("#!/bin/sh\n") }, "reading"},
 }
@@ -206,6 +210,7 @@ func signedBySomebody(t *testing.T, program []byte, id *signing.Identity) []byte
 type opened struct {
 	*api.Enrollment
 	files map[string][]byte
+	apart map[string][]byte // of another command
 }
 
 // write puts the package together again, with files that its enrollment need not
@@ -221,6 +226,10 @@ func (o *opened) write(t *testing.T, path string) *Package {
 		command.Dependencies = append(command.Dependencies, ppkg.NewFile(name, o.files[name]))
 	}
 	p := &ppkg.Package{ID: o.PackageID, Version: o.PackageVer, Name: o.PackageName, Owner: ppkg.ITAdmin, Settings: []ppkg.Setting{command.Setting()}}
+	for name, content := range o.apart {
+		other := ppkg.Command{Name: "Another", Line: name, File: ppkg.NewFile(name, content)}
+		p.Settings = append(p.Settings, other.Setting())
+	}
 	built, err := WritePackage(t.Context(), path, p, ppkg.Options{Time: at, Level: xpress.Fast}, func(string, int64, int64) {})
 	if err != nil {
 		t.Fatal(err)
@@ -279,9 +288,13 @@ func broken(t *testing.T) map[string]struct {
 		}, ErrOutdated, "no credential provider goes with " + agent},
 		"one agent without": {func(o *opened) { o.Agents[0].CredentialProvider = api.CarriedFile{} }, ErrOutdated, agent},
 		"missing":           {func(o *opened) { delete(o.files, dll) }, ErrIntegrity, "lacks " + dll},
-		"agent missing":     {func(o *opened) { delete(o.files, agent) }, ErrIntegrity, "lacks " + agent},
-		"bytes changed":     {func(o *opened) { o.files[dll][len(o.files[dll])/2] ^= 1 }, ErrIntegrity, dll + " in it has SHA-256"},
-		"agent changed":     {func(o *opened) { o.files[agent][len(o.files[agent])/2] ^= 1 }, ErrIntegrity, agent + " in it has SHA-256"},
+		"in another folder": {func(o *opened) {
+			o.apart = map[string][]byte{dll: o.files[dll]}
+			delete(o.files, dll)
+		}, ErrIntegrity, "lacks " + dll},
+		"agent missing": {func(o *opened) { delete(o.files, agent) }, ErrIntegrity, "lacks " + agent},
+		"bytes changed": {func(o *opened) { o.files[dll][len(o.files[dll])/2] ^= 1 }, ErrIntegrity, dll + " in it has SHA-256"},
+		"agent changed": {func(o *opened) { o.files[agent][len(o.files[agent])/2] ^= 1 }, ErrIntegrity, agent + " in it has SHA-256"},
 		"the other one": {func(o *opened) { o.replace(dll, o.files["firstday-credprov-arm64.dll"]) },
 			ErrOtherProgram, dll + " is for arm64, its agent for amd64"},
 		"an agent of another version": {func(o *opened) { o.Agents[0].Version = "1.2.4" }, ErrOtherProgram, agent},

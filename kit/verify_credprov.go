@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
 
 	"firstday.dev/api"
 	"firstday.dev/ppkg"
@@ -28,7 +30,8 @@ var (
 // screen that was built and signed with it. A package without an enrollment is not
 // one of ours, and has none.
 func (v *verifier) credentialProviders(ctx context.Context, name string, r *ppkg.Reader) error {
-	enrollment := assetOf(r, api.EnrollmentFile)
+	files := commandFilesOf(r)
+	enrollment := assetOf(files, api.EnrollmentFile)
 	if enrollment == nil {
 		return nil
 	}
@@ -38,7 +41,7 @@ func (v *verifier) credentialProviders(ctx context.Context, name string, r *ppkg
 		return nil
 	}
 	for _, a := range e.Agents {
-		detail, err := v.pair(ctx, name, r, a)
+		detail, err := v.pair(ctx, name, r.FS, files, a)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -48,19 +51,19 @@ func (v *verifier) credentialProviders(ctx context.Context, name string, r *ppkg
 }
 
 // pair checks an agent and its credential provider.
-func (v *verifier) pair(ctx context.Context, name string, r *ppkg.Reader, a api.AgentFile) (detail string, err error) {
+func (v *verifier) pair(ctx context.Context, name string, tree fs.FS, files []ppkg.Asset, a api.AgentFile) (detail string, err error) {
 	c := a.CredentialProvider
 	if c.File == "" {
-		return "", fmt.Errorf("%w: no credential provider goes with %s, so no sign-in screen would offer to sign in; build the package again", ErrOutdated, a.File)
+		return "", fmt.Errorf("%w: no credential provider goes with %s; build the package again", ErrOutdated, a.File)
 	}
-	agent, err := v.packedProgram(ctx, r, a.File, a.SHA256)
+	agent, err := v.packedProgram(ctx, tree, assetOf(files, a.File), a.File, a.SHA256)
 	if err != nil {
 		return "", err
 	}
 	if agent.Arch != a.Arch || agent.Version != a.Version {
 		return "", fmt.Errorf("%w: %s is for %s and has version %q, the enrollment says %s and %s", ErrOtherProgram, a.File, agent.Arch, agent.Version, a.Arch, a.Version)
 	}
-	provider, err := v.packedProgram(ctx, r, c.File, c.SHA256)
+	provider, err := v.packedProgram(ctx, tree, assetOf(files, c.File), c.File, c.SHA256)
 	if err != nil {
 		return "", err
 	}
@@ -81,6 +84,26 @@ func (v *verifier) pair(ctx context.Context, name string, r *ppkg.Reader, a api.
 	return c.File + ", signed " + signedBy(provider.report), nil
 }
 
+// commandFilesOf gives the files that Windows puts beside the enrollment: those of
+// the same command. A package without an enrollment has none.
+func commandFilesOf(r *ppkg.Reader) []ppkg.Asset {
+	for _, c := range r.Commands() {
+		if assetOf(c.Files, api.EnrollmentFile) != nil {
+			return c.Files
+		}
+	}
+	return nil
+}
+
+// assetOf finds a file by its name; nil: it is not there.
+func assetOf(files []ppkg.Asset, name string) *ppkg.Asset {
+	i := slices.IndexFunc(files, func(a ppkg.Asset) bool { return a.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &files[i]
+}
+
 // packedProgram is a program in a package.
 type packedProgram struct {
 	*Program
@@ -89,13 +112,12 @@ type packedProgram struct {
 }
 
 // packedProgram reads a program of the package that must have a hash.
-func (v *verifier) packedProgram(ctx context.Context, r *ppkg.Reader, name, sum string) (*packedProgram, error) {
-	asset := assetOf(r, name)
+func (v *verifier) packedProgram(ctx context.Context, tree fs.FS, asset *ppkg.Asset, name, sum string) (*packedProgram, error) {
 	if asset == nil {
 		return nil, fmt.Errorf("%w: it lacks %s", ErrIntegrity, name)
 	}
 	p := new(packedProgram)
-	return p, unpacked(ctx, r.FS, *asset, func(f *os.File, size int64) (err error) {
+	return p, unpacked(ctx, tree, *asset, func(f *os.File, size int64) (err error) {
 		h := sha256.New()
 		if _, err := io.Copy(h, &watchedReader{ctx, io.NewSectionReader(f, 0, size), func(int64) {}}); err != nil {
 			return err

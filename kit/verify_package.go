@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"firstday.dev/api"
@@ -145,19 +144,10 @@ func checkAsset(ctx context.Context, tree fs.FS, a ppkg.Asset, sum string) error
 
 // enrollmentIn reads what the agent will find beside itself.
 func enrollmentIn(r *ppkg.Reader) (*api.Enrollment, error) {
-	if a := assetOf(r, api.EnrollmentFile); a != nil {
+	if a := assetOf(r.Assets, api.EnrollmentFile); a != nil {
 		return readEnrollment(r.FS, *a)
 	}
 	return nil, fmt.Errorf("it carries no %s", api.EnrollmentFile)
-}
-
-// assetOf finds a file among those of the package's commands; nil: there is none.
-func assetOf(r *ppkg.Reader, name string) *ppkg.Asset {
-	i := slices.IndexFunc(r.Assets, func(a ppkg.Asset) bool { return a.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &r.Assets[i]
 }
 
 func readEnrollment(tree fs.FS, a ppkg.Asset) (*api.Enrollment, error) {
