@@ -151,7 +151,6 @@ func hint(err error) string {
 		{config.ErrNoSecret, "put it there, or name another file or environment variable"},
 		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
 		{kit.ErrNoCredentialProvider, "it belongs beside the agents of its release; `make build` puts both into bin/agents"},
-		{kit.ErrOutdated, "build it again with this firstday"},
 		{kit.ErrOtherProgram, "build it again with agents and credential providers of one release"},
 		{simulate.ErrSeveral, "leave one package on the stick"},
 		{simulate.ErrNoPackage, "name the platform there is a package for with --device, or write the stick anew"},
