@@ -144,7 +144,7 @@ func checkAsset(ctx context.Context, tree fs.FS, a ppkg.Asset, sum string) error
 
 // enrollmentIn reads what the agent will find beside itself.
 func enrollmentIn(r *ppkg.Reader) (*api.Enrollment, error) {
-	if a := assetOf(r.Assets, api.EnrollmentFile); a != nil {
+	if a := assetOf(commandFilesOf(r), api.EnrollmentFile); a != nil {
 		return readEnrollment(r.FS, *a)
 	}
 	return nil, fmt.Errorf("it carries no %s", api.EnrollmentFile)
