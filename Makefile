@@ -15,16 +15,16 @@ all: build
 build: agents
 	$(GOBUILD) -o bin/ ./cmd/firstday
 
-agents: $(AGENTS:%=agent-%)
+agents: native $(AGENTS:%=agent-%)
 agent-windows-%: resources
 	GOOS=windows GOARCH=$* $(GOBUILD) -o bin/agents/firstday-agent-windows-$*.exe ./cmd/firstday-agent
 agent-%:
 	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
 		$(GOBUILD) -o bin/agents/firstday-agent-$* ./cmd/firstday-agent
 
-# What runs inside Windows' sign-in screen.
+# What runs inside Windows' sign-in screen: packages carry it beside the agents.
 native:
-	agent/credprov/build.sh bin/native "$(VERSION)"
+	agent/credprov/build.sh bin/agents "$(VERSION)"
 
 # What a release brings beside the program: manual pages, completions.
 papers:

@@ -15,9 +15,12 @@ var ErrNoAgent = errors.New("no usable agent")
 // windowsAgents are the agents a Windows package carries. The amd64 one is
 // what Windows starts, on ARM64 too; it installs the one of the machine's own
 // architecture.
-var windowsAgents = []struct{ arch, source, name string }{
-	{"amd64", "firstday-agent-windows-amd64.exe", "firstday-agent-amd64.exe"},
-	{"arm64", "firstday-agent-windows-arm64.exe", "firstday-agent-arm64.exe"},
+//
+// With each goes the credential provider of its build: on the sign-in screen of an
+// ARM64 machine no amd64 one is loaded.
+var windowsAgents = []struct{ arch, source, name, provider string }{
+	{"amd64", "firstday-agent-windows-amd64.exe", "firstday-agent-amd64.exe", "firstday-credprov-amd64.dll"},
+	{"arm64", "firstday-agent-windows-arm64.exe", "firstday-agent-arm64.exe", "firstday-credprov-arm64.dll"},
 }
 
 // FindAgents returns the folder of agent binaries that belongs to the running
@@ -49,12 +52,13 @@ func agentsOf(program string) (string, error) {
 }
 
 // openAgents checks the agents in dir: each must be a program for its
-// architecture and say its version, and all the same one.
+// architecture and say its version, and all the same one. After each comes its
+// credential provider.
 func openAgents(dir string) ([]part, error) {
 	var agents []part
 	for _, a := range windowsAgents {
 		path := filepath.Join(dir, a.source)
-		program, size, err := openAgent(path)
+		program, size, err := openProgram(path, ErrNoAgent)
 		switch {
 		case err != nil:
 			return nil, err
@@ -65,18 +69,24 @@ func openAgents(dir string) ([]part, error) {
 		case len(agents) > 0 && program.Version != agents[0].Version:
 			return nil, fmt.Errorf("%w: %s has version %s, its sibling %s", ErrNoAgent, path, program.Version, agents[0].Version)
 		}
-		agents = append(agents, part{
+		agent := part{
 			Content: Content{File: a.name, Kind: kindAgent, Arch: a.arch, Version: program.Version, Size: size},
 			path:    path,
-		})
+		}
+		provider, err := openProvider(filepath.Join(dir, a.provider), &agent)
+		if err != nil {
+			return nil, err
+		}
+		agents = append(agents, agent, *provider)
 	}
 	return agents, nil
 }
 
-func openAgent(path string) (*Program, int64, error) {
+// openProgram reads a program; what is wrong with it wraps unusable.
+func openProgram(path string, unusable error) (*Program, int64, error) {
 	f, size, err := openRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, fmt.Errorf("%w: %w", ErrNoAgent, err)
+		return nil, 0, fmt.Errorf("%w: %w", unusable, err)
 	}
 	if err != nil {
 		return nil, 0, err
@@ -84,7 +94,7 @@ func openAgent(path string) (*Program, int64, error) {
 	defer f.Close()
 	program, err := readProgram(f)
 	if err != nil {
-		return nil, 0, fmt.Errorf("%w: %w", ErrNoAgent, err)
+		return nil, 0, fmt.Errorf("%w: %w", unusable, err)
 	}
 	return program, size, nil
 }

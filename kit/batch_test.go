@@ -107,8 +107,8 @@ func TestKitsOfABatchSayAndCarryWhatBuildPacks(t *testing.T) {
 			t.Errorf("%s: %s differs", row.Name, mac)
 		}
 	}
-	if len(b.shared.files) != 4 {
-		t.Errorf("%d files were prepared; two agents and two payloads would do", len(b.shared.files))
+	if len(b.shared.files) != 6 {
+		t.Errorf("%d files were prepared; two agents, what goes with them and two payloads would do", len(b.shared.files))
 	}
 	if len(b.shared.begun.states) != 2 {
 		t.Errorf("%d packages were hashed from the beginning; two of the three begin alike", len(b.shared.begun.states))
@@ -311,7 +311,11 @@ func TestABatchGoesOnWhereItEnded(t *testing.T) {
 			overwrite(t, in("firstday.yaml"), strings.Replace(string(text), "MinDevicePasswordLength: 12", "MinDevicePasswordLength: 14", 1))
 		},
 		"the builder": func() { o.Builder = "test 2" },
-		"the level":   func() { o.Level = xpress.Default },
+		"a credential provider": func() {
+			const inTheWordsForDOS = 0x50
+			o.Agents = agentsWith(t, "firstday-credprov-amd64.dll", func(b []byte) []byte { b[inTheWordsForDOS] ^= 1; return b })
+		},
+		"the level": func() { o.Level = xpress.Default },
 	} {
 		change()
 		t.Log(what)

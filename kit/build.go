@@ -241,24 +241,28 @@ func (b *builder) gather(ctx context.Context, work string) error {
 	return b.checkPayloads()
 }
 
-// signedAgents gives the agents, those that are signed being copies.
+// signedAgents gives the agents and their credential providers, those that are
+// signed being copies.
 func (b *builder) signedAgents(ctx context.Context, work string) ([]part, error) {
 	agents, err := openAgents(b.Agents)
-	if err != nil || b.identity == nil {
-		return agents, err
+	if err != nil {
+		return nil, err
+	}
+	if b.identity == nil {
+		return agents, checkSigners(ctx, agents)
 	}
 	if work, err = b.shared.folder(work); err != nil {
 		return nil, err
 	}
 	for i := range agents {
-		if err := b.signAgent(ctx, &agents[i], work); err != nil {
+		if err := b.signProgram(ctx, &agents[i], work); err != nil {
 			return nil, err
 		}
 	}
 	return agents, nil
 }
 
-// findParts lists the agents and the payloads, and hashes them.
+// findParts lists the agents with what goes with them, and the payloads, and hashes them.
 func (b *builder) findParts(ctx context.Context, agents []part) error {
 	b.parts = slices.Clone(agents)
 	for _, p := range b.Config.Windows.Payloads {

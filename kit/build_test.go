@@ -18,6 +18,7 @@ import (
 
 	"firstday.dev/config"
 	"firstday.dev/internal/testagents"
+	"firstday.dev/internal/testcredprov"
 	"firstday.dev/internal/testtool"
 	"firstday.dev/signing"
 )
@@ -132,7 +133,7 @@ func TestSignedKitVerifies(t *testing.T) {
 	if diff := cmp.Diff(m, read); diff != "" {
 		t.Errorf("the manifest comes back different:\n%s", diff)
 	}
-	if p := read.Packages[0]; p.Signer == nil || !p.Signer.Throwaway || len(p.Contents) != 2 || p.Contents[0].Version != testagents.Version {
+	if p := read.Packages[0]; p.Signer == nil || !p.Signer.Throwaway || len(p.Contents) != 4 || p.Contents[0].Version != testagents.Version {
 		t.Errorf("package is described as %+v", p)
 	}
 	if got := fmt.Sprint(read.Secrets); strings.Count(got, "Acme.ppkg") != 3 {
@@ -456,11 +457,14 @@ func outsideJudges(t *testing.T, kit string) {
 	osslsigncode := testtool.Need(t, "osslsigncode")
 	run(osslsigncode, "verify", "-CAfile", inKit(SignerFile), "-in", inKit("Acme.cat"))
 	run(testtool.Need(t, "sha256sum"), "--check", "--strict", SumsFile)
-	agents, err := filepath.Glob(filepath.Join(tree, "DataAsset", "*", "*", "firstday-agent-*.exe"))
-	if err != nil || len(agents) != 2 {
-		t.Fatalf("agents in the tree: %q, %v", agents, err)
+	programs, err := filepath.Glob(filepath.Join(tree, "DataAsset", "*", "*", "firstday-*-*"))
+	if err != nil || len(programs) != 4 {
+		t.Fatalf("programs in the tree: %q, %v", programs, err)
 	}
-	for _, agent := range agents {
-		run(osslsigncode, "verify", "-CAfile", inKit(SignerFile), "-in", agent)
+	for _, program := range programs {
+		run(osslsigncode, "verify", "-CAfile", inKit(SignerFile), "-in", program)
+		if arch, isProvider := strings.CutPrefix(filepath.Base(program), "firstday-credprov-"); isProvider {
+			testcredprov.CheckShipped(t, program, strings.TrimSuffix(arch, ".dll"), testagents.Version)
+		}
 	}
 }

@@ -2,8 +2,14 @@ package kit
 
 import (
 	"bytes"
+	"debug/pe"
+	"encoding/binary"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"firstday.dev/internal/testagents"
 )
 
 func FuzzParseSums(f *testing.F) {
@@ -23,6 +29,54 @@ func FuzzParseSums(f *testing.F) {
 		}
 		if !bytes.Equal(sums(s).encode(), data) {
 			t.Error("accepted, and written differently")
+		}
+	})
+}
+
+// emptyDLL has headers, and a section that is all of what they point to.
+func emptyDLL(machine uint16) []byte {
+	const headers, section = 0x200, 0x200
+	head := pe.OptionalHeader64{
+		Magic: 0x20b, ImageBase: 0x180000000, SectionAlignment: 0x1000, FileAlignment: 0x200, SizeOfImage: 0x2000, SizeOfHeaders: headers,
+		DllCharacteristics: hardening, NumberOfRvaAndSizes: 16,
+	}
+	head.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_EXPORT] = pe.DataDirectory{VirtualAddress: 0x1000, Size: section}
+	head.DataDirectory[pe.IMAGE_DIRECTORY_ENTRY_RESOURCE] = pe.DataDirectory{VirtualAddress: 0x1000, Size: section}
+	b := bytes.NewBuffer(append([]byte("MZ"), make([]byte, 0x3a)...))
+	for _, part := range []any{
+		uint32(0x40), [4]byte{'P', 'E'},
+		pe.FileHeader{Machine: machine, NumberOfSections: 1, SizeOfOptionalHeader: 240, Characteristics: pe.IMAGE_FILE_DLL | pe.IMAGE_FILE_EXECUTABLE_IMAGE},
+		head,
+		pe.SectionHeader32{Name: [8]uint8{'.', 'r'}, VirtualSize: section, VirtualAddress: 0x1000, SizeOfRawData: section, PointerToRawData: headers},
+	} {
+		_ = binary.Write(b, binary.LittleEndian, part) // a buffer takes all
+	}
+	return append(b.Bytes(), make([]byte, headers+section-b.Len())...)
+}
+
+// What is called a DLL may be anything: it is read before anybody vouches for it.
+func FuzzReadProgram(f *testing.F) {
+	for _, machine := range []uint16{pe.IMAGE_FILE_MACHINE_AMD64, pe.IMAGE_FILE_MACHINE_ARM64} {
+		dll := emptyDLL(machine)
+		f.Add(dll)
+		f.Add(dll[:128])
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "firstday-credprov-arm64.dll")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, _, err := openRegular(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		p, err := readProgram(file)
+		if err != nil {
+			return
+		}
+		if p.checkProvider("arm64", testagents.Version) == nil && (p.Arch != "arm64" || !bytes.HasPrefix(data, []byte("MZ"))) {
+			t.Errorf("%+v is taken for a credential provider", p)
 		}
 	})
 }

@@ -172,26 +172,30 @@ func (b *builder) signCatalog(ctx context.Context, cat []byte) ([]byte, error) {
 	return signed, nil
 }
 
-// signAgent replaces the agent by a signed copy in the folder work.
-func (b *builder) signAgent(ctx context.Context, agent *part, work string) error {
-	in, err := os.Open(agent.path)
+// descriptions are what Windows calls our programs when it asks whether to run them.
+var descriptions = map[string]string{kindAgent: "Firstday agent", kindProvider: "Firstday credential provider"}
+
+// signProgram replaces an agent, or what goes with it, by a signed copy in the
+// folder work.
+func (b *builder) signProgram(ctx context.Context, program *part, work string) error {
+	in, err := os.Open(program.path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	path := filepath.Join(work, agent.File)
+	path := filepath.Join(work, program.File)
 	out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	if err := signing.SignPE(ctx, in, agent.Size, out, b.identity, SigningOptions(b.Config.Signing, "Firstday agent")); err != nil {
-		return fmt.Errorf("signing %s: %w", agent.File, err)
+	if err := signing.SignPE(ctx, in, program.Size, out, b.identity, SigningOptions(b.Config.Signing, descriptions[program.Kind])); err != nil {
+		return fmt.Errorf("signing %s: %w", program.File, err)
 	}
 	info, err := out.Stat()
 	if err != nil {
 		return err
 	}
-	agent.path, agent.Size = path, info.Size()
+	program.path, program.Size = path, info.Size()
 	return out.Close()
 }

@@ -177,11 +177,14 @@ func inspectPackage(ctx context.Context, f *os.File, size int64, o InspectOption
 	p.addSecrets(r, o.Reveal)
 	for _, a := range r.Assets {
 		if strings.EqualFold(filepath.Ext(a.Name), ".exe") || strings.EqualFold(filepath.Ext(a.Name), ".dll") {
-			program, err := inspectPacked(ctx, r.FS, a, o)
+			err := unpacked(ctx, r.FS, a, func(f *os.File, size int64) error {
+				program, err := inspectProgram(ctx, f, size, a.Name, o)
+				p.Programs = append(p.Programs, program)
+				return err
+			})
 			if err != nil {
 				return nil, err
 			}
-			p.Programs = append(p.Programs, program)
 		}
 	}
 	return p, p.addTree(r.FS)

@@ -32,9 +32,10 @@ import (
 
 // The kinds of files a package carries.
 const (
-	kindAgent = "agent"
-	kindMSI   = "msi"
-	kindEXE   = "exe"
+	kindAgent    = "agent"
+	kindProvider = "credential-provider"
+	kindMSI      = "msi"
+	kindEXE      = "exe"
 )
 
 // A package carries the keys to an organisation's devices, so only its owner

@@ -75,7 +75,7 @@ type Signer struct {
 // Content is one file inside a package.
 type Content struct {
 	File    string `json:"file"`
-	Kind    string `json:"kind"`           // "agent", "msi" or "exe"
+	Kind    string `json:"kind"`           // "agent", "credential-provider", "msi" or "exe"
 	Arch    string `json:"arch,omitempty"` // amd64, arm64, or universal for both
 	Version string `json:"version,omitempty"`
 	Size    int64  `json:"size"` // bytes

@@ -17,7 +17,14 @@ type Program struct {
 	Product     string `json:"product,omitempty"`
 	Company     string `json:"company,omitempty"`
 	Description string `json:"description,omitempty"`
+
+	library  bool     // a DLL
+	hardened bool     // has NX, ASLR and high entropy
+	exports  []string // by name
 }
+
+// hardening is what every program of ours is built with.
+const hardening = pe.ImageDllCharacteristicsDynamicBase | pe.ImageDllCharacteristicsNXCompact | pe.ImageDllCharacteristicsHighEntropyVA
 
 // readProgram reads the headers and the version resource of the PE file f.
 // It judges no signature. f stays open.
@@ -42,7 +49,16 @@ func readProgram(f *os.File) (*Program, error) {
 	if err := file.Parse(); err != nil {
 		return nil, fmt.Errorf("reading %s as a Windows program: %w", f.Name(), err)
 	}
-	p := &Program{Arch: archOf(file.NtHeader.FileHeader.Machine)}
+	p := &Program{
+		Arch:    archOf(file.NtHeader.FileHeader.Machine),
+		library: file.NtHeader.FileHeader.Characteristics&pe.ImageFileDLL != 0,
+	}
+	if head, ok := file.NtHeader.OptionalHeader.(pe.ImageOptionalHeader64); ok {
+		p.hardened = head.DllCharacteristics&hardening == hardening
+	}
+	for _, e := range file.Export.Functions {
+		p.exports = append(p.exports, e.Name)
+	}
 	resources, err := file.ParseVersionResources()
 	if err != nil {
 		return p, nil // a program without a readable version is still a program

@@ -55,25 +55,25 @@ func inspectProgram(ctx context.Context, f *os.File, size int64, name string, o 
 	return p, nil
 }
 
-// inspectPacked takes the program out of the package into a temporary file,
-// because that is what can be mapped into memory instead of read into it.
-func inspectPacked(ctx context.Context, tree fs.FS, a ppkg.Asset, o InspectOptions) (ProgramInspection, error) {
+// unpacked takes a program out of the package into a temporary file, because that
+// is what can be mapped into memory instead of read into it, and lets look at it.
+func unpacked(ctx context.Context, tree fs.FS, a ppkg.Asset, look func(f *os.File, size int64) error) error {
 	in, err := tree.Open(a.Path)
 	if err != nil {
-		return ProgramInspection{}, err
+		return err
 	}
 	defer in.Close()
-	temp, err := os.CreateTemp("", "firstday-inspect-*")
+	temp, err := os.CreateTemp("", "firstday-program-*")
 	if err != nil {
-		return ProgramInspection{}, err
+		return err
 	}
 	defer os.Remove(temp.Name()) //nolint:errcheck // a leftover in the temporary folder is not worth an error
 	defer temp.Close()
 	size, err := io.Copy(temp, &watchedReader{ctx, in, func(int64) {}})
 	if err != nil {
-		return ProgramInspection{}, fmt.Errorf("reading %s: %w", a.Path, err)
+		return fmt.Errorf("reading %s: %w", a.Path, err)
 	}
-	return inspectProgram(ctx, temp, size, a.Name, o)
+	return look(temp, size)
 }
 
 func catalogState(der []byte, c *catalog.Catalog, o InspectOptions) *SignatureState {

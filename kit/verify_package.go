@@ -49,6 +49,9 @@ func (v *verifier) ppkg(ctx context.Context, path string, listed *listing) error
 	}
 	v.add(name, "contents", "", r.WIM.Verify(ctx, 0, func(done, total int64) { v.progress("contents", done, total) }))
 	v.add(name, "rules of Windows", "", v.findings(name, r))
+	if err := v.credentialProviders(ctx, name, r); err != nil {
+		return err
+	}
 	if listed == nil {
 		return nil
 	}
@@ -92,6 +95,9 @@ func (l *listing) compareContents(ctx context.Context, r *ppkg.Reader, e *api.En
 	want := map[string]string{}
 	for _, a := range e.Agents {
 		want[a.File] = a.SHA256
+		if c := a.CredentialProvider; c.File != "" {
+			want[c.File] = c.SHA256
+		}
 	}
 	for _, p := range e.Payloads {
 		want[p.File] = p.SHA256
@@ -138,10 +144,8 @@ func checkAsset(ctx context.Context, tree fs.FS, a ppkg.Asset, sum string) error
 
 // enrollmentIn reads what the agent will find beside itself.
 func enrollmentIn(r *ppkg.Reader) (*api.Enrollment, error) {
-	for _, a := range r.Assets {
-		if a.Name == api.EnrollmentFile {
-			return readEnrollment(r.FS, a)
-		}
+	if a := assetOf(commandFilesOf(r), api.EnrollmentFile); a != nil {
+		return readEnrollment(r.FS, *a)
 	}
 	return nil, fmt.Errorf("it carries no %s", api.EnrollmentFile)
 }

@@ -211,8 +211,12 @@ func (b *builder) enrollment(id uuid.UUID) ([]byte, error) {
 	}
 	payloads := w.Payloads
 	for _, part := range b.parts {
-		if part.Kind == kindAgent {
+		switch part.Kind {
+		case kindAgent:
 			e.Agents = append(e.Agents, api.AgentFile{File: part.File, Arch: part.Arch, Version: part.Version, SHA256: part.SHA256})
+			continue
+		case kindProvider: // of the agent before it
+			e.Agents[len(e.Agents)-1].CredentialProvider = api.CarriedFile{File: part.File, SHA256: part.SHA256}
 			continue
 		}
 		configured := payloads[0]

@@ -83,7 +83,7 @@ func commandFiles(t *testing.T, path string) (dir, line string) {
 		t.Fatal(err)
 	}
 	commands := r.Commands()
-	if len(commands) != 1 || len(commands[0].Files) != 3 {
+	if len(commands) != 1 || len(commands[0].Files) != 5 {
 		t.Fatalf("commands are %+v", commands)
 	}
 	dir = t.TempDir()

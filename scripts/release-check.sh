@@ -24,17 +24,28 @@ find "$dist" -maxdepth 1 -type f -printf '%10s  %f\n' | sort -k2
 say "checksums"
 (cd "$dist" && sha256sum --quiet --check SHA256SUMS)
 
+# carries LIST ARCHIVE fails unless the archive has all that goes into kits.
+carries() {
+	for file in firstday-agent-{windows-{amd64,arm64}.exe,{darwin,linux}-{amd64,arm64}} firstday-credprov-{amd64,arm64}.dll; do
+		grep -qE "(^|/)agents/$file\$" "$1" || fail "$2 lacks $file"
+	done
+}
+
 say "archives"
 for archive in "$dist"/firstday_*.tar.gz "$dist"/firstday_*.zip; do
 	bsdtar -tf "$archive" >"$work/list"
-	for file in LICENSE README.md firstday.schema.json man/firstday-build.1.gz completions/firstday.zsh \
-		agents/firstday-agent-{windows-{amd64,arm64}.exe,{darwin,linux}-{amd64,arm64}}; do
+	for file in LICENSE README.md firstday.schema.json man/firstday-build.1.gz completions/firstday.zsh; do
 		grep -qx "$file" "$work/list" || fail "$archive lacks $file"
 	done
+	carries "$work/list" "$archive"
 	echo "$(wc -l <"$work/list") files in ${archive##*/}"
 done
 
 say "Debian packages"
+for deb in "$dist"/firstday_*.deb; do
+	dpkg-deb -c "$deb" >"$work/list"
+	carries "$work/list" "$deb"
+done
 arch=$(dpkg --print-architecture)
 packages=("$dist"/firstday_*_"$arch".deb "$dist"/firstday-directory_*_all.deb)
 for deb in "${packages[@]}"; do
@@ -77,6 +88,7 @@ systemd-analyze security --offline=true --threshold=25 --no-pager "$unit" | tail
 say "RPM packages"
 for rpm in "$dist"/*.rpm; do
 	bsdtar -tf "$rpm" >"$work/list"
+	case $rpm in */firstday-[0-9]*) carries "$work/list" "$rpm" ;; esac
 	echo "$(wc -l <"$work/list") files in ${rpm##*/}"
 done
 bsdtar -xOf "$dist"/firstday-[0-9]*."$(uname -m)".rpm "*usr/bin/firstday" | cmp - <(dpkg-deb --fsys-tarfile "$dist"/firstday_*_"$arch".deb | tar -xO ./usr/bin/firstday) ||

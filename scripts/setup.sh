@@ -3,22 +3,24 @@
 # usage: setup.sh demo|test|release
 set -eu
 
+# What builds the tile of Windows' sign-in screen, which packages for Windows carry.
+native="clang:clang lld-link:lld llvm-dlltool:llvm windows.h:mingw-w64-common"
+
 case "${1:-}" in
-demo) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file cpio:cpio" ;;
-test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
+demo) need="$native wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file cpio:cpio" ;;
+test) need="$native wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
 	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
-	clang:clang lld-link:lld llvm-dlltool:llvm llvm-objdump:llvm
-	qemu-aarch64-static|qemu-aarch64:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu libc-dev-arm64:libc6-dev-arm64-cross
+	llvm-objdump:llvm qemu-aarch64-static|qemu-aarch64:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu libc-dev-arm64:libc6-dev-arm64-cross
 	useradd:passwd pamtester:pamtester
 	softhsm2-util:softhsm2 swtpm:swtpm pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
 	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
 	fsck.fat:dosfstools mkfs.ext4:e2fsprogs mcopy:mtools sgdisk:gdisk sfdisk:fdisk shellcheck:shellcheck dash:dash losetup:mount
 	python3:python3 initdb:postgresql pdftotext:poppler-utils pdfinfo:poppler-utils qpdf:qpdf chromium|chromium-browser|google-chrome:chromium git:git" ;;
-release) need="git:git bsdtar:libarchive-tools man:man-db systemd-analyze:systemd fakeroot:fakeroot zsh:zsh fish:fish" ;;
+release) need="$native git:git bsdtar:libarchive-tools man:man-db systemd-analyze:systemd fakeroot:fakeroot zsh:zsh fish:fish" ;;
 *) echo "usage: $0 demo|test|release" >&2; exit 2 ;;
 esac
 
-# have NAME|NAME… is true when one of the programs (or the headers, for libc-dev) is there.
+# have NAME|NAME… is true when one of the programs (or headers, for libc-dev, libc-dev-arm64 and windows.h) is there.
 have() {
 	for name in $(echo "$1" | tr '|' ' '); do
 		if [ "$name" = libc-dev ]; then
@@ -29,6 +31,7 @@ have() {
 			return 0
 		fi
 	done
+	[ "$1" = windows.h ] && [ -e "${MINGW_HEADERS:-/usr/share/mingw-w64/include}/windows.h" ] && return 0
 	[ "$1" = "wine64|wine" ] && [ -e /usr/lib/wine/wine64 ] && return 0
 	[ "$1" = initdb ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
 	return 1

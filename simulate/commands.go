@@ -142,14 +142,41 @@ func (w *provisioning) runCommand(ctx context.Context, c *ppkg.CommandInfo, fold
 		return w.skipCommand(program), nil
 	}
 	started := b.Agents[i]
-	sum, err := sumFile(w.files().host(path.Join(folder, started.File)))
-	if err != nil {
+	if err := w.checkFile(folder, started.File, started.SHA256); err != nil {
 		return 0, err
 	}
-	if sum != started.SHA256 {
-		return 0, fmt.Errorf("%w: %s has SHA-256 %s, the enrollment says %s", agent.ErrEnrollment, started.File, sum, started.SHA256)
+	if err := w.checkProvider(folder, b); err != nil {
+		return 0, err
 	}
 	return w.installAgent(ctx, b, started, arguments)
+}
+
+// checkFile compares a file of a command with the hash that the enrollment has.
+func (w *provisioning) checkFile(folder, name, want string) error {
+	sum, err := sumFile(w.files().host(path.Join(folder, name)))
+	if err != nil {
+		return fmt.Errorf("%w: %w", agent.ErrEnrollment, err)
+	}
+	if sum != want {
+		return fmt.Errorf("%w: %s has SHA-256 %s, the enrollment says %s", agent.ErrEnrollment, name, sum, want)
+	}
+	return nil
+}
+
+// checkProvider looks at the credential provider as the agent would on Windows. The
+// agent here leaves it alone: there is no sign-in screen to show its tile.
+func (w *provisioning) checkProvider(folder string, b *agent.Bundle) error {
+	arch := w.Device().Arch
+	i := slices.IndexFunc(b.Agents, func(a api.AgentFile) bool { return a.Arch == arch })
+	if i < 0 {
+		return nil // nor is there an agent to install
+	}
+	provider := b.Agents[i].CredentialProvider
+	if err := w.checkFile(folder, provider.File, provider.SHA256); err != nil {
+		return fmt.Errorf("credential provider: %w", err)
+	}
+	w.told.good(StepCommand, "the credential provider is there", provider.File+", not loaded: there is no sign-in screen here")
+	return nil
 }
 
 // skipCommand tells that a program is not run, and gives its code.

@@ -16,10 +16,10 @@ import (
 func TestFleetEnrols(t *testing.T) {
 	for platform, build := range map[api.Platform]func(t *testing.T, d api.Directory, key api.Secret) string{
 		api.Windows: func(t *testing.T, d api.Directory, key api.Secret) string {
-			return provisioningPackage(t, enrollment(api.Windows, d, key), ppkg.Command{}, ppkg.ComputerName("ACME-%SERIAL%"))
+			return provisioningPackage(t, enrollment(t, api.Windows, d, key), ppkg.Command{}, ppkg.ComputerName("ACME-%SERIAL%"))
 		},
 		api.MacOS: func(t *testing.T, d api.Directory, key api.Secret) string {
-			return writeProduct(t, macProduct(t, enrollment(api.MacOS, d, key)))
+			return writeProduct(t, macProduct(t, enrollment(t, api.MacOS, d, key)))
 		},
 	} {
 		t.Run(string(platform), func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestFleetEnrols(t *testing.T) {
 }
 
 func TestFleetsThatCannotBe(t *testing.T) {
-	path := provisioningPackage(t, enrollment(api.Windows, nowhere, "fk_x"), ppkg.Command{})
+	path := provisioningPackage(t, enrollment(t, api.Windows, nowhere, "fk_x"), ppkg.Command{})
 	for _, o := range []FleetOptions{
 		{Devices: 0},
 		{Devices: MaxFleet + 1},

@@ -89,7 +89,7 @@ func linksBelow(t *testing.T, dir string) (n int) {
 func TestALinkInThePlaceOfTheDataFolder(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
 	outside := t.TempDir()
-	p := macProduct(t, enrollment(api.MacOS, d.At, key))
+	p := macProduct(t, enrollment(t, api.MacOS, d.At, key))
 	tree := p.Components[0].Payload.(fstest.MapFS)
 	delete(tree, macos.DataFolder[1:]+"/"+api.EnrollmentFile)
 	tree[macos.DataFolder[1:]] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o755, Data: []byte(outside)}
@@ -99,6 +99,39 @@ func TestALinkInThePlaceOfTheDataFolder(t *testing.T) {
 	}
 	if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
 		t.Errorf("the agent wrote %v, %v", left, err)
+	}
+}
+
+// What is in the folder of the command is what is installed, whatever the package
+// was when it was looked at.
+func TestFilesOfTheCommandAreLookedAtOnceMore(t *testing.T) {
+	const dll, program = "firstday-credprov-amd64.dll", "firstday-agent-amd64.exe"
+	for _, c := range []struct {
+		file    string
+		content []byte // nil: none
+	}{{dll, nil}, {dll, []byte("another")}, {program, nil}, {program, []byte("another")}} {
+		w := &provisioning{Machine: machine(t, api.Windows)}
+		if err := w.makeFolders(commandFolder); err != nil {
+			t.Fatal(err)
+		}
+		e := enrollment(t, api.Windows, api.Directory{URL: "https://directory.acme.test"}, "fk_x")
+		files := map[string][]byte{api.EnrollmentFile: encode(t, e), dll: tile(t, "amd64"), program: tile(t, "amd64")}
+		files[c.file] = c.content
+		for name, content := range files {
+			if content == nil {
+				continue
+			}
+			if err := os.WriteFile(w.host(filepath.Join(commandFolder, name)), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := w.runCommand(t.Context(), &ppkg.CommandInfo{Line: program + " install"}, commandFolder)
+		if !errors.Is(err, agent.ErrEnrollment) || !strings.Contains(err.Error(), c.file) {
+			t.Errorf("%s is %q: %v", c.file, c.content, err)
+		}
+		if found, err := w.hasAgent(); found || err != nil {
+			t.Errorf("%s is %q: the agent is installed (%v)", c.file, c.content, err)
+		}
 	}
 }
 
@@ -169,8 +202,8 @@ func TestOneInstallationAtATime(t *testing.T) {
 func TestUninstall(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
 	for _, path := range []string{
-		provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{}),
-		writeProduct(t, macProduct(t, enrollment(api.MacOS, d.At, key))),
+		provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{}),
+		writeProduct(t, macProduct(t, enrollment(t, api.MacOS, d.At, key))),
 	} {
 		sandbox := t.TempDir()
 		if _, s, err := simulation(t, Options{Sandbox: sandbox}, path); err != nil {

@@ -18,11 +18,11 @@ import (
 // it began.
 func TestEndedSimulationsGoOn(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{Uses: 1000})
-	windows := enrollment(api.Windows, d.At, key)
+	windows := enrollment(t, api.Windows, d.At, key)
 	windows.Payloads = []api.Payload{{File: "setup.exe", Kind: "exe", SHA256: digest("setup.exe")}}
 	for _, path := range []string{
 		provisioningPackage(t, windows, ppkg.Command{}, ppkg.ComputerName("ACME-%RAND:5%"), ppkg.User("admin", "a long password", ppkg.Administrators), ppkg.HideOobe()),
-		writeProduct(t, macProduct(t, enrollment(api.MacOS, d.At, key))),
+		writeProduct(t, macProduct(t, enrollment(t, api.MacOS, d.At, key))),
 	} {
 		_, whole, err := simulation(t, Options{}, path)
 		if err != nil {

@@ -67,24 +67,37 @@ connectKey: {file: connect.key, expires: 2099-01-01}
 // ever runs it.
 const fakeAgent = "the agent's program"
 
+// tile is the credential provider for an architecture. In packages made by hand
+// it stands for the agent's program, too: it is one of that version, and small.
+func tile(t *testing.T, arch string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(testagents.Dir(t), "firstday-credprov-"+arch+".dll"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
 // enrollment is that of a package made by hand.
-func enrollment(platform api.Platform, d api.Directory, key api.Secret) *api.Enrollment {
+func enrollment(t *testing.T, platform api.Platform, d api.Directory, key api.Secret) *api.Enrollment {
+	t.Helper()
 	e := &api.Enrollment{
 		Version: api.EnrollmentVersion, Organisation: "Acme", Directory: d, ConnectKey: key,
 		PackageID: uuid.New(), PackageName: "Acme", PackageVer: "1.0",
 		SignIn: api.SignIn{Enabled: true, Permission: "standard"},
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		file := "firstday-agent-" + arch + ".exe"
-		if platform == api.MacOS {
-			file = macos.Executable
+		a := api.AgentFile{File: macos.Executable, Arch: arch, Version: testagents.Version, SHA256: digest(fakeAgent)}
+		if platform == api.Windows {
+			a.File, a.SHA256 = "firstday-agent-"+arch+".exe", digest(string(tile(t, arch)))
+			a.CredentialProvider = api.CarriedFile{File: "firstday-credprov-" + arch + ".dll", SHA256: a.SHA256}
 		}
-		e.Agents = append(e.Agents, api.AgentFile{File: file, Arch: arch, Version: "1.2.3", SHA256: digest(fakeAgent)})
+		e.Agents = append(e.Agents, a)
 	}
 	return e
 }
@@ -109,7 +122,11 @@ func provisioningPackage(t *testing.T, e *api.Enrollment, command ppkg.Command, 
 	command.Name = "Firstday"
 	command.File = ppkg.NewFile(api.EnrollmentFile, encode(t, e))
 	for _, a := range e.Agents {
-		command.Dependencies = append(command.Dependencies, ppkg.NewFile(a.File, []byte(fakeAgent)))
+		dll := tile(t, a.Arch)
+		command.Dependencies = append(command.Dependencies, ppkg.NewFile(a.File, dll))
+		if name := a.CredentialProvider.File; name != "" {
+			command.Dependencies = append(command.Dependencies, ppkg.NewFile(name, dll))
+		}
 	}
 	for _, payload := range e.Payloads {
 		command.Dependencies = append(command.Dependencies, ppkg.NewFile(payload.File, []byte(payload.File)))

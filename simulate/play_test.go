@@ -75,7 +75,7 @@ func TestPlay(t *testing.T) {
 			for _, name := range []string{"ann", "bob", "carl"} {
 				s.hire(d, name)
 			}
-			path := build(enrollment(platform, d.At, key))
+			path := build(enrollment(t, platform, d.At, key))
 			sandbox := filepath.Join(t.TempDir(), "sandbox")
 			told, err := s.show(path, sandbox, "- account: carl\n"+signIn("carl", "account_exists")+signIn("ann", "done")+"- restart: true\n"+signIn("bob", "hidden"))
 			if err != nil {
@@ -111,7 +111,7 @@ func TestPlayComesOutOtherwise(t *testing.T) {
 	d.Change(func(s *api.Settings) { s.Windows.Users = 0 })
 	s := &stage{t, t.TempDir()}
 	s.hire(d, "ann")
-	path := provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{})
+	path := provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{})
 	sandbox := filepath.Join(t.TempDir(), "sandbox")
 	if told, err := s.show(path, sandbox, signIn("ann", "done")); err != nil {
 		t.Fatalf("%v\n%s", err, told)

@@ -14,6 +14,7 @@ import (
 
 	"firstday.dev/agent"
 	"firstday.dev/api"
+	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
 	"firstday.dev/pkgbuild/bom"
 	"firstday.dev/ppkg"
@@ -33,7 +34,7 @@ func TestWindowsPackagesThatAreRefused(t *testing.T) {
 	arm.Device.Arch = "arm64"
 	macOnWindows.Device.Platform = api.Windows
 	e := func(change func(*api.Enrollment)) *api.Enrollment {
-		e := enrollment(api.Windows, nowhere, "fk_x")
+		e := enrollment(t, api.Windows, nowhere, "fk_x")
 		if change != nil {
 			change(e)
 		}
@@ -74,14 +75,20 @@ func TestWindowsPackagesThatAreRefused(t *testing.T) {
 		"a letter":   {Options{}, func(t *testing.T) []string { return []string{text(t, "x.txt", "dear sir")} }, nil, "called .ppkg"},
 		"empty":      {Options{}, func(t *testing.T) []string { return []string{text(t, "x.ppkg", "")} }, nil, "too short"},
 		"for Macs": {macOnWindows, func(t *testing.T) []string {
-			return []string{writeProduct(t, macProduct(t, enrollment(api.MacOS, nowhere, "fk_x")))}
+			return []string{writeProduct(t, macProduct(t, enrollment(t, api.MacOS, nowhere, "fk_x")))}
 		}, ErrRefused, "it is for macos"},
 		"other agent": {Options{}, func(t *testing.T) []string {
 			return []string{provisioningPackage(t, e(func(e *api.Enrollment) { e.Agents[0].SHA256 = digest("another") }), ppkg.Command{})}
-		}, agent.ErrEnrollment, "the enrollment says"},
+		}, kit.ErrIntegrity, "the enrollment says"},
 		"other agent for this machine": {arm, func(t *testing.T) []string {
 			return []string{provisioningPackage(t, e(func(e *api.Enrollment) { e.Agents[1].SHA256 = digest("another") }), ppkg.Command{})}
-		}, agent.ErrEnrollment, "the enrollment says"},
+		}, kit.ErrIntegrity, "the enrollment says"},
+		"other credential provider": {Options{}, func(t *testing.T) []string {
+			return []string{provisioningPackage(t, e(func(e *api.Enrollment) { e.Agents[0].CredentialProvider.SHA256 = digest("another") }), ppkg.Command{})}
+		}, kit.ErrIntegrity, "firstday-credprov-amd64.dll in it has SHA-256"},
+		"no credential provider": {Options{}, func(t *testing.T) []string {
+			return []string{provisioningPackage(t, e(func(e *api.Enrollment) { e.Agents[0].CredentialProvider = api.CarriedFile{} }), ppkg.Command{})}
+		}, kit.ErrOutdated, "build the package again"},
 		"payload is not the one": {Options{}, func(t *testing.T) []string {
 			return []string{provisioningPackage(t, e(func(e *api.Enrollment) {
 				e.Payloads = []api.Payload{{File: "setup.exe", Kind: "exe", SHA256: digest("another")}}
@@ -142,7 +149,7 @@ func TestMacPackagesThatAreRefused(t *testing.T) {
 	failing := Options{ExitCode: func(string) int { return 1 }}
 	product := func(change func(*pkgbuild.Product)) func(t *testing.T) string {
 		return func(t *testing.T) string {
-			p := macProduct(t, enrollment(api.MacOS, nowhere, "fk_x"))
+			p := macProduct(t, enrollment(t, api.MacOS, nowhere, "fk_x"))
 			if change != nil {
 				change(p)
 			}
@@ -259,7 +266,7 @@ func TestDirectoryRefuses(t *testing.T) {
 		case api.CodeKeyUnknown:
 			secret = "fdk_no-such-key"
 		}
-		e := enrollment(api.MacOS, d.At, secret)
+		e := enrollment(t, api.MacOS, d.At, secret)
 		if want == api.CodeKeyExpired {
 			e.ExpiresAt = &k.ExpiresAt
 		}
@@ -276,7 +283,7 @@ func TestNobodyAnswers(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
 	d.Stop()
 	sandbox := filepath.Join(t.TempDir(), "sandbox")
-	path := provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{})
+	path := provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{})
 	_, s, err := simulation(t, Options{Sandbox: sandbox, Patience: 300 * time.Millisecond}, path)
 	if !errors.Is(err, ErrNotEnrolled) || !errors.Is(err, api.ErrUnreachable) {
 		t.Fatalf("%v\n%s", err, s)
@@ -293,7 +300,7 @@ func TestNobodyAnswers(t *testing.T) {
 func TestWindowsRemembersPackages(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
 	sandbox := filepath.Join(t.TempDir(), "sandbox")
-	first := enrollment(api.Windows, d.At, key)
+	first := enrollment(t, api.Windows, d.At, key)
 	run := func(version string, settings ...ppkg.Setting) error {
 		t.Helper()
 		e := *first

@@ -99,7 +99,7 @@ func TestMacPackageEnrolsADevice(t *testing.T) {
 func TestASecondRunIsARestart(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{Uses: 1})
 	for name, path := range map[string]string{
-		"windows": provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{}),
+		"windows": provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{}),
 	} {
 		sandbox := filepath.Join(t.TempDir(), "sandbox")
 		first, s, err := simulation(t, Options{Sandbox: sandbox}, path)
@@ -124,7 +124,7 @@ func TestASecondRunIsARestart(t *testing.T) {
 
 func TestArmDevicesGetTheirOwnAgent(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
-	e := enrollment(api.Windows, d.At, key)
+	e := enrollment(t, api.Windows, d.At, key)
 	path := provisioningPackage(t, e, ppkg.Command{})
 	if _, s, err := simulation(t, Options{Device: Device{Arch: "arm64"}}, path); err != nil {
 		t.Fatalf("%v\n%s", err, s)
@@ -137,7 +137,7 @@ func TestArmDevicesGetTheirOwnAgent(t *testing.T) {
 // What a package runs besides the agent is told, and its code decides.
 func TestCodesOfProgramsThatAreNotRun(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
-	e := enrollment(api.Windows, d.At, key)
+	e := enrollment(t, api.Windows, d.At, key)
 	e.Payloads = []api.Payload{{File: "setup.exe", Kind: "exe", SHA256: digest("setup.exe"), Arguments: "/S --token=hidden"}}
 	path := provisioningPackage(t, e, ppkg.Command{})
 	exits := func(program string) int {
@@ -158,7 +158,7 @@ func TestCodesOfProgramsThatAreNotRun(t *testing.T) {
 
 func TestPendingDevicesAreEnrolled(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{Approval: true})
-	_, s, err := simulation(t, Options{}, provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{}))
+	_, s, err := simulation(t, Options{}, provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, s)
 	}

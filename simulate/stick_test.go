@@ -120,7 +120,7 @@ func TestWhatSticksHold(t *testing.T) {
 // A package whose catalog is not beside it on the stick is not what was signed.
 func TestStickWithoutCatalog(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
-	data, err := os.ReadFile(provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{}))
+	data, err := os.ReadFile(provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func TestWindow(t *testing.T) {
 		s.Windows.Text, s.Windows.HelpURL = "Use your address.", "https://help.acme.example"
 	})
 	ann := d.MustHire("ann")
-	address := turnOn(t, provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{}))
+	address := turnOn(t, provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{}))
 	b := testbrowser.New(t)
 	b.Open(address)
 	b.See("Sign in once")
@@ -97,7 +97,7 @@ func TestWindow(t *testing.T) {
 // What other pages and other users of the machine may do with a window: nothing.
 func TestWindowIsForWhoHasTheAddress(t *testing.T) {
 	d, key := newDirectory(t, api.NewConnectKey{})
-	address := turnOn(t, provisioningPackage(t, enrollment(api.Windows, d.At, key), ppkg.Command{}))
+	address := turnOn(t, provisioningPackage(t, enrollment(t, api.Windows, d.At, key), ppkg.Command{}))
 	origin, _, _ := strings.Cut(address, "/?")
 	jar, err := cookiejar.New(nil)
 	if err != nil {

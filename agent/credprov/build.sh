@@ -11,6 +11,17 @@ out=$1 version=$2
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here=$root/agent/credprov/native
 headers=${MINGW_HEADERS:-/usr/share/mingw-w64/include}
+
+missing=
+for tool in clang lld-link llvm-dlltool; do
+	command -v "$tool" >/dev/null || missing="$missing $tool"
+done
+[ -e "$headers/windows.h" ] || missing="$missing $headers/windows.h"
+if [ -n "$missing" ]; then
+	echo "error: the credential provider cannot be built without$missing" >&2
+	echo "hint: scripts/setup.sh demo installs clang, lld, llvm and mingw-w64-common on Debian and Ubuntu; MINGW_HEADERS names the headers elsewhere" >&2
+	exit 1
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"

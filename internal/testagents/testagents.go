@@ -1,4 +1,5 @@
-// Package testagents builds the agents for tests that make packages.
+// Package testagents builds the agents, and the credential providers that go with
+// them, for tests that make packages.
 package testagents
 
 import (
@@ -7,11 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
-	"github.com/tc-hib/winres"
-	"github.com/tc-hib/winres/version"
+	"firstday.dev/internal/testcredprov"
 )
 
 // Version is that of the agents.
@@ -23,10 +24,11 @@ var folder = sync.OnceValues(build)
 // flags are those with which `make` builds the agents.
 const flags = "-ldflags=-s -w -X main.stamp=firstday-agent-version=" + Version + ";"
 
-// Dir returns a folder with the agents that kits need, those for Windows with
-// the version resource that `make` gives them.
+// Dir returns a folder with what kits need, with the resources that `make` gives
+// it.
 func Dir(tb testing.TB) string {
 	tb.Helper()
+	testcredprov.Need(tb)
 	dir, err := Folder()
 	if err != nil {
 		tb.Fatal(err)
@@ -52,12 +54,12 @@ func build() (string, error) {
 			if system != "windows" {
 				continue
 			}
-			if err := errors.Join(addVersion(agent+".exe", agent), os.Remove(agent)); err != nil {
+			if err := errors.Join(os.Rename(agent, agent+".exe"), addResources(agent+".exe")); err != nil {
 				return "", err
 			}
 		}
 	}
-	return dir, nil
+	return dir, testcredprov.Compile(dir, Version)
 }
 
 func compile(to, system, arch string) error {
@@ -78,28 +80,17 @@ func Cleanup() {
 	}
 }
 
-// addVersion copies a program and gives it a version resource.
-func addVersion(to, from string) error {
-	in, err := os.Open(from)
+// addResources gives an agent what `make` links into it.
+func addResources(program string) error {
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.Create(to)
-	if err != nil {
-		return err
+	cmd := exec.Command("go", "tool", "-modfile=tools/winres/go.mod", "go-winres", "patch", "--in", "cmd/firstday-agent/winres.json",
+		"--no-backup", "--product-version", Version, "--file-version", Version, program)
+	cmd.Dir = strings.TrimSpace(string(root))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("adding resources to %s: %w\n%s", program, err, out)
 	}
-	defer out.Close()
-	var info version.Info
-	info.SetFileVersion(Version)
-	info.SetProductVersion(Version)
-	if err := info.Set(version.LangDefault, version.ProductName, "Firstday"); err != nil {
-		return err
-	}
-	var resources winres.ResourceSet
-	resources.SetVersionInfo(info)
-	if err := resources.WriteToEXE(out, in); err != nil {
-		return err
-	}
-	return out.Close()
+	return nil
 }

@@ -24,22 +24,44 @@ const File = credprov.File
 // Build builds the DLLs, and gives their folder.
 func Build(tb testing.TB, version string) string {
 	tb.Helper()
+	Need(tb)
+	dir := tb.TempDir()
+	if err := Compile(dir, version); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}
+
+// Need is for tests that have the DLLs built: it looks for the tools that do it.
+func Need(tb testing.TB) {
+	tb.Helper()
 	for _, tool := range []string{"clang", "lld-link", "llvm-dlltool"} {
 		testtool.Need(tb, tool)
 	}
-	home, err := exec.Command("go", "list", "-f", "{{.Dir}}", "firstday.dev/agent/credprov").Output()
+	root, err := sourceFolder()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	root := strings.TrimSpace(string(home))
 	for _, sources := range []string{root, filepath.Join(root, "..", "local", "reference")} {
 		see(tb, sources)
 	}
-	dir := tb.TempDir()
-	if out, err := exec.Command(filepath.Join(root, "build.sh"), dir, version).CombinedOutput(); err != nil {
-		tb.Fatalf("%v: %s", err, out)
+}
+
+// Compile is Build for programs that are no tests.
+func Compile(dir, version string) error {
+	root, err := sourceFolder()
+	if err != nil {
+		return err
 	}
-	return dir
+	if out, err := exec.Command(filepath.Join(root, "build.sh"), dir, version).CombinedOutput(); err != nil {
+		return fmt.Errorf("building the credential provider: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func sourceFolder() (string, error) {
+	home, err := exec.Command("go", "list", "-f", "{{.Dir}}", "firstday.dev/agent/credprov").Output()
+	return strings.TrimSpace(string(home)), err
 }
 
 // see looks at files that only other programs read: go test keeps a result as

@@ -146,7 +146,7 @@ func replace(of *windows.LazyProc, callback uintptr) error {
 const (
 	ntHeaders   = 0x3c
 	sizeOfImage = 4 + 20 + 56
-	imports     = 4 + 20 + 112 + 8
+	importTable = 4 + 20 + 112 + 8
 )
 
 // imageAt gives the memory of a loaded DLL.
@@ -161,7 +161,7 @@ func imageAt(module windows.Handle) []byte {
 // has a table of names, and a table of addresses in the same order.
 func findImport(image []byte, name string) (at uintptr, err error) {
 	number := func(at uint32) uint32 { return binary.LittleEndian.Uint32(image[at:]) }
-	for d := number(number(ntHeaders) + imports); number(d) != 0; d += 20 {
+	for d := number(number(ntHeaders) + importTable); number(d) != 0; d += 20 {
 		names, addresses := number(d), number(d+16)
 		for i := uint32(0); number(names+i) != 0; i += 8 {
 			const hint = 2
