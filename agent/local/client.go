@@ -246,6 +246,9 @@ func (c *Client) take(b *block) error {
 			c.logons.hand(signin.ErrNoLogon)
 		case refusedRefresh:
 			c.asks.hand(refused)
+		case refusedDenied:
+			c.acts.hand(refused)
+			c.logons.hand(refused)
 		case refusedUnknown: // an agent of an earlier version
 			c.asks.hand(refused)
 			c.logons.hand(refused)
