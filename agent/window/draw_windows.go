@@ -87,6 +87,7 @@ func (w *window) paintMark(c *canvas, t *control, with, back colour) rect {
 // chosen: cameras read no other.
 func (w *window) paintPicture(c *canvas) {
 	c.fill(rect{0, 0, c.w, c.h}, white)
+	c.frame(rect{0, 0, c.w, c.h}, max(1, w.layout.px(1)), w.colours.line)
 	size := w.layout.module
 	for y, row := range w.page.modules {
 		for x := 0; x < len(row); x++ {

@@ -59,7 +59,7 @@ type layout struct {
 // Sizes, in pixels of a screen of 96 to the inch. Everything grows with the
 // screen's scale, and shrinks where that is too much for the screen.
 const (
-	wide, slim  = 860, 600 // the window, with and without a picture
+	wide, slim  = 860, 640 // the window, with and without a picture
 	margin      = 40       // within the window
 	around      = 16       // at least, between the window and the edge of the screen
 	gap         = 20       // between one fact and the next
@@ -257,7 +257,7 @@ func (a *arrangement) footer(p *page, x, y, width int) {
 	top, pad := y, a.px(24)
 	sizes, total := a.buttonWidths(p.buttons, width)
 	words := width - total - a.px(columnGap)
-	beside := words >= width/2
+	beside := words >= width/2 || max(a.natural(p.text), a.natural(p.help)) <= words
 	if !beside {
 		words = width
 	}
@@ -287,6 +287,12 @@ func (a *arrangement) footer(p *page, x, y, width int) {
 	}
 	a.h = max(end, y+h) + pad
 	a.foot = rect{0, top, a.w, a.h - top}
+}
+
+// natural is how wide the organisation's words are in one line.
+func (a *arrangement) natural(text string) int {
+	w, _ := a.measure(a.fontOf(roleDetail), text, 1<<14)
+	return w
 }
 
 // shiftWords moves the organisation's words down.

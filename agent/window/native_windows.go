@@ -145,6 +145,7 @@ const (
 	colorWindow, colorWindowText                 = 5, 8
 	colorButton, colorButtonText                 = 15, 18
 	colorGrayText                                = 17
+	csDropShadow                                 = 0x20000
 	scClose                                      = 0xf060
 	dcBrush                                      = 18
 )

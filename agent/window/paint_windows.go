@@ -43,7 +43,7 @@ func systemPalette() palette {
 		p.muted, p.line, p.foot, p.online, p.offline = p.text, p.text, p.back, p.text, p.text
 		return p
 	}
-	p.muted, p.line = mix(p.text, p.back, 64), mix(p.text, p.back, 16)
+	p.muted, p.line = mix(p.text, p.back, 70), mix(p.text, p.back, 16)
 	p.foot = mix(p.text, p.back, 4)
 	p.button = p.back
 	p.online, p.offline = green, red

@@ -31,16 +31,17 @@ var (
 )
 
 var (
-	procEnumWindows      = user32.NewProc("EnumWindows")
-	procEnumChildWindows = user32.NewProc("EnumChildWindows")
-	procGetClassName     = user32.NewProc("GetClassNameW")
-	procGetThreadProcess = user32.NewProc("GetWindowThreadProcessId")
-	procIsVisible        = user32.NewProc("IsWindowVisible")
-	procGetWindowRect    = user32.NewProc("GetWindowRect")
-	procIsEnabled        = user32.NewProc("IsWindowEnabled")
-	procGetDIBits        = gdi32.NewProc("GetDIBits")
-	procGetWindowLong    = user32.NewProc("GetWindowLongW")
-	procGetGUIThreadInfo = user32.NewProc("GetGUIThreadInfo")
+	procEnumWindows        = user32.NewProc("EnumWindows")
+	procEnumChildWindows   = user32.NewProc("EnumChildWindows")
+	procGetClassName       = user32.NewProc("GetClassNameW")
+	procGetThreadProcess   = user32.NewProc("GetWindowThreadProcessId")
+	procIsVisible          = user32.NewProc("IsWindowVisible")
+	procGetWindowRect      = user32.NewProc("GetWindowRect")
+	procIsEnabled          = user32.NewProc("IsWindowEnabled")
+	procGetDIBits          = gdi32.NewProc("GetDIBits")
+	procGetWindowLong      = user32.NewProc("GetWindowLongW")
+	procSendMessageTimeout = user32.NewProc("SendMessageTimeoutW")
+	procGetGUIThreadInfo   = user32.NewProc("GetGUIThreadInfo")
 )
 
 // started is the agent's program as its service starts it.
@@ -111,7 +112,8 @@ func (s *started) until(what string, so func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(patience); !so(); {
 		if time.Now().After(end) {
-			s.t.Fatalf("it is never so that %s; it says %q: %s", what, s.texts(), &s.stderr)
+			focus := s.focused()
+			s.t.Fatalf("it is never so that %s; it says %q, and %s %q has the keyboard: %s", what, s.texts(), className(focus), textOf(focus), &s.stderr)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -167,7 +169,11 @@ func className(h uintptr) string {
 func textOf(h uintptr) string {
 	const wmGetText = 0x0d
 	var buf [1024]uint16
-	n := call(procSendMessage, h, wmGetText, uintptr(len(buf)), uintptr(unsafe.Pointer(&buf[0])))
+	var n uintptr
+	const abortIfHung, milliseconds = 2, 5000
+	if call(procSendMessageTimeout, h, wmGetText, uintptr(len(buf)), uintptr(unsafe.Pointer(&buf[0])), abortIfHung, milliseconds, uintptr(unsafe.Pointer(&n))) == 0 {
+		return "it does not answer"
+	}
 	return windows.UTF16ToString(buf[:min(int(n), len(buf))])
 }
 
@@ -226,13 +232,13 @@ func (s *started) save(name string) {
 	if *pictures == "" {
 		return
 	}
-	var last []byte
-	var shot *image.RGBA
-	s.until("the window stands still", func() bool {
-		shot = s.shot()
-		same := bytes.Equal(last, shot.Pix)
-		last = shot.Pix
-		return same
+	accent := call(procGetSysColor, colorHighlight)
+	stripe := color.RGBA{uint8(accent), uint8(accent >> 8), uint8(accent >> 16), 255}
+	last, shot := s.shot(), s.shot()
+	s.until("the window is painted, and stands still", func() bool {
+		last, shot = shot, s.shot()
+		edge := shot.Bounds().Dx() - 1
+		return bytes.Equal(last.Pix, shot.Pix) && shot.RGBAAt(0, 0) == stripe && shot.RGBAAt(edge, 0) == stripe
 	})
 	var out bytes.Buffer
 	err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, shot)

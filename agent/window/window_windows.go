@@ -33,6 +33,7 @@ type window struct {
 	screen   *local.Screen // nil: none yet, and nothing is seen
 	page     *page
 	layout   *layout
+	at       rect // where it is on the screen
 	colours  palette
 	fonts    fonts
 	controls []*control
@@ -105,6 +106,7 @@ func newWindow(closed context.CancelFunc) (*window, error) {
 	w := &window{fonts: fonts{}, colours: systemPalette(), pressed: make(chan press, 4), close: closed, systems: map[uintptr]uintptr{}}
 	w.windowProc, w.staticProc, w.editProc = windows.NewCallback(w.message), windows.NewCallback(w.textMessage), windows.NewCallback(w.fieldMessage)
 	class := windowClass{name: utf16(Class), proc: w.windowProc, cursor: call(procLoadCursor, 0, idcArrow)}
+	class.style = csDropShadow
 	class.size = uint32(unsafe.Sizeof(class))
 	if r, _, err := procRegisterClassEx.Call(uintptr(unsafe.Pointer(&class))); r == 0 {
 		return nil, fmt.Errorf("registering the window's class: %w", err)
@@ -231,8 +233,10 @@ func (w *window) arrange() {
 		w.close()
 	}
 	before.free()
-	l := w.layout
-	call(procSetWindowPos, w.handle, hwndTopmost, uintptr((screenW-l.w)/2), uintptr((screenH-l.h)/2), uintptr(l.w), uintptr(l.h), swpNoActivate|swpShowWindow)
+	if at := (rect{(screenW - w.layout.w) / 2, (screenH - w.layout.h) / 2, w.layout.w, w.layout.h}); at != w.at {
+		w.at = at
+		call(procSetWindowPos, w.handle, hwndTopmost, uintptr(at.x), uintptr(at.y), uintptr(at.w), uintptr(at.h), swpNoActivate|swpShowWindow)
+	}
 	call(procRedrawWindow, w.handle, 0, 0, rdwInvalidate|rdwErase|rdwAllChildren)
 }
 
