@@ -68,6 +68,7 @@ func startProgram(t *testing.T) *started {
 		t.Fatal(err)
 	}
 	s.cmd.Stdout, s.cmd.Stderr = theirs, &s.stderr
+	s.cmd.WaitDelay = time.Second // the first program with a window starts Wine's desktop, which inherits its pipes
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
