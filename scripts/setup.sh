@@ -8,7 +8,7 @@ demo) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl
 test) need="wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
 	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
 	clang:clang lld-link:lld llvm-dlltool:llvm
-	Xvfb:xvfb zbarimg:zbar-tools open-sans:fonts-open-sans
+	Xvfb:xvfb zbarimg:zbar-tools liberation-fonts:fonts-liberation
 	useradd:passwd pamtester:pamtester
 	softhsm2-util:softhsm2 swtpm:swtpm pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
 	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
@@ -28,7 +28,7 @@ have() {
 		fi
 	done
 	[ "$1" = "wine64|wine" ] && [ -e /usr/lib/wine/wine64 ] && return 0
-	[ "$1" = open-sans ] && [ -e /usr/share/fonts/truetype/open-sans/OpenSans-Regular.ttf ] && return 0
+	[ "$1" = liberation-fonts ] && [ -e /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf ] && return 0
 	[ "$1" = initdb ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
 	return 1
 }

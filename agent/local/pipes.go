@@ -31,7 +31,7 @@ func OverPipes(pipes io.ReadWriteCloser) net.Conn {
 // Close does not wait for the pipes: where another process holds up a Read or a
 // Write, closing may wait for that.
 func (p *piped) Close() error {
-	go p.pipes.Close() //nolint:errcheck // nobody is left to tell
+	go p.pipes.Close()
 	return p.Conn.Close()
 }
 

@@ -131,3 +131,5 @@ func (w *window) paintButton(d *drawItem) {
 	c.text(w.fonts.get(b.font), b.text, r, text, flags)
 	c.show(d.dc)
 }
+
+func (r rect) inset(n int) rect { return rect{r.x + n, r.y + n, r.w - 2*n, r.h - 2*n} }

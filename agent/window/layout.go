@@ -8,8 +8,6 @@ type rect struct{ x, y, w, h int }
 func (r rect) right() int  { return r.x + r.w }
 func (r rect) bottom() int { return r.y + r.h }
 
-func (r rect) inset(n int) rect { return rect{r.x + n, r.y + n, r.w - 2*n, r.h - 2*n} }
-
 // font is how text is set: the height of its letters with their accents, in
 // pixels, and its weight.
 type font struct {

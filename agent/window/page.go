@@ -142,15 +142,6 @@ func (p *page) addInputs(s *local.Screen) {
 	}
 }
 
-// button gives the button of that name, nil if there is none.
-func (p *page) button(name signin.ActionName) *button {
-	i := slices.IndexFunc(p.buttons, func(b button) bool { return b.name == name })
-	if i < 0 {
-		return nil
-	}
-	return &p.buttons[i]
-}
-
 // fact gives the fact of that id, nil if there is none.
 func (p *page) fact(id string) *fact {
 	i := slices.IndexFunc(p.facts, func(f fact) bool { return f.id == id })

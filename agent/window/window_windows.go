@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -291,9 +292,9 @@ func (w *window) command(id, code uintptr) {
 	case id == idField && (code == enSetFocus || code == enKillFocus):
 		invalidate(w.handle) // the frame
 	case code != bnClicked:
-	case id == idOK && w.page.button(signin.Submit) != nil:
+	case id == idOK && w.page.has(signin.Submit):
 		w.submit()
-	case id == idCancel && w.page.button(signin.Cancel) != nil:
+	case id == idCancel && w.page.has(signin.Cancel):
 		w.press(signin.Action{Name: signin.Cancel})
 	case id == idClose, id == idCancel:
 		w.close()
@@ -334,4 +335,9 @@ func (w *window) enable() {
 		}
 		call(procEnableWindow, c.window, on)
 	}
+}
+
+// has tells whether there is a button of that name.
+func (p *page) has(name signin.ActionName) bool {
+	return slices.ContainsFunc(p.buttons, func(b button) bool { return b.name == name })
 }

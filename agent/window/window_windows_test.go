@@ -203,6 +203,21 @@ func TestWindowsKeyboard(t *testing.T) {
 	acted("submit47", "submit12", "cancel", "cancel", "cancel")
 }
 
+// Another screen, scale or choice of colours takes away nothing.
+func TestWindowsKeepsWhatWasTyped(t *testing.T) {
+	s := startWindow(t, newScript(asNow(signin.Number)))
+	edit := s.child("Edit", "")
+	s.until("the field has the keyboard", func() bool { return s.focused() == edit })
+	s.key('1', '2')
+	s.until("the number is there", func() bool { return textOf(edit) == "12" })
+	for _, m := range []uintptr{wmDpiChanged, wmDisplayChange, wmSettingChange, wmSysColorChange, wmThemeChanged} {
+		call(procSendMessage, s.window, m, 0, 0)
+		if text := textOf(s.child("Edit", "")); text != "12" || s.focused() != edit || call(procIsVisible, s.window) == 0 {
+			t.Errorf("after message %#x the field says %q", m, text)
+		}
+	}
+}
+
 // Whoever pressed Enter at the tile does not cancel by it.
 func TestWindowsEnterDoesNotCancel(t *testing.T) {
 	sc := newScript(asNow(signin.Waiting))
