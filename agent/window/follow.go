@@ -40,23 +40,22 @@ func shows(s signin.State) bool {
 func follow(ctx context.Context, s Service, show func(*local.Screen), pressed <-chan press) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	arrivals := make(chan arrival)
-	go listen(ctx, s, arrivals)
+	arrivals := local.Screens(ctx, s.Next)
 	f := &follower{service: s}
 	for {
 		var err error
 		select {
 		case a := <-arrivals:
 			switch {
-			case a.err == local.ErrClosed: //nolint:errorlint // other reasons to end wrap it
+			case a.Err == local.ErrClosed: //nolint:errorlint // other reasons to end wrap it
 				return nil
-			case a.err != nil:
-				return a.err
-			case !shows(a.screen.State):
+			case a.Err != nil:
+				return a.Err
+			case !shows(a.Screen.State):
 				return nil
 			}
-			f.now = a.screen
-			show(a.screen)
+			f.now = a.Screen
+			show(a.Screen)
 			err = f.sendAgain(ctx)
 		case p := <-pressed:
 			err = f.send(ctx, &p)
@@ -66,27 +65,6 @@ func follow(ctx context.Context, s Service, show func(*local.Screen), pressed <-
 		if err != nil {
 			return err
 		}
-	}
-}
-
-// arrival is a screen, or why there are no more.
-type arrival struct {
-	screen *local.Screen
-	err    error
-}
-
-func listen(ctx context.Context, s Service, arrivals chan<- arrival) {
-	for serial := int64(0); ; {
-		screen, err := s.Next(ctx, serial)
-		select {
-		case arrivals <- arrival{screen, err}:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			return
-		}
-		serial = screen.Serial
 	}
 }
 
