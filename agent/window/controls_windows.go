@@ -66,7 +66,7 @@ func (w *window) makeControls(wanted []*control) error {
 		class, style, id, proc := "STATIC", uint32(wsChild|wsVisible|ssNoPrefix), uintptr(idText), w.staticProc
 		switch c.role {
 		case roleField:
-			class, style, id, proc = "EDIT", wsChild|wsVisible|wsTabStop|esCentre|esNumber, idField, w.editProc
+			class, style, id, proc = "EDIT", wsChild|wsVisible|wsTabStop|esCentre|esNumber|esAutoHScroll, idField, w.editProc
 		case rolePrimary, roleSecondary:
 			class, style, id, proc = "BUTTON", wsChild|wsVisible|wsTabStop|bsOwnerDraw, buttonIDs[c.id], 0
 		}

@@ -118,7 +118,7 @@ const (
 	wsExTopmost, wsExToolWindow                            = 0x8, 0x80
 	ssNoPrefix                                             = 0x80
 	bsOwnerDraw                                            = 0xb
-	esCentre, esNumber                                     = 0x1, 0x2000
+	esCentre, esNumber, esAutoHScroll                      = 0x1, 0x2000, 0x80
 
 	hwndTopmost                                  = ^uintptr(0)
 	swpNoActivate, swpShowWindow                 = 0x10, 0x40

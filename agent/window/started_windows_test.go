@@ -106,6 +106,8 @@ func startWindow(t *testing.T, sc *script) *started {
 	return s
 }
 
+const emSetSel = 0x00b1
+
 const patience = 30 * time.Second
 
 // until waits for something to be so.

@@ -3,6 +3,7 @@ package window
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -123,14 +124,11 @@ func TestWindowsLeadsNowhere(t *testing.T) {
 	for _, command := range []uintptr{scMove, scSize, scKeyMenu, scTaskList} {
 		call(procSendMessage, s.window, wmSysCommand, command, 0)
 	}
-	for _, m := range []uintptr{wmPaste, wmCut, wmClear, wmUndo, emUndo, wmContextMenu, wmHelp} {
+	for _, m := range []uintptr{wmContextMenu, wmHelp} {
 		call(procSendMessage, edit, m, s.window, ^uintptr(0))
 		call(procSendMessage, s.window, m, s.window, ^uintptr(0))
 	}
 	s.key(f1, keyInsert)
-	for _, c := range "\x03\x16\x18\x1aA+-/\u0664 " {
-		call(procSendMessage, edit, wmChar, uintptr(c), 1)
-	}
 	call(procSendMessage, edit, 0, 0, 0)
 	if diff := cmp.Diff(before, s.texts()); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
@@ -145,6 +143,40 @@ func TestWindowsLeadsNowhere(t *testing.T) {
 	}
 	if len(others) > 0 || len(sc.actions()) > 0 {
 		t.Errorf("windows %q, actions %q", others, sc.actions())
+	}
+}
+
+// Nothing goes into the field but digits that are typed, and nothing comes out.
+func TestWindowsKnowsNoClipboard(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	mine, err := createWindow(0, "EDIT", "99", wsPopup|esAutoHScroll, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer call(procDestroyWindow, mine)
+	selectAll := func(h uintptr) { call(procSendMessage, h, emSetSel, 0, ^uintptr(0)) }
+	selectAll(mine)
+	call(procSendMessage, mine, wmCopy, 0, 0)
+	s := startWindow(t, newScript(asNow(signin.Number)))
+	edit := s.child("Edit", "")
+	call(procSendMessage, edit, wmSetText, 0, uintptr(unsafe.Pointer(utf16("12"))))
+	type sent struct{ message, wParam uintptr }
+	for _, m := range []sent{
+		{wmCopy, 0}, {wmCut, 0}, {wmClear, 0}, {wmPaste, 0}, {wmUndo, 0}, {emUndo, 0},
+		{wmChar, 0x03}, {wmChar, 0x18}, {wmChar, 0x16}, {wmChar, 0x1a}, {wmChar, 'A'}, {wmChar, '-'}, {wmChar, 0x664}, {wmKeyDown, keyInsert},
+	} {
+		selectAll(edit)
+		call(procSendMessage, edit, m.message, m.wParam, 1)
+		if text := textOf(edit); text != "12" {
+			t.Errorf("after message %#x, %#x the field says %q", m.message, m.wParam, text)
+		}
+	}
+	selectAll(mine)
+	call(procSendMessage, mine, wmClear, 0, 0)
+	call(procSendMessage, mine, wmPaste, 0, 0)
+	if text := textOf(mine); text != "99" {
+		t.Errorf("the clipboard holds %q", text)
 	}
 }
 
