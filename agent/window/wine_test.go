@@ -62,6 +62,20 @@ func TestUnderWine(t *testing.T) {
 	newDesktop(t).run("^TestWindows[^P]", "")
 }
 
+// Nobody but the service starts it: elsewhere there is no window, and no word of
+// it.
+func TestNobodyElseStartsIt(t *testing.T) {
+	t.Parallel()
+	p := winetest.New(t)
+	agent := p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent", "amd64"))
+	if res := p.Run(t.TempDir(), agent+" signin-window"); res.Code != 2 || !strings.HasPrefix(res.Stderr, "error: signin-window is for the agent's service") || res.Stdout != "" {
+		t.Errorf("%+v", res)
+	}
+	if res := p.Run(t.TempDir(), agent+" --help"); res.Code != 0 || strings.Contains(res.Stdout, "signin-window") {
+		t.Errorf("%+v", res)
+	}
+}
+
 // The window looks as in the documents, and a camera reads its picture: at twice
 // the size, and in the colours of high contrast, too.
 func TestPicturesUnderWine(t *testing.T) {
