@@ -239,11 +239,13 @@ func (a *arrangement) fact(f *fact, x, y, width int) int {
 
 // code puts the code in letters as large as fit into a line.
 func (a *arrangement) code(f *fact, x, y, width int) int {
-	set := font{a.px(codeFont), true}
-	w, h := a.measure(set, f.value, 1<<14)
-	if w > width {
-		set.height = max(a.px(valueFont), set.height*width/w-1)
-		_, h = a.measure(set, f.value, width)
+	set, h := font{a.px(codeFont), true}, 0
+	for {
+		_, line := a.measure(set, f.value, 1<<14)
+		if _, h = a.measure(set, f.value, width); h <= line || set.height <= a.px(valueFont) {
+			break
+		}
+		set.height = set.height * 15 / 16
 	}
 	a.boxes = append(a.boxes, box{f.id, roleValue, f.value, rect{x, y, width, h}, set})
 	return y + h

@@ -222,6 +222,7 @@ func FuzzLayout(f *testing.F) {
 	for language, l := range languages {
 		f.Add(l.title, l.message, l.text, "BCDF-GHJK", language, uint8(3), uint16(192), uint16(1366), uint16(768))
 	}
+	f.Add("0", "0", "0", "\x81\xbbi;`\xea ", "0", uint8(2), uint16(96), uint16(1318), uint16(768)) // a line as long as there is room, and a space
 	f.Add("", "", "", "", "", uint8(1), uint16(96), uint16(1024), uint16(768))
 	f.Fuzz(func(t *testing.T, title, message, text, code, name string, state uint8, dpi, w, h uint16) {
 		s := screenIn("English", windowStates[int(state)%len(windowStates)])
