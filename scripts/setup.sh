@@ -11,6 +11,7 @@ demo) need="$native wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode
 test) need="$native wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file
 	xmllint:libxml2-utils wine64|wine:wine64 wine:wine x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32
 	llvm-objdump:llvm qemu-aarch64-static|qemu-aarch64:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu libc-dev-arm64:libc6-dev-arm64-cross
+	Xvfb:xvfb zbarimg:zbar-tools liberation-fonts:fonts-liberation
 	useradd:passwd pamtester:pamtester
 	softhsm2-util:softhsm2 swtpm:swtpm pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
 	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
@@ -20,7 +21,7 @@ release) need="$native git:git bsdtar:libarchive-tools man:man-db systemd-analyz
 *) echo "usage: $0 demo|test|release" >&2; exit 2 ;;
 esac
 
-# have NAME|NAME… is true when one of the programs (or headers, for libc-dev, libc-dev-arm64 and windows.h) is there.
+# have NAME|NAME… is true when one of the programs is there, or what stands for a package without any.
 have() {
 	for name in $(echo "$1" | tr '|' ' '); do
 		if [ "$name" = libc-dev ]; then
@@ -33,6 +34,7 @@ have() {
 	done
 	[ "$1" = windows.h ] && [ -e "${MINGW_HEADERS:-/usr/share/mingw-w64/include}/windows.h" ] && return 0
 	[ "$1" = "wine64|wine" ] && [ -e /usr/lib/wine/wine64 ] && return 0
+	[ "$1" = liberation-fonts ] && [ -e /usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf ] && return 0
 	[ "$1" = initdb ] && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return 0
 	return 1
 }

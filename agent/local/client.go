@@ -118,6 +118,33 @@ func (c *Client) Next(ctx context.Context, serial int64) (*Screen, error) {
 	}
 }
 
+// Arrival is a screen, or why there are no more.
+type Arrival struct {
+	Screen *Screen
+	Err    error
+}
+
+// Screens gives each screen that a surface has to show, until the context ends or
+// there are no more. Next is that of a [Client].
+func Screens(ctx context.Context, next func(ctx context.Context, serial int64) (*Screen, error)) <-chan Arrival {
+	arrivals := make(chan Arrival)
+	go func() {
+		for serial := int64(0); ; {
+			screen, err := next(ctx, serial)
+			select {
+			case arrivals <- Arrival{screen, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			serial = screen.Serial
+		}
+	}()
+	return arrivals
+}
+
 // Act tells what the person did. It gives [signin.ErrStale] where the screen is
 // not shown any more.
 func (c *Client) Act(ctx context.Context, a signin.Action) error {
@@ -246,6 +273,9 @@ func (c *Client) take(b *block) error {
 			c.logons.hand(signin.ErrNoLogon)
 		case refusedRefresh:
 			c.asks.hand(refused)
+		case refusedDenied:
+			c.acts.hand(refused)
+			c.logons.hand(refused)
 		case refusedUnknown: // an agent of an earlier version
 			c.asks.hand(refused)
 			c.logons.hand(refused)

@@ -80,6 +80,7 @@ const (
 	refusedStale     = "stale"
 	refusedRefresh   = "refresh"
 	refusedLogon     = "logon"
+	refusedDenied    = "denied"
 )
 
 // session is one surface's connection.
@@ -206,6 +207,9 @@ func (c *session) act(ctx context.Context, r *request) error {
 	case errors.Is(err, signin.ErrStale):
 		c.refuse(refusedStale, "the screen has changed meanwhile")
 		return nil
+	case errors.Is(err, errDenied):
+		c.deny(ctx, r.verb)
+		return nil
 	case err != nil:
 		return err
 	}
@@ -217,6 +221,9 @@ func (c *session) logon(ctx context.Context, serial int64) error {
 	packed, err := c.SignIn.Logon(ctx, serial)
 	defer clear(packed)
 	switch {
+	case errors.Is(err, errDenied):
+		c.deny(ctx, verbLogon)
+		return nil
 	case errors.Is(err, signin.ErrNoLogon):
 		c.refuse(refusedLogon, "there is nothing to log on with, or somebody else has it")
 		return nil
@@ -248,6 +255,12 @@ func (c *session) refresh(ctx context.Context) {
 		<-c.once
 		c.answer(b)
 	})
+}
+
+// deny refuses what this surface has no right to, which ours never asks for.
+func (c *session) deny(ctx context.Context, verb string) {
+	c.Log.WarnContext(ctx, "a surface asks for what it may not", "request", verb)
+	c.refuse(refusedDenied, "this surface may not do that")
 }
 
 func (c *session) refuse(word, message string) {

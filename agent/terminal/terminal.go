@@ -61,25 +61,7 @@ func Show(ctx context.Context, s Service, keys <-chan rune, out io.Writer, look 
 	t := &show{service: s, out: &line{w: out, width: look.Width}, look: look}
 	defer t.form.wipe()
 	defer t.out.end()
-	type arrival struct {
-		screen *local.Screen
-		err    error
-	}
-	arrivals := make(chan arrival)
-	go func() {
-		for serial := int64(0); ; {
-			screen, err := s.Next(ctx, serial)
-			select {
-			case arrivals <- arrival{screen, err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-			serial = screen.Serial
-		}
-	}()
+	arrivals := local.Screens(ctx, s.Next)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	patience := time.NewTimer(firstNews)
@@ -92,10 +74,10 @@ func Show(ctx context.Context, s Service, keys <-chan rune, out io.Writer, look 
 			switch {
 			case ctx.Err() != nil:
 				return t.leave(ctx)
-			case a.err != nil:
-				return a.err
+			case a.Err != nil:
+				return a.Err
 			}
-			over, err = t.take(a.screen)
+			over, err = t.take(a.Screen)
 		case key, ok := <-keys:
 			if !ok || key == ctrlC || key == ctrlD {
 				return t.leave(ctx)

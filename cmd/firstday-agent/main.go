@@ -81,6 +81,7 @@ there what changes.
 	})
 	root.PersistentFlags().String("root", "", "work on the file system tree in this folder instead of the running\nsystem, starting nothing (not on Windows)")
 	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newDiagnose(), newTile(), newUninstall())
+	root.AddCommand(started()...)
 	markUsageErrors(root)
 	return root
 }

@@ -19,7 +19,10 @@ var shimSource []byte
 const recipe = "1"
 
 // tools are the programs of a Wine installation.
-type tools struct{ wine, server string }
+type tools struct {
+	wine, server string
+	display      string // of X; empty: no window is seen
+}
 
 // command is a command of Wine's, working in the prefix.
 func (t tools) command(ctx context.Context, prefix, name string, args ...string) *exec.Cmd {
@@ -28,7 +31,7 @@ func (t tools) command(ctx context.Context, prefix, name string, args ...string)
 		"WINEPREFIX="+prefix, "WINEARCH=win64", "WINEDEBUG=-all",
 		// No .NET, no browser, no menu entries on the developer's desktop.
 		"WINEDLLOVERRIDES=mscoree,mshtml=;winemenubuilder.exe=d",
-		"DISPLAY=", "WAYLAND_DISPLAY=")
+		"DISPLAY="+t.display, "WAYLAND_DISPLAY=")
 	return cmd
 }
 

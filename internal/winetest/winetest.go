@@ -35,7 +35,11 @@ type Prefix struct {
 // except under CI=true, where it fails it.
 func New(tb testing.TB) *Prefix {
 	tb.Helper()
-	t := findTools(tb)
+	return newPrefix(tb, findTools(tb))
+}
+
+func newPrefix(tb testing.TB, t tools) *Prefix {
+	tb.Helper()
 	template, err := t.template()
 	if err != nil {
 		tb.Fatalf("making a Wine prefix: %v", err)

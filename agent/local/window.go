@@ -1,0 +1,110 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"firstday.dev/agent/signin"
+)
+
+// SurfaceWindow is the name of the sign-in window among the surfaces.
+const SurfaceWindow = "window"
+
+// ServeWindow speaks with the sign-in window, until it hangs up or the context
+// ends. The window runs under an account of few rights, beside whatever else
+// that account may come to run; so it may do less than other surfaces, and is
+// told less: see docs/local-protocol.md. Closing the pipes must end a waiting
+// Read; whoever started the process at the other end ends it.
+func (s *Server) ServeWindow(ctx context.Context, pipes io.ReadWriteCloser) {
+	limited := *s
+	limited.SignIn = &windowed{SignIn: s.SignIn}
+	conn := OverPipes(pipes)
+	c := &session{Server: &limited, conn: conn, lines: lines{r: conn}, typed: make(typed)}
+	c.run(ctx)
+}
+
+// errDenied: the surface may not do that.
+var errDenied = errors.New("this surface may not do that")
+
+// windowed is the sign-in as the window sees it.
+type windowed struct {
+	SignIn
+	mu    sync.Mutex
+	shown signin.Screen // the last one it was told
+}
+
+// Next tells screens without what a window has no use for.
+func (w *windowed) Next(ctx context.Context, serial int64) (signin.Screen, error) {
+	s, err := w.SignIn.Next(ctx, serial)
+	if err != nil {
+		return signin.Screen{}, err
+	}
+	s = forWindow(&s)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.Serial > w.shown.Serial { // two watches may end in any order
+		w.shown = s
+	}
+	return s, nil
+}
+
+// forWindow gives what the window is told. Of screens that are the tile's it
+// learns that they are there, so that it goes.
+func forWindow(s *signin.Screen) signin.Screen {
+	out := signin.Screen{Serial: s.Serial, State: s.State, Title: s.Title, Message: s.Message}
+	switch s.State {
+	case signin.Starting, signin.Waiting, signin.Number, signin.Failed:
+	default:
+		return out
+	}
+	out.Online, out.Code, out.Help, out.Text, out.Ends, out.Device = s.Online, s.Code, s.Help, s.Text, s.Ends, s.Device
+	if s.State == signin.Waiting {
+		out.UserCode, out.URI, out.QR = s.UserCode, s.URI, s.QR
+	}
+	for _, a := range s.Actions {
+		if a.Name == signin.Cancel || a.Name == signin.Submit && s.State == signin.Number {
+			out.Actions = append(out.Actions, a)
+		}
+	}
+	for _, f := range s.Fields {
+		if s.State == signin.Number && f.Name == signin.FieldNumber && f.Digits && !f.Secret {
+			out.Fields = append(out.Fields, f)
+		}
+	}
+	return out
+}
+
+// Act passes on what the window may do on the screen that it was told last.
+func (w *windowed) Act(ctx context.Context, a signin.Action) error {
+	w.mu.Lock()
+	shown := w.shown
+	w.mu.Unlock()
+	offered := slices.ContainsFunc(shown.Actions, func(b signin.ActionButton) bool { return b.Name == a.Name })
+	switch {
+	case a.Serial != shown.Serial:
+		return signin.ErrStale
+	case !offered || a.SameDevice:
+		return errDenied
+	case a.Name == signin.Cancel && len(a.Fields) > 0:
+		return errDenied
+	case a.Name == signin.Submit && !onlyNumber(a.Fields):
+		return errDenied
+	}
+	return w.SignIn.Act(ctx, a)
+}
+
+// Logon is for tiles.
+func (*windowed) Logon(context.Context, int64) ([]byte, error) { return nil, errDenied }
+
+// MaxNumber is how many digits the window may send.
+const MaxNumber = 16
+
+// onlyNumber tells fields that hold a number, and nothing else.
+func onlyNumber(fields map[string]string) bool {
+	number := fields[signin.FieldNumber]
+	return len(fields) == 1 && number != "" && len(number) <= MaxNumber && strings.Trim(number, "0123456789") == ""
+}
