@@ -51,6 +51,7 @@ package desktop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -284,8 +285,8 @@ func (k *Keeper) show(ctx context.Context, opened chan<- struct{}) error {
 	stop()
 	err = w.End()
 	<-served
-	if err == nil {
-		err = why
+	if err != nil {
+		return fmt.Errorf("%w (%w)", why, err)
 	}
-	return err
+	return why
 }
