@@ -74,6 +74,10 @@ type Agent struct {
 	// that tests can end the process there.
 	entered func(Phase, moment)
 
+	// sessions tells that somebody signed in to the system or out of it. nil:
+	// nobody tells.
+	sessions chan struct{}
+
 	logger *slog.Logger
 
 	// lockPatience shortens the wait for another installation in tests.

@@ -30,6 +30,7 @@ type report struct {
 	Error         string     `json:"error,omitempty"`    // why there is nothing to do
 	Surfaces      string     `json:"surfaces,omitempty"` // why none can reach the service
 	PIN           *PINStatus `json:"pin,omitempty"`      // nil: not looked at yet, or none here
+	Window        string     `json:"window,omitempty"`   // why the last sign-in went on without one
 }
 
 func readReport(path string) (*report, error) {

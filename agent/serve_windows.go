@@ -11,7 +11,9 @@ import (
 
 // Serve runs the agent for the service manager that started this process.
 func Serve(ctx context.Context, a *Agent) error {
-	h := &handler{ctx: ctx, agent: a}
+	b := *a
+	b.sessions = make(chan struct{}, 1)
+	h := &handler{ctx: ctx, agent: &b}
 	err := svc.Run(ServiceName, h)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
 		return fmt.Errorf("this process was not started by the service manager: %w", ErrUnsupported)
@@ -32,7 +34,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- h.agent.Run(ctx) }()
-	status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown}
+	status <- svc.Status{State: svc.Running, Accepts: svc.AcceptStop | svc.AcceptShutdown | svc.AcceptSessionChange}
 	for {
 		select {
 		case r := <-requests:
@@ -42,6 +44,12 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 			case svc.Stop, svc.Shutdown:
 				status <- svc.Status{State: svc.StopPending}
 				cancel()
+			case svc.SessionChange:
+				// Which session it was is in memory that is gone by now.
+				select {
+				case h.agent.sessions <- struct{}{}:
+				default: // that there is something to look at was told already
+				}
 			}
 		case h.err = <-ended:
 			if h.err != nil {

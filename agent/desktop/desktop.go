@@ -95,35 +95,30 @@ type Keeper struct {
 	// Vacant tells whether the console shows the sign-in screen and nobody is
 	// signed in there.
 	Vacant func() bool
+	// Sessions tells that somebody signed in or out, or another session has the
+	// console. nil: nobody tells, and the keeper only looks now and then.
+	Sessions <-chan struct{}
 	// Report is told why there is no window any more in this sign-in, and nothing
 	// ("") once there is one again.
 	Report func(context.Context, string)
 	Log    *slog.Logger
 
-	asked, session chan struct{}
+	asked chan struct{}
 }
 
 // NewKeeper gives a keeper whose other fields are to be set before Run.
 func NewKeeper(signIn SignIn) *Keeper {
-	return &Keeper{SignIn: signIn, asked: make(chan struct{}, 1), session: make(chan struct{}, 1)}
+	return &Keeper{SignIn: signIn, asked: make(chan struct{}, 1)}
 }
 
 // Started takes that a surface has started the sign-in. It never waits.
 func (k *Keeper) Started(surface string) {
-	if surface == TileSurface {
-		poke(k.asked)
+	if surface != TileSurface {
+		return
 	}
-}
-
-// SessionChanged takes that somebody signed in or out, or another session has
-// the console. It never waits.
-func (k *Keeper) SessionChanged() { poke(k.session) }
-
-// poke leaves word, unless some waits already.
-func poke(c chan<- struct{}) {
 	select {
-	case c <- struct{}{}:
-	default:
+	case k.asked <- struct{}{}:
+	default: // it was told already
 	}
 }
 
@@ -162,7 +157,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			l.enter(k.SignIn.Screen())
 			l.ask()
 			l.vacant = k.Vacant()
-		case <-k.session:
+		case <-k.Sessions:
 			l.vacant = k.Vacant()
 		case <-look.C:
 			if l.asked {

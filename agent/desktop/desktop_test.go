@@ -24,9 +24,11 @@ type scene struct {
 	changed chan struct{}
 	taken   bool // somebody is signed in at the console
 	broken  error
-	deaf    bool // a window does not go when it is asked to
-	windows []*pretend
-	reports []string
+
+	sessions chan struct{}
+	deaf     bool // a window does not go when it is asked to
+	windows  []*pretend
+	reports  []string
 }
 
 // pretend is a window.
@@ -134,6 +136,8 @@ func play(t *testing.T, test func(*scene)) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scene{t: t, changed: make(chan struct{}), screen: signin.Screen{Serial: 1, State: signin.Ready}}
 		s.Keeper = NewKeeper(s)
+		s.sessions = make(chan struct{})
+		s.Sessions = s.sessions
 		s.Log = slog.New(slog.DiscardHandler)
 		s.Vacant = func() bool { s.mu.Lock(); defer s.mu.Unlock(); return !s.taken }
 		s.Report = func(_ context.Context, problem string) { s.reports = append(s.reports, problem) }
@@ -241,7 +245,7 @@ func TestWindowThatHangsIsEnded(t *testing.T) {
 // have gone.
 func TestWindowOnlyWhereNobodyIsSignedIn(t *testing.T) {
 	for name, notice := range map[string]func(*scene){
-		"told":  func(s *scene) { s.SessionChanged() },
+		"told":  func(s *scene) { s.sessions <- struct{}{} },
 		"found": func(*scene) { time.Sleep(lookPause) },
 	} {
 		t.Run(name, func(t *testing.T) {
