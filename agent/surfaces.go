@@ -20,8 +20,8 @@ func (a *Agent) serveSurfaces(ctx context.Context, signIn *signin.Machine, refre
 	s := &local.Server{SignIn: signIn, Refresh: refreshes.ask, Version: a.Version, Log: a.log()}
 	var group sync.WaitGroup
 	defer group.Wait()
-	if keep := a.windowKeeper(s, nil, signIn, r); keep != nil {
-		group.Go(func() { keep(ctx) })
+	if k := a.windowKeeper(s, nil, signIn, r); k != nil {
+		group.Go(func() { k.Run(ctx) })
 	}
 	for failures := 1; ; failures++ {
 		l, err := local.Listen(address, a.log())

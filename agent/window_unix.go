@@ -2,16 +2,7 @@
 
 package agent
 
-import (
-	"context"
-	"io"
+import "firstday.dev/agent/desktop"
 
-	"firstday.dev/agent/local"
-	"firstday.dev/agent/signin"
-)
-
-// windowKeeper gives none: only at the sign-in screen of Windows the service
-// shows a window itself.
-func (*Agent) windowKeeper(*local.Server, func(context.Context, io.ReadWriteCloser), *signin.Machine, *reporter) func(context.Context) {
-	return nil
-}
+// onSignInScreen: no sign-in screen here has windows that the service starts.
+func (*Agent) onSignInScreen(*desktop.Keeper) bool { return false }

@@ -27,7 +27,7 @@ type pretendWindows struct {
 
 type pretendUser struct{ SID, Password, Comment string }
 
-var errPretend = errors.New("Windows does not want to")
+var errPretend = errors.New("what the test has Windows refuse")
 
 func newPretendWindows() *pretendWindows {
 	return &pretendWindows{Users: map[string]pretendUser{}, Rights: map[string]bool{}, Hidden: map[string]bool{}, Homes: map[string]bool{}, next: 1000}
