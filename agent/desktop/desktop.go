@@ -122,8 +122,8 @@ func (k *Keeper) Started(surface string) {
 	}
 }
 
-// lookPause is how often the keeper looks at the console while a window is
-// wanted: not everything that happens there is told.
+// lookPause is how often the keeper looks at the console while a sign-in of the
+// tile's is under way: not everything that happens there is told.
 const lookPause = time.Second
 
 // Run keeps the window until the context ends, and leaves none open.
@@ -135,9 +135,7 @@ func (k *Keeper) Run(ctx context.Context) {
 		for range screens { // until the watch has ended
 		}
 	}()
-	look := time.NewTicker(lookPause)
-	defer look.Stop()
-	l := &life{vacant: k.Vacant()}
+	l := new(life)
 	var show showing
 	defer func() { show.close() }()
 	reported := false
@@ -147,6 +145,10 @@ func (k *Keeper) Run(ctx context.Context) {
 			show.leave()
 		case !show.open():
 			show = k.begin(ctx)
+		}
+		var look <-chan time.Time
+		if l.asked {
+			look = time.After(lookPause)
 		}
 		select {
 		case s := <-screens:
@@ -159,10 +161,8 @@ func (k *Keeper) Run(ctx context.Context) {
 			l.vacant = k.Vacant()
 		case <-k.Sessions:
 			l.vacant = k.Vacant()
-		case <-look.C:
-			if l.asked {
-				l.vacant = k.Vacant()
-			}
+		case <-look:
+			l.vacant = k.Vacant()
 		case err := <-show.ended:
 			asked := show.left
 			show.close()

@@ -1,7 +1,6 @@
 package desktop
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -206,17 +205,19 @@ func (p *process) Ended() <-chan struct{} { return p.ended }
 // code, and whether the process ended by itself.
 func (p *process) End() (code uint32, itself bool, err error) {
 	_ = p.pipes.Close() // perhaps again
-	ctx, cancel := context.WithTimeout(context.Background(), goPatience)
-	defer cancel()
 	select {
 	case <-p.ended:
 		itself = true
-	case <-ctx.Done():
+	case <-time.After(goPatience):
 		err = os.NewSyscallError("TerminateJobObject", windows.TerminateJobObject(p.job, 1))
 		if err != nil {
-			return 0, false, err // and the handles stay: somebody waits on them
+			return 0, false, err // and the handles stay: they are waited on
 		}
-		<-p.ended
+		select {
+		case <-p.ended:
+		case <-time.After(goPatience):
+			return 0, false, fmt.Errorf("process %d does not end", p.pid)
+		}
 	}
 	err = windows.GetExitCodeProcess(p.handle, &code)
 	p.drop()
