@@ -30,7 +30,7 @@ func TestWindowsHides(t *testing.T) {
 		if err != nil {
 			return 0, err
 		}
-		defer k.Close() //nolint:errcheck // it was only read
+		defer k.Close()
 		value, _, err = k.GetIntegerValue(OwnName)
 		return value, err
 	}

@@ -105,7 +105,7 @@ func (s *scene) tile() {
 	synctest.Wait()
 }
 
-func (s *scene) open() (n int) {
+func (s *scene) open() (n, ever int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.windows {
@@ -118,16 +118,33 @@ func (s *scene) open() (n int) {
 	if n > 1 {
 		s.t.Errorf("%d windows at once", n)
 	}
-	return n
+	return n, len(s.windows)
 }
 
 // expect says how many windows are open, and how many there have been.
 func (s *scene) expect(open, ever int) {
 	s.t.Helper()
 	synctest.Wait()
-	if got := s.open(); got != open || len(s.windows) != ever {
-		s.t.Errorf("%d of %d windows are open, want %d of %d", got, len(s.windows), open, ever)
+	if n, all := s.open(); n != open || all != ever {
+		s.t.Errorf("%d of %d windows are open, want %d of %d", n, all, open, ever)
 	}
+}
+
+// expectReports says what was reported so far.
+func (s *scene) expectReports(want ...string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if diff := cmp.Diff(want, s.reports); diff != "" {
+		s.t.Errorf("reports (-want +got):\n%s", diff)
+	}
+}
+
+// window gives one that there has been.
+func (s *scene) window(n int) *pretend {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.windows[n]
 }
 
 // play runs a keeper in time of its own.
@@ -140,7 +157,11 @@ func play(t *testing.T, test func(*scene)) {
 		s.Sessions = s.sessions
 		s.Log = slog.New(slog.DiscardHandler)
 		s.Vacant = func() bool { s.mu.Lock(); defer s.mu.Unlock(); return !s.taken }
-		s.Report = func(_ context.Context, problem string) { s.reports = append(s.reports, problem) }
+		s.Report = func(_ context.Context, problem string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.reports = append(s.reports, problem)
+		}
 		s.Open = func(context.Context) (Window, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -163,7 +184,7 @@ func play(t *testing.T, test func(*scene)) {
 		test(s)
 		cancel()
 		group.Wait()
-		if n := s.open(); n != 0 {
+		if n, _ := s.open(); n != 0 {
 			t.Errorf("%d windows are left", n)
 		}
 	})
@@ -219,7 +240,7 @@ func TestOpenAndCloseWithinASecond(t *testing.T) {
 		s.tile()
 		s.show(signin.Password)
 		s.expect(0, 1)
-		if w := s.windows[0]; w.opened.Sub(begun) > time.Second || w.closed.Sub(begun) > time.Second || w.forced {
+		if w := s.window(0); w.opened.Sub(begun) > time.Second || w.closed.Sub(begun) > time.Second || w.forced {
 			t.Errorf("opened after %v, closed after %v", w.opened.Sub(begun), w.closed.Sub(begun))
 		}
 	})
@@ -235,7 +256,7 @@ func TestWindowThatHangsIsEnded(t *testing.T) {
 		s.expect(1, 1)
 		time.Sleep(2 * time.Second)
 		s.expect(1, 2)
-		if !s.windows[0].forced {
+		if !s.window(0).forced {
 			t.Error("the first one was not ended")
 		}
 	})
@@ -273,7 +294,7 @@ func TestWindowThatDiesIsTriedThreeTimes(t *testing.T) {
 		s.tile()
 		for n := 1; n <= 3; n++ {
 			s.expect(1, n)
-			s.windows[n-1].exit()
+			s.window(n - 1).exit()
 			synctest.Wait()
 			time.Sleep(lookPause)
 		}
@@ -281,15 +302,11 @@ func TestWindowThatDiesIsTriedThreeTimes(t *testing.T) {
 		s.expect(0, 3)
 		s.show(signin.Number)
 		s.expect(0, 3)
-		if diff := cmp.Diff([]string{errGone.Error()}, s.reports); diff != "" {
-			t.Errorf("reports (-want +got):\n%s", diff)
-		}
+		s.expectReports(errGone.Error())
 		s.show(signin.Ready) // another sign-in, another try
 		s.tile()
 		s.expect(1, 4)
-		if diff := cmp.Diff([]string{errGone.Error(), ""}, s.reports); diff != "" {
-			t.Errorf("reports (-want +got):\n%s", diff)
-		}
+		s.expectReports(errGone.Error(), "")
 	})
 }
 
@@ -299,14 +316,12 @@ func TestWindowThatDiesSeldomComesBack(t *testing.T) {
 		for n := 1; n <= 10; n++ {
 			s.expect(1, n)
 			time.Sleep(triesTime/2 + time.Second)
-			s.windows[n-1].exit()
+			s.window(n - 1).exit()
 			synctest.Wait()
 			time.Sleep(lookPause)
 		}
 		s.expect(1, 11)
-		if s.reports != nil {
-			t.Errorf("reports %q", s.reports)
-		}
+		s.expectReports()
 	})
 }
 
@@ -316,9 +331,7 @@ func TestWindowThatCannotBeOpened(t *testing.T) {
 		s.tile()
 		time.Sleep(time.Minute)
 		s.expect(0, 3)
-		if diff := cmp.Diff([]string{"no such desktop"}, s.reports); diff != "" {
-			t.Errorf("reports (-want +got):\n%s", diff)
-		}
+		s.expectReports("no such desktop")
 	})
 }
 
@@ -329,9 +342,7 @@ func TestWindowThatHangsUp(t *testing.T) {
 		s.tile()
 		time.Sleep(time.Minute)
 		s.expect(0, 3)
-		if diff := cmp.Diff([]string{errSilent.Error()}, s.reports); diff != "" {
-			t.Errorf("reports (-want +got):\n%s", diff)
-		}
+		s.expectReports(errSilent.Error())
 	})
 }
 

@@ -187,7 +187,7 @@ func TestWindowsOpensAndEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer windows.CloseHandle(event) //nolint:errcheck // it holds nothing
+	defer windows.CloseHandle(event)
 	w := open(t)
 	during := doors(t)
 	if n := strings.Count(during, ";;;S-1-5-5-"); n != 2 {
@@ -274,7 +274,7 @@ func TestWindowsGivesUp(t *testing.T) {
 		k.Vacant, k.Log, k.Open = func() bool { return true }, slog.New(slog.DiscardHandler), opener(t).Open
 		k.Serve = func(ctx context.Context, conn io.ReadWriteCloser) {
 			tries++
-			defer conn.Close() //nolint:errcheck // the keeper closes it too
+			defer conn.Close()
 			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 			_, _ = io.WriteString(conn, word+"\n")
 			_, _ = bufio.NewReaderSize(io.LimitReader(conn, 1024), 1024).ReadString('\n')
@@ -334,7 +334,7 @@ func TestWindowsGoesWithTheService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer windows.CloseHandle(window) //nolint:errcheck // it was only waited for
+	defer windows.CloseHandle(window)
 	if !strings.Contains(doors(t), ";;;S-1-5-5-") {
 		t.Error("the door is not open")
 	}

@@ -77,7 +77,7 @@ func (c *command) start() (_ *process, err error) {
 
 // drop lets go of what there is of a process that does not run.
 func (p *process) drop() {
-	_ = p.pipes.Close()
+	_ = p.Close()
 	for _, h := range []windows.Handle{p.handle, p.job} {
 		if h != 0 {
 			_ = windows.CloseHandle(h)
@@ -204,7 +204,7 @@ func (p *process) Ended() <-chan struct{} { return p.ended }
 // End ends the input, then, two seconds later, the process. It gives the exit
 // code, and whether the process ended by itself.
 func (p *process) End() (code uint32, itself bool, err error) {
-	_ = p.pipes.Close() // perhaps again
+	_ = p.Close() // perhaps again
 	select {
 	case <-p.ended:
 		itself = true
