@@ -74,9 +74,9 @@ type Agent struct {
 	// that tests can end the process there.
 	entered func(Phase, moment)
 
-	// sessions tells that somebody signed in to the system or out of it. nil:
-	// nobody tells.
-	sessions chan struct{}
+	// console tells the keeper of the sign-in window, and nobody else, that
+	// somebody signed in to the system or out of it. nil: nobody tells.
+	console chan struct{}
 
 	logger *slog.Logger
 

@@ -12,7 +12,7 @@ import (
 // Serve runs the agent for the service manager that started this process.
 func Serve(ctx context.Context, a *Agent) error {
 	b := *a
-	b.sessions = make(chan struct{}, 1)
+	b.console = make(chan struct{}, 1)
 	h := &handler{ctx: ctx, agent: &b}
 	err := svc.Run(ServiceName, h)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
@@ -47,7 +47,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 			case svc.SessionChange:
 				// Which session it was is in memory that is gone by now.
 				select {
-				case h.agent.sessions <- struct{}{}:
+				case h.agent.console <- struct{}{}:
 				default: // that there is something to look at was told already
 				}
 			}

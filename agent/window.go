@@ -17,7 +17,7 @@ func (a *Agent) windowKeeper(s *local.Server, serve func(context.Context, io.Rea
 	if serve == nil || !a.onSignInScreen(k) {
 		return nil
 	}
-	k.Serve, k.Sessions, k.Log = serve, a.sessions, a.log()
+	k.Serve, k.Sessions, k.Log = serve, a.console, a.log()
 	k.Report = func(ctx context.Context, problem string) { r.tell(ctx, func(r *report) { r.Window = problem }) }
 	s.Started = k.Started
 	return k
