@@ -76,8 +76,9 @@ type Agent struct {
 
 	logger *slog.Logger
 
-	// sessions says that somebody's session began or ended.
-	sessions <-chan struct{}
+	// sessions says that somebody's session began or ended; console says the same
+	// to the keeper of the sign-in window. nil: nobody tells.
+	sessions, console <-chan struct{}
 
 	// lockPatience shortens the wait for another installation in tests.
 	lockPatience time.Duration

@@ -51,6 +51,9 @@ func (l Layout) DeviceKey() string { return filepath.Join(l.Data, "device.key") 
 // PINs holds what is kept of people's PINs.
 func (l Layout) PINs() string { return filepath.Join(l.Data, "pins") }
 
+// WindowAccount says which account of the system the sign-in window runs under.
+func (l Layout) WindowAccount() string { return filepath.Join(l.Data, "window.json") }
+
 // State is how far the installation is, written by whoever holds the lock.
 func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
 

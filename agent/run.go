@@ -32,6 +32,7 @@ type report struct {
 	Surfaces      string      `json:"surfaces,omitempty"` // why none can reach the service
 	PIN           *PINStatus  `json:"pin,omitempty"`      // nil: not looked at yet, or none here
 	Tile          *TileStatus `json:"tile,omitempty"`     // nil: not looked at yet, or none here
+	Window        string      `json:"window,omitempty"`   // why the last sign-in went on without one
 }
 
 func readReport(path string) (*report, error) {

@@ -11,8 +11,9 @@ import (
 
 // Serve runs the agent for the service manager that started this process.
 func Serve(ctx context.Context, a *Agent) error {
-	h := &handler{ctx: ctx, agent: a, sessions: make(chan struct{}, 1)}
-	a.sessions = h.sessions
+	sessions, console := make(chan struct{}, 1), make(chan struct{}, 1)
+	a.sessions, a.console = sessions, console
+	h := &handler{ctx: ctx, agent: a, sessions: []chan<- struct{}{sessions, console}}
 	err := svc.Run(ServiceName, h)
 	if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
 		return fmt.Errorf("this process was not started by the service manager: %w", ErrUnsupported)
@@ -23,7 +24,7 @@ func Serve(ctx context.Context, a *Agent) error {
 type handler struct {
 	ctx      context.Context
 	agent    *Agent
-	sessions chan struct{}
+	sessions []chan<- struct{} // of those who want to know of changes
 	err      error
 }
 
@@ -43,9 +44,11 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 				status <- r.CurrentStatus
 			case svc.SessionChange:
 				// What it points to may be gone by now: who cares looks for themselves.
-				select {
-				case h.sessions <- struct{}{}:
-				default:
+				for _, watcher := range h.sessions {
+					select {
+					case watcher <- struct{}{}:
+					default: // it has not looked at the last change yet
+					}
 				}
 			case svc.Stop, svc.Shutdown:
 				status <- svc.Status{State: svc.StopPending}

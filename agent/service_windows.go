@@ -11,6 +11,8 @@ import (
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
+
+	"firstday.dev/agent/accounts"
 )
 
 const (
@@ -228,6 +230,9 @@ func (w windowsSystem) Unregister(ctx context.Context) error {
 		return err
 	}
 	if err := removeBootKey(); err != nil {
+		return err
+	}
+	if err := accounts.OpenOwn(w.layout.WindowAccount()).Remove(); err != nil {
 		return err
 	}
 	if !eventSourceExists() {

@@ -172,6 +172,9 @@ func (s *Status) addReport(layout Layout) error {
 	if r.Surfaces != "" {
 		s.fault("the sign-in cannot be shown: %s", r.Surfaces)
 	}
+	if r.Window != "" {
+		s.fault("the sign-in window could not be shown, only the tile: %s", r.Window)
+	}
 	s.Enrolment, s.PIN = &r.Enrolment, r.PIN
 	if p := r.Enrolment.problem(); p != "" {
 		s.Problems = append(s.Problems, p)

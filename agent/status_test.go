@@ -76,6 +76,15 @@ func TestStatusNamesEveryProblem(t *testing.T) {
 			m.halt()
 			return os.Remove(m.Layout().Report())
 		}, "the service has not reported", true},
+		"no window": {func(m *machine) error {
+			m.halt()
+			r, err := readReport(m.Layout().Report())
+			if err != nil {
+				return err
+			}
+			r.Window = "no such desktop"
+			return statefile.Write(m.Layout().Report(), r)
+		}, "the sign-in window could not be shown, only the tile: no such desktop", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"firstday.dev/agent/local"
@@ -17,6 +18,11 @@ func (a *Agent) serveSurfaces(ctx context.Context, signIn *signin.Machine, refre
 		return
 	}
 	s := &local.Server{SignIn: signIn, Refresh: refreshes.ask, Version: a.Version, Log: a.log()}
+	var group sync.WaitGroup
+	defer group.Wait()
+	if k := a.windowKeeper(s, signIn, r); k != nil {
+		group.Go(func() { k.Run(ctx) })
+	}
 	for failures := 1; ; failures++ {
 		l, err := local.Listen(address, a.log())
 		if err == nil {

@@ -111,7 +111,7 @@ func (s windowsStore) Create(ctx context.Context, n New) (*Account, error) {
 	// In one step: with the tag and disabled.
 	password := utf16Password(n.Password)
 	defer clear(password)
-	if err := addUser(n.Name, password, mark(n.Tag, true)); err != nil {
+	if err := addUser(n.Name, password, mark(n.Tag, true), ufAccountDisable); err != nil {
 		return nil, err
 	}
 	err := furnish(n)

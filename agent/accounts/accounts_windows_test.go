@@ -69,7 +69,7 @@ func TestWindowsTakenNames(t *testing.T) {
 func TestWindowsAddsAUser(t *testing.T) {
 	const name = "jane.doe"
 	password := utf16Password([]byte("correct horse é😀"))
-	if err := addUser(name, password, mark("T-1", true)); err != nil {
+	if err := addUser(name, password, mark("T-1", true), ufAccountDisable); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

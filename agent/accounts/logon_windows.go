@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-var procLogonUser = windows.NewLazySystemDLL("advapi32.dll").NewProc("LogonUserW")
+var procLogonUser = advapi32.NewProc("LogonUserW")
 
 const (
 	logonNetwork         = 3 // keeps nothing, and loads no profile
@@ -25,14 +25,23 @@ func (s windowsStore) PasswordWorks(_ context.Context, name string, password []b
 	if !utf8.Valid(password) || slices.Contains(password, 0) {
 		return false, nil
 	}
+	token, err := logOn(name, password, logonNetwork)
+	if err == nil {
+		return true, token.Close()
+	}
+	return passwordIsRight(name, numberOf(err))
+}
+
+// logOn logs an account of this computer on.
+func logOn(name string, password []byte, kind uintptr) (windows.Token, error) {
 	text := utf16Password(password)
 	defer clear(text)
 	var token windows.Token
 	ok, _, err := procLogonUser.Call(
 		uintptr(unsafe.Pointer(utf16Text(name))), uintptr(unsafe.Pointer(utf16Text("."))), uintptr(unsafe.Pointer(&text[0])),
-		logonNetwork, logonProviderDefault, uintptr(unsafe.Pointer(&token)))
-	if ok != 0 {
-		return true, token.Close()
+		kind, logonProviderDefault, uintptr(unsafe.Pointer(&token)))
+	if ok == 0 {
+		return 0, err
 	}
-	return passwordIsRight(name, numberOf(err))
+	return token, nil
 }

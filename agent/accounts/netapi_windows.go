@@ -61,6 +61,7 @@ const (
 
 	ufScript           = 0x1 // must be set
 	ufAccountDisable   = 0x2
+	ufPasswdCantChange = 0x40
 	ufNormalAccount    = 0x200
 	ufDontExpirePasswd = 0x10000
 
@@ -110,7 +111,8 @@ func numberOf(err error) uint32 {
 }
 
 // peopleOfWindows gives names. Guest, DefaultAccount and the like are not
-// people's, nor is the built-in administrator, unless somebody enabled them.
+// people's, nor is the built-in administrator, unless somebody enabled them; the
+// agent's own account never is.
 func peopleOfWindows() ([]string, error) {
 	var buf *byte
 	var read, total uint32
@@ -123,21 +125,25 @@ func peopleOfWindows() ([]string, error) {
 	}
 	var names []string
 	for _, u := range unsafe.Slice((*userInfo20)(unsafe.Pointer(buf)), min(read, maxUsers)) {
+		name := windows.UTF16PtrToString(u.name)
+		if isOwn(name, windows.UTF16PtrToString(u.comment)) {
+			continue
+		}
 		if u.rid >= firstPersonRID || u.flags&ufAccountDisable == 0 {
-			names = append(names, windows.UTF16PtrToString(u.name))
+			names = append(names, name)
 		}
 	}
 	return names, nil
 }
 
-// addUser makes a disabled account in one step. Its password does not expire: it
+// addUser makes an account in one step, with flags besides those of every one. Its password does not expire: it
 // is the policy of the directory, not of the device, and at a sign-in screen
 // nobody could say so in time. Unlike GCPW's, people may change it: what Windows
 // protects by it goes with it, and our PIN asks for the new one.
-func addUser(name string, password []uint16, comment string) error {
+func addUser(name string, password []uint16, comment string, flags uint32) error {
 	info := &userInfo1{
 		name: utf16Text(name), password: &password[0], priv: userPrivUser, comment: utf16Text(comment),
-		flags: ufScript | ufNormalAccount | ufDontExpirePasswd | ufAccountDisable,
+		flags: ufScript | ufNormalAccount | ufDontExpirePasswd | flags,
 	}
 	code, _, _ := procNetUserAdd.Call(0, 1, uintptr(unsafe.Pointer(info)), 0)
 	runtime.KeepAlive(info)

@@ -25,6 +25,9 @@ type Server struct {
 	SignIn SignIn
 	// Refresh asks the directory for news, and gives a code if that fails.
 	Refresh func(context.Context) api.Code
+	// Started is told which surface has started the sign-in, after it did. It must
+	// not wait. nil: nobody wants to know.
+	Started func(surface string)
 	Version string // of the agent
 	Log     *slog.Logger
 }
@@ -90,6 +93,8 @@ type session struct {
 	lines lines
 	typed typed
 
+	surface string // how it named itself
+
 	group sync.WaitGroup
 	watch context.CancelFunc // ends the watch that waits
 	once  chan struct{}      // of a refresh
@@ -110,6 +115,7 @@ func (c *session) run(ctx context.Context) {
 	defer context.AfterFunc(ctx, func() { _ = c.conn.SetReadDeadline(time.Now()) })()
 	c.watch, c.once = func() {}, make(chan struct{}, 1)
 	surface, err := c.greet(ctx)
+	c.surface = surface
 	for err == nil {
 		var r *request
 		if r, err = c.read(ctx); err == nil {
@@ -212,6 +218,9 @@ func (c *session) act(ctx context.Context, r *request) error {
 		return nil
 	case err != nil:
 		return err
+	}
+	if c.Started != nil && (a.Name == signin.Start || a.Name == signin.Retry) {
+		c.Started(c.surface)
 	}
 	return c.send(newBlock(kindOK, verbAct))
 }
