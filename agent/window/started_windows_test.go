@@ -108,7 +108,7 @@ func startWindow(t *testing.T, sc *script) *started {
 
 const emSetSel = 0x00b1
 
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // until waits for something to be so.
 func (s *started) until(what string, so func() bool) {

@@ -247,7 +247,7 @@ func TestSignInAtATerminal(t *testing.T) {
 	y.types("x" + number + "\r") // what is no digit is not taken
 	y.sees("Password: ")
 	y.types("short\rshort\r")
-	y.sees("This device wants another password")
+	y.sees("Please choose another password. It needs")
 	y.types(password + "?\x7f\r")
 	y.sees("The same once more: ")
 	y.types(password + "\r")
