@@ -10,7 +10,6 @@ import (
 	"strings"
 	"unsafe"
 
-	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/devicekey"
 	"firstday.dev/agent/eventid"
 	"github.com/google/go-tpm/tpm2/transport"
@@ -174,6 +173,3 @@ func (w eventWriter) writeRecord(l slog.Level, id eventid.ID, text string) error
 
 // OpenTPM opens the machine's TPM.
 func (windowsSystem) OpenTPM() (transport.TPMCloser, error) { return devicekey.OpenTPM() }
-
-// Accounts are this system's own.
-func (s windowsSystem) Accounts() (accounts.Store, error) { return accounts.Open("") }

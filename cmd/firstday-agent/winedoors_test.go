@@ -40,7 +40,7 @@ func TestWindowsLeavesDoorsOpen(t *testing.T) {
 		return lines
 	}
 	before := look()
-	service, p, d, _ := offeringIn(t, p)
+	service, p, d := offeringIn(t, p)
 	store, err := accounts.MemoryIn(api.Windows, p.Path(`ProgramData/Firstday/accounts.json`))
 	if err != nil {
 		t.Fatal(err)

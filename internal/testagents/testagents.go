@@ -3,7 +3,6 @@
 package testagents
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -48,13 +47,10 @@ func build() (string, error) {
 	for _, system := range []string{"windows", "darwin"} {
 		for _, arch := range []string{"amd64", "arm64"} {
 			agent := filepath.Join(dir, "firstday-agent-"+system+"-"+arch)
+			if system == "windows" {
+				agent += ".exe"
+			}
 			if err := compile(agent, system, arch); err != nil {
-				return "", err
-			}
-			if system != "windows" {
-				continue
-			}
-			if err := errors.Join(os.Rename(agent, agent+".exe"), addResources(agent+".exe")); err != nil {
 				return "", err
 			}
 		}
@@ -62,13 +58,30 @@ func build() (string, error) {
 	return dir, testcredprov.Compile(dir, Version)
 }
 
-func compile(to, system, arch string) error {
-	cmd := exec.Command("go", "build", "-trimpath", flags, "-o", to, "firstday.dev/cmd/firstday-agent")
+func compile(to, system, arch string, more ...string) error {
+	args := append([]string{"build", "-trimpath", flags, "-o", to}, more...)
+	cmd := exec.Command("go", append(args, "firstday.dev/cmd/firstday-agent")...)
 	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the agent for %s: %w\n%s", system, err, out)
 	}
-	return nil
+	if system != "windows" {
+		return nil
+	}
+	return addResources(to)
+}
+
+// DirWith is Dir with another agent for Windows on amd64, built with more flags.
+func DirWith(tb testing.TB, more ...string) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(Dir(tb))); err != nil {
+		tb.Fatal(err)
+	}
+	if err := compile(filepath.Join(dir, "firstday-agent-windows-amd64.exe"), "windows", "amd64", more...); err != nil {
+		tb.Fatal(err)
+	}
+	return dir
 }
 
 var built string

@@ -1,10 +1,12 @@
 // Tile plays LogonUI, and a person in front of it, in tests under Wine: it signs in
 // at the tile of the registered credential provider.
 //
-// usage: tile signin FOLDER    writes address.txt, waits for number.txt, then writes
+// usage: tile signin FOLDER    writes hidden.txt while there is no tile; once there is
 //
-//	logon.bin, what Windows would log the person on with, and, when the
-//	tile is gone, gone.txt
+//	one, presses the button, and writes picture.png and address.txt; once the
+//	sign-in window is there too, window.txt; waits for number.txt, then writes
+//	closed.txt when that window is gone, said.txt, what the tile says in the
+//	end, and logon.bin, what Windows would log the person on with
 //
 //	tile leave FOLDER    writes ready.txt at the button and, when the tile is
 //	gone, ready.gone.txt; once it is back presses the button, and writes
@@ -13,15 +15,23 @@
 //	tile watch FOLDER    writes shown.txt, gone.txt and back.txt when the tile
 //	comes and goes
 //
+//	tile next FOLDER    is for who comes later: writes none.txt while there is
+//	no tile, shown.txt and gone.txt when it comes and goes
+//
 //	tile hold FOLDER    has the provider loaded from loaded.txt on until it finds
 //	end.txt; where it cannot be loaded, it ends with 3
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +40,10 @@ import (
 	"firstday.dev/internal/testcredprov"
 )
 
-const password = "Grüße von 100 % Acme 😀"
+const password = "Größe-Ωμέγα-9 密 😀"
 
 func main() {
-	what := map[string]func(*testcredprov.Host, string) error{"signin": signIn, "leave": leave, "watch": watch, "hold": hold}[os.Args[1]]
+	what := map[string]func(*testcredprov.Host, string) error{"signin": signIn, "leave": leave, "watch": watch, "next": next, "hold": hold}[os.Args[1]]
 	err := run(what, os.Args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -60,6 +70,9 @@ func run(what func(*testcredprov.Host, string) error, folder string) error {
 	}
 	if left, err := h.End(); err != nil || left != 0 {
 		return fmt.Errorf("in the end %d hold the provider, %w", left, err)
+	}
+	if err := testcredprov.Unload(); err != nil {
+		return err
 	}
 	if h.Longest > 2*time.Second {
 		return fmt.Errorf("a call took %v", h.Longest)
@@ -132,43 +145,123 @@ func hold(_ *testcredprov.Host, folder string) error {
 	return err
 }
 
-func signIn(h *testcredprov.Host, folder string) error {
-	address, err := start(h)
-	if err != nil {
+// next sees the tile come and go, from a beginning without.
+func next(h *testcredprov.Host, folder string) error {
+	if err := none(h, folder, "none.txt"); err != nil {
 		return err
 	}
-	if err := write(folder, "address.txt", []byte(address)); err != nil {
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 1 }); err != nil {
 		return err
 	}
-	number, err := await(folder, "number.txt", 30*time.Second)
-	if err != nil {
-		return err
-	}
-	for _, texts := range [][]string{{number}, {password, password}} {
-		if err := h.Wait(func(t *testcredprov.Tile) bool { return len(t.Inputs()) == len(texts) }); err != nil {
-			return err
-		}
-		if err := h.Type(texts...); err != nil {
-			return err
-		}
-		if err := submit(h); err != nil {
-			return err
-		}
-	}
-	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Logon }); err != nil {
-		return err
-	}
-	s, _, err := h.Submit()
-	if err != nil || s == nil {
-		return fmt.Errorf("nobody is logged on: %w", err)
-	}
-	if err := write(folder, "logon.bin", s.Bytes); err != nil {
+	if err := write(folder, "shown.txt", nil); err != nil {
 		return err
 	}
 	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 0 }); err != nil {
 		return err
 	}
 	return write(folder, "gone.txt", nil)
+}
+
+func none(h *testcredprov.Host, folder, name string) error {
+	if h.Tile.Count != 0 {
+		return fmt.Errorf("there is a tile: %q", h.Tile.Shown())
+	}
+	return write(folder, name, nil)
+}
+
+func signIn(h *testcredprov.Host, folder string) error {
+	screen, err := makeDesktop()
+	if err != nil {
+		return err
+	}
+	if err := none(h, folder, "hidden.txt"); err != nil {
+		return err
+	}
+	address, err := start(h)
+	if err != nil {
+		return err
+	}
+	if err := savePicture(h, folder); err != nil {
+		return err
+	}
+	if err := write(folder, "address.txt", []byte(address)); err != nil {
+		return err
+	}
+	code := address[strings.LastIndexByte(address, '=')+1:]
+	texts, err := screen.await("the sign-in window with the code", func(texts []string) bool { return slices.Contains(texts, code) })
+	if err != nil {
+		return err
+	}
+	if err := write(folder, "window.txt", []byte(strings.Join(texts, "\n"))); err != nil {
+		return err
+	}
+	number, err := await(folder, "number.txt", 30*time.Second)
+	if err != nil {
+		return err
+	}
+	if err := answer(h, number); err != nil {
+		return err
+	}
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return len(t.Inputs()) == 2 }); err != nil { // the password
+		return err
+	}
+	if _, err := screen.await("no window", func(texts []string) bool { return texts == nil }); err != nil {
+		return err
+	}
+	if err := write(folder, "closed.txt", nil); err != nil {
+		return err
+	}
+	if err := answer(h, password, password); err != nil {
+		return err
+	}
+	return logOn(h, folder)
+}
+
+// answer types into the fields that are shown, once there are so many.
+func answer(h *testcredprov.Host, texts ...string) error {
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return len(t.Inputs()) == len(texts) }); err != nil {
+		return err
+	}
+	if err := h.Type(texts...); err != nil {
+		return err
+	}
+	return submit(h)
+}
+
+func logOn(h *testcredprov.Host, folder string) error {
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Logon }); err != nil {
+		return err
+	}
+	if err := write(folder, "said.txt", []byte(strings.Join(h.Tile.Shown(), "\n"))); err != nil {
+		return err
+	}
+	s, _, err := h.Submit()
+	if err != nil || s == nil {
+		return fmt.Errorf("nobody is logged on: %w", err)
+	}
+	if s.Package != testcredprov.Negotiate || s.Provider.String() != credprov.CLSID {
+		return fmt.Errorf("package %d of %s", s.Package, s.Provider)
+	}
+	return write(folder, "logon.bin", s.Bytes)
+}
+
+// savePicture writes what the tile shows as its picture.
+func savePicture(h *testcredprov.Host, folder string) error {
+	rows, err := h.Picture()
+	if err != nil {
+		return err
+	}
+	picture := image.NewRGBA(image.Rect(0, 0, len(rows[0]), len(rows)))
+	for y, row := range rows {
+		for x, p := range row {
+			picture.Set(x, y, color.RGBA{uint8(p >> 16), uint8(p >> 8), uint8(p), 255})
+		}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, picture); err != nil {
+		return err
+	}
+	return write(folder, "picture.png", out.Bytes())
 }
 
 // addressOn puts together what a person would type on another device.
