@@ -5,8 +5,8 @@
 //
 //	one, presses the button, and writes picture.png and address.txt; once the
 //	sign-in window is there too, window.txt; waits for number.txt, then writes
-//	closed.txt when that window is gone, said.txt, what the tile says in the
-//	end, and logon.bin, what Windows would log the person on with
+//	closed.txt when that window is gone, logon.bin, what Windows would log the person on with, and seen.txt,
+//	all that the tile has shown
 //
 //	tile leave FOLDER    writes ready.txt at the button and, when the tile is
 //	gone, ready.gone.txt; once it is back presses the button, and writes
@@ -24,6 +24,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"image"
@@ -177,10 +178,16 @@ func signIn(h *testcredprov.Host, folder string) error {
 	if err := none(h, folder, "hidden.txt"); err != nil {
 		return err
 	}
+	shown := new(album)
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Count == 1 }); err != nil {
+		return err
+	}
+	shown.take("The button", h)
 	address, err := start(h)
 	if err != nil {
 		return err
 	}
+	shown.take("The code", h)
 	if err := savePicture(h, folder); err != nil {
 		return err
 	}
@@ -199,12 +206,17 @@ func signIn(h *testcredprov.Host, folder string) error {
 	if err != nil {
 		return err
 	}
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return len(t.Inputs()) == 1 }); err != nil {
+		return err
+	}
+	shown.take("The number", h)
 	if err := answer(h, number); err != nil {
 		return err
 	}
-	if err := h.Wait(func(t *testcredprov.Tile) bool { return len(t.Inputs()) == 2 }); err != nil { // the password
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return len(t.Inputs()) == 2 }); err != nil {
 		return err
 	}
+	shown.take("The password", h)
 	if _, err := screen.await("no window", func(texts []string) bool { return texts == nil }); err != nil {
 		return err
 	}
@@ -214,7 +226,31 @@ func signIn(h *testcredprov.Host, folder string) error {
 	if err := answer(h, password, password); err != nil {
 		return err
 	}
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Logon }); err != nil {
+		return err
+	}
+	shown.take("The end", h)
+	if err := write(folder, "seen.txt", []byte(shown.String())); err != nil {
+		return err
+	}
 	return logOn(h, folder)
+}
+
+// album is what the tile shows, step by step.
+type album struct{ strings.Builder }
+
+var kinds = map[int]string{
+	testcredprov.LargeText: "large text", testcredprov.SmallText: "text", testcredprov.CommandLink: "link", testcredprov.EditText: "field",
+	testcredprov.PasswordText: "secret field", testcredprov.TileImage: "picture", testcredprov.SubmitButton: "button",
+}
+
+func (a *album) take(step string, h *testcredprov.Host) {
+	fmt.Fprintf(a, "%s\n", step)
+	for _, f := range h.Tile.Fields {
+		if f.State != 0 {
+			fmt.Fprintf(a, "  %-12s  %s\n", kinds[f.Type], cmp.Or(f.Text, f.Label))
+		}
+	}
 }
 
 // answer types into the fields that are shown, once there are so many.
@@ -229,12 +265,6 @@ func answer(h *testcredprov.Host, texts ...string) error {
 }
 
 func logOn(h *testcredprov.Host, folder string) error {
-	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Logon }); err != nil {
-		return err
-	}
-	if err := write(folder, "said.txt", []byte(strings.Join(h.Tile.Shown(), "\n"))); err != nil {
-		return err
-	}
 	s, _, err := h.Submit()
 	if err != nil || s == nil {
 		return fmt.Errorf("nobody is logged on: %w", err)
