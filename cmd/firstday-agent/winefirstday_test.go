@@ -69,7 +69,7 @@ func (a *administrator) packed(service *testdirectory.Service, signer *testpki.E
 	if err := os.WriteFile(filepath.Join(a.dir, "firstday.yaml"), []byte(text), 0o600); err != nil {
 		a.t.Fatal(err)
 	}
-	agents := testagents.DirWith(a.t, overlay(a.t, []string{"accounts_windows.go", "window_windows.go"}))
+	agents := testagents.Windows(a.t, overlay(a.t, []string{"accounts_windows.go", "window_windows.go"}))
 	a.firstday("build", "windows", "--mint", "--mint-uses", "1", "--agents", agents, "--level", "fast")
 	a.firstday("verify", "kit", "--root", root)
 	return testagents.Unpack(a.t, filepath.Join(a.dir, "kit", "Acme.ppkg"))

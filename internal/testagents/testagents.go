@@ -3,6 +3,7 @@
 package testagents
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,14 +72,17 @@ func compile(to, system, arch string, more ...string) error {
 	return addResources(to)
 }
 
-// DirWith is Dir with another agent for Windows on amd64, built with more flags.
-func DirWith(tb testing.TB, more ...string) string {
+// Windows gives a folder with what kits for Windows need, in which the agent for
+// amd64 is built with more flags.
+func Windows(tb testing.TB, more ...string) string {
 	tb.Helper()
+	testcredprov.Need(tb)
 	dir := tb.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(Dir(tb))); err != nil {
-		tb.Fatal(err)
-	}
-	if err := compile(filepath.Join(dir, "firstday-agent-windows-amd64.exe"), "windows", "amd64", more...); err != nil {
+	err := errors.Join(
+		compile(filepath.Join(dir, "firstday-agent-windows-amd64.exe"), "windows", "amd64", more...),
+		compile(filepath.Join(dir, "firstday-agent-windows-arm64.exe"), "windows", "arm64"),
+		testcredprov.Compile(dir, Version))
+	if err != nil {
 		tb.Fatal(err)
 	}
 	return dir
