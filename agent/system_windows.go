@@ -10,9 +10,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"firstday.dev/agent/devicekey"
 	"firstday.dev/agent/eventid"
-	"github.com/google/go-tpm/tpm2/transport"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
@@ -170,6 +168,3 @@ func (w eventWriter) writeRecord(l slog.Level, id eventid.ID, text string) error
 		return w.Info(uint32(id), text)
 	}
 }
-
-// OpenTPM opens the machine's TPM.
-func (windowsSystem) OpenTPM() (transport.TPMCloser, error) { return devicekey.OpenTPM() }

@@ -90,7 +90,8 @@ func offering(t *testing.T) (service *testdirectory.Service, p *winetest.Prefix,
 	return offeringIn(t, winetest.New(t))
 }
 
-func offeringIn(t *testing.T, prefix *winetest.Prefix) (service *testdirectory.Service, p *winetest.Prefix, d *delivery) {
+// offeringIn replaces more of the agent's files.
+func offeringIn(t *testing.T, prefix *winetest.Prefix, replaced ...string) (service *testdirectory.Service, p *winetest.Prefix, d *delivery) {
 	t.Helper()
 	service = testdirectory.New(t)
 	service.Change(func(s *api.Settings) { s.Windows.PIN = api.PINOff })
@@ -99,7 +100,7 @@ func offeringIn(t *testing.T, prefix *winetest.Prefix) (service *testdirectory.S
 	p.Trust(pki.Root.Certificate())
 	d = deliver(t, "1.2.3")
 	d.BreakGlass = "rescue"
-	d.Agents[0].SHA256 = d.put(d.Agents[0].File, testcredprov.Sign(t, build(t, "firstday.dev/cmd/firstday-agent", "amd64", "1.2.3", "accounts_windows.go"), pki.CodeRSA))
+	d.Agents[0].SHA256 = d.put(d.Agents[0].File, testcredprov.Sign(t, build(t, "firstday.dev/cmd/firstday-agent", "amd64", "1.2.3", append(replaced, "accounts_windows.go")...), pki.CodeRSA))
 	d.carryTile(pki.CodeRSA)
 	d.Directory = service.At
 	d.ConnectKey = service.MustMint(api.NewConnectKey{PackageID: d.PackageID, Platforms: []api.Platform{api.Windows}})

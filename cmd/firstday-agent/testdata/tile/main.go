@@ -15,6 +15,12 @@
 //	tile watch FOLDER    writes shown.txt, gone.txt and back.txt when the tile
 //	comes and goes
 //
+//	tile pin FOLDER    signs in, too, without looking at the window, and chooses
+//	a PIN
+//
+//	tile unlock FOLDER    signs in with the PIN, the second time with the right
+//	one, and writes logon.bin
+//
 //	tile next FOLDER    is for who comes later: writes none.txt while there is
 //	no tile, shown.txt and gone.txt when it comes and goes
 //
@@ -44,7 +50,7 @@ import (
 const password = "Größe-Ωμέγα-9 密 😀"
 
 func main() {
-	what := map[string]func(*testcredprov.Host, string) error{"signin": signIn, "leave": leave, "watch": watch, "next": next, "hold": hold}[os.Args[1]]
+	what := map[string]func(*testcredprov.Host, string) error{"signin": signIn, "leave": leave, "watch": watch, "next": next, "pin": choosePIN, "unlock": unlock, "hold": hold}[os.Args[1]]
 	err := run(what, os.Args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -236,6 +242,59 @@ func signIn(h *testcredprov.Host, folder string) error {
 	return logOn(h, folder)
 }
 
+const pin = "482915"
+
+func choosePIN(h *testcredprov.Host, folder string) error {
+	address, err := start(h)
+	if err != nil {
+		return err
+	}
+	if err := write(folder, "address.txt", []byte(address)); err != nil {
+		return err
+	}
+	number, err := await(folder, "number.txt", 30*time.Second)
+	if err != nil {
+		return err
+	}
+	if err := answer(h, number); err != nil {
+		return err
+	}
+	if err := answer(h, password, password); err != nil {
+		return err
+	}
+	if err := says(h, "Choose a PIN"); err != nil {
+		return err
+	}
+	if err := answer(h, pin, pin); err != nil {
+		return err
+	}
+	return logOn(h, folder)
+}
+
+func unlock(h *testcredprov.Host, folder string) error {
+	if err := says(h, "Sign in to ann"); err != nil {
+		return err
+	}
+	if _, err := h.Select(); err != nil {
+		return err
+	}
+	if err := answer(h, "482916"); err != nil {
+		return err
+	}
+	if err := says(h, "That is not your PIN. 4 tries are left."); err != nil {
+		return err
+	}
+	if err := answer(h, pin); err != nil {
+		return err
+	}
+	return logOn(h, folder)
+}
+
+// says waits until the tile does.
+func says(h *testcredprov.Host, text string) error {
+	return h.Wait(func(t *testcredprov.Tile) bool { return t.Shows(text) })
+}
+
 // album is what the tile shows, step by step.
 type album struct{ strings.Builder }
 
@@ -265,6 +324,9 @@ func answer(h *testcredprov.Host, texts ...string) error {
 }
 
 func logOn(h *testcredprov.Host, folder string) error {
+	if err := h.Wait(func(t *testcredprov.Tile) bool { return t.Logon }); err != nil {
+		return err
+	}
 	s, _, err := h.Submit()
 	if err != nil || s == nil {
 		return fmt.Errorf("nobody is logged on: %w", err)
