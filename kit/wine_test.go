@@ -64,7 +64,6 @@ func TestWindowsRunsThePackage(t *testing.T) {
 	t.Errorf("uninstall left something:\n%s", cmp.Diff(untouched, traces(t, p)))
 }
 
-
 // traces are all files and registry keys whose path names us, less the files
 // that the running service keeps writing.
 func traces(t *testing.T, p *winetest.Prefix) []string {

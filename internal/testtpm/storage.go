@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-tpm/tpm2/transport"
 )
 
-// StorageKey is where systems keep the key above all others.
-const StorageKey = tpm2.TPMHandle(0x81000001)
+// storageKey is where systems keep the key above all others.
+const storageKey = tpm2.TPMHandle(0x81000001)
 
 // Keep makes such a key in the storage hierarchy, and keeps it there, as a system
 // does that prepares a TPM.
@@ -25,7 +25,7 @@ func (t *TPM) Keep(public tpm2.TPMTPublic, password string) {
 			return err
 		}
 		_, err = tpm2.EvictControl{
-			Auth: tpm2.TPMRHOwner, PersistentHandle: StorageKey,
+			Auth: tpm2.TPMRHOwner, PersistentHandle: storageKey,
 			ObjectHandle: &tpm2.NamedHandle{Handle: made.ObjectHandle, Name: made.Name},
 		}.Execute(c)
 		_, flushed := tpm2.FlushContext{FlushHandle: made.ObjectHandle}.Execute(c)
