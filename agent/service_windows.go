@@ -142,7 +142,10 @@ func (windowsSystem) StopService(ctx context.Context) error {
 		if err != nil || status.State == svc.Stopped {
 			return err
 		}
-		process := openService(status.ProcessId)
+		process, err := openService(status.ProcessId)
+		if errors.Is(err, errNoSuchProcess) {
+			return nil
+		}
 		defer process.close()
 		patient, cancel := context.WithTimeout(ctx, stopPatience)
 		defer cancel()
@@ -162,12 +165,18 @@ func (windowsSystem) StopService(ctx context.Context) error {
 // serviceProcess is the process behind a service, 0 if it could not be opened.
 type serviceProcess windows.Handle
 
-func openService(pid uint32) serviceProcess {
+// errNoSuchProcess: the service has died, and its manager has not heard of it.
+var errNoSuchProcess = errors.New("the service's process has ended")
+
+func openService(pid uint32) (serviceProcess, error) {
 	h, err := windows.OpenProcess(windows.SYNCHRONIZE|windows.PROCESS_TERMINATE, false, pid)
-	if err != nil {
-		return 0
+	if errors.Is(err, windows.ERROR_INVALID_PARAMETER) && pid != 0 {
+		return 0, errNoSuchProcess
 	}
-	return serviceProcess(h)
+	if err != nil {
+		return 0, err
+	}
+	return serviceProcess(h), nil
 }
 
 func (p serviceProcess) close() {
@@ -176,10 +185,13 @@ func (p serviceProcess) close() {
 	}
 }
 
-// stop asks the service to stop until it has and its process is gone: only
-// then are its files free.
+// stop asks the service to stop until its process is gone: only then are its files
+// free. The service manager may hear of that later: Wine's does not at all.
 func (p serviceProcess) stop(ctx context.Context, s *mgr.Service) error {
 	for {
+		if p != 0 && p.gone() {
+			return nil
+		}
 		status, err := s.Query()
 		if err != nil {
 			return err

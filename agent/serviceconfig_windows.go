@@ -72,10 +72,12 @@ func configure(s *mgr.Service, program string) error {
 	if err := windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_DESCRIPTION, (*byte)(unsafe.Pointer(&d))); err != nil {
 		return fmt.Errorf("setting the description: %w", err)
 	}
-	delayed := windows.SERVICE_DELAYED_AUTO_START_INFO{IsDelayedAutoStartUp: 1}
-	err = windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, (*byte)(unsafe.Pointer(&delayed)))
+	// Not the two minutes later that services are started which can wait: somebody
+	// may be in front of the sign-in screen.
+	soon := windows.SERVICE_DELAYED_AUTO_START_INFO{IsDelayedAutoStartUp: 0}
+	err = windows.ChangeServiceConfig2(s.Handle, windows.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, (*byte)(unsafe.Pointer(&soon)))
 	if err := ifKnown(err); err != nil {
-		return fmt.Errorf("setting the delayed start: %w", err)
+		return fmt.Errorf("setting when it starts: %w", err)
 	}
 	if err := ifKnown(s.SetRecoveryActions(recovery, recoveryReset)); err != nil {
 		return fmt.Errorf("setting the recovery actions: %w", err)
@@ -114,7 +116,7 @@ func isConfigured(s *mgr.Service, program string) (bool, error) {
 	if ifKnown(err) != nil {
 		return false, err
 	}
-	if err == nil && (*windows.SERVICE_DELAYED_AUTO_START_INFO)(unsafe.Pointer(&b[0])).IsDelayedAutoStartUp == 0 {
+	if err == nil && (*windows.SERVICE_DELAYED_AUTO_START_INFO)(unsafe.Pointer(&b[0])).IsDelayedAutoStartUp != 0 {
 		return false, nil
 	}
 	actions, err := s.RecoveryActions()

@@ -10,10 +10,7 @@ import (
 	"strings"
 	"unsafe"
 
-	"firstday.dev/agent/accounts"
-	"firstday.dev/agent/devicekey"
 	"firstday.dev/agent/eventid"
-	"github.com/google/go-tpm/tpm2/transport"
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc/eventlog"
 )
@@ -171,9 +168,3 @@ func (w eventWriter) writeRecord(l slog.Level, id eventid.ID, text string) error
 		return w.Info(uint32(id), text)
 	}
 }
-
-// OpenTPM opens the machine's TPM.
-func (windowsSystem) OpenTPM() (transport.TPMCloser, error) { return devicekey.OpenTPM() }
-
-// Accounts are this system's own.
-func (s windowsSystem) Accounts() (accounts.Store, error) { return accounts.Open("") }

@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/svc"
 
 	"firstday.dev/agent/devicekey"
 	"firstday.dev/api"
@@ -244,7 +246,10 @@ func TestWindowsPayloadTakesItsChildrenAlong(t *testing.T) {
 
 func TestWindowsServiceThatDoesNotListenIsEnded(t *testing.T) {
 	p := startShell(t, openWindows(t), "ping -n 60 127.0.0.1")
-	deaf := openService(uint32(p.ID().PID))
+	deaf, err := openService(uint32(p.ID().PID))
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer deaf.close()
 	if deaf.gone() {
 		t.Fatal("it is not there")
@@ -252,7 +257,57 @@ func TestWindowsServiceThatDoesNotListenIsEnded(t *testing.T) {
 	if err := deaf.end(errors.New("deaf")); err != nil || !deaf.gone() {
 		t.Errorf("gone %v, %v", deaf.gone(), err)
 	}
+	if err := deaf.stop(t.Context(), nil); err != nil {
+		t.Errorf("whose process is gone has stopped, whatever the service manager says: %v", err)
+	}
 }
+
+// A process that nobody can open any more has ended.
+func TestWindowsServiceThatDied(t *testing.T) {
+	const never = 0x7ffffffc
+	if _, err := openService(never); !errors.Is(err, errNoSuchProcess) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := openService(0); err == nil || errors.Is(err, errNoSuchProcess) {
+		t.Errorf("a service that has no process yet: %v", err)
+	}
+}
+
+// placed has its folders where the test wants them.
+type placed struct {
+	System
+	layout Layout
+}
+
+func (p placed) Layout() Layout { return p.layout }
+
+// An agent that hangs holds up nobody who stops the service, and it is seen why.
+func TestWindowsServiceThatHangs(t *testing.T) {
+	dir := tempDir(t)
+	never := make(chan struct{})
+	defer close(never)
+	h := &handler{
+		ctx: t.Context(), patience: 50 * time.Millisecond, agent: &Agent{System: placed{openWindows(t), Layout{Data: dir}}},
+		run: func(context.Context) error { hangHere(never); return nil },
+	}
+	requests, status := make(chan svc.ChangeRequest, 3), make(chan svc.Status, 9)
+	requests <- svc.ChangeRequest{Cmd: svc.Stop}
+	requests <- svc.ChangeRequest{Cmd: svc.Stop}
+	if specific, code := h.Execute(nil, requests, status); specific || code != 0 || !errors.Is(h.err, errStuck) {
+		t.Errorf("%v %d, %v", specific, code, h.err)
+	}
+	for _, want := range []svc.State{svc.Running, svc.StopPending} {
+		if s := <-status; s.State != want {
+			t.Errorf("state %v, want %v", s.State, want)
+		}
+	}
+	log, err := os.ReadFile(h.agent.System.Layout().ServiceLog())
+	if err != nil || !strings.Contains(string(log), "the agent does not end") || !strings.Contains(string(log), "hangHere") {
+		t.Errorf("%v, the log: %s", err, log)
+	}
+}
+
+func hangHere(never <-chan struct{}) { <-never }
 
 func TestWindowsRemoveAllWaitsForAnOpenFile(t *testing.T) {
 	s := openWindows(t)

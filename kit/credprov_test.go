@@ -32,7 +32,7 @@ func TestPackageCarriesTheCredentialProviders(t *testing.T) {
 	for _, signing := range []string{"", "signing: {throwaway: true}\n"} {
 		o := options(t, signing)
 		m := build(t, o)
-		dir, _ := commandFiles(t, filepath.Join(o.Output, "Acme.ppkg"))
+		dir, _ := testagents.Unpack(t, filepath.Join(o.Output, "Acme.ppkg"))
 		e := enrollmentOf(t, dir)
 		for i, arch := range []string{"amd64", "arm64"} {
 			name := "firstday-credprov-" + arch + ".dll"
@@ -253,7 +253,7 @@ func (o *opened) replace(file string, content []byte) {
 
 func takeApart(t *testing.T, path string) *opened {
 	t.Helper()
-	dir, _ := commandFiles(t, path)
+	dir, _ := testagents.Unpack(t, path)
 	o := &opened{Enrollment: enrollmentOf(t, dir), files: map[string][]byte{}}
 	for _, a := range o.Agents {
 		for _, name := range []string{a.File, a.CredentialProvider.File} {

@@ -17,7 +17,7 @@ import (
 func TestProgramsSayWhatTheyAre(t *testing.T) {
 	o := options(t, "signing: {throwaway: true}\n")
 	build(t, o)
-	dir, _ := commandFiles(t, filepath.Join(o.Output, "Acme.ppkg"))
+	dir, _ := testagents.Unpack(t, filepath.Join(o.Output, "Acme.ppkg"))
 	said := func(description, name, original string) map[string]string {
 		return map[string]string{
 			"CompanyName": "Firstday", "ProductName": "Firstday", "LegalCopyright": "Apache License 2.0",

@@ -2,9 +2,7 @@ package kit
 
 import (
 	"encoding/json"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"firstday.dev/internal/testagents"
 	"firstday.dev/internal/winetest"
-	"firstday.dev/ppkg"
 )
 
 // TestWindowsRunsThePackage does what Windows does with a package: it puts the
@@ -26,7 +24,7 @@ func TestWindowsRunsThePackage(t *testing.T) {
 	m := build(t, o)
 	p := winetest.New(t)
 	untouched := traces(t, p)
-	dir, line := commandFiles(t, filepath.Join(o.Output, m.Packages[0].File))
+	dir, line := testagents.Unpack(t, filepath.Join(o.Output, m.Packages[0].File))
 
 	run := func(command string, code int) string {
 		t.Helper()
@@ -64,47 +62,6 @@ func TestWindowsRunsThePackage(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	t.Errorf("uninstall left something:\n%s", cmp.Diff(untouched, traces(t, p)))
-}
-
-// commandFiles extracts the files of the package's one command.
-func commandFiles(t *testing.T, path string) (dir, line string) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := ppkg.Open(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands := r.Commands()
-	if len(commands) != 1 || len(commands[0].Files) != 5 {
-		t.Fatalf("commands are %+v", commands)
-	}
-	dir = t.TempDir()
-	for _, a := range commands[0].Files {
-		in, err := r.FS.Open(a.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := os.Create(filepath.Join(dir, a.Name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.Copy(out, in); err != nil {
-			t.Fatal(err)
-		}
-		in.Close()
-		if err := out.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir, commands[0].Line
 }
 
 // traces are all files and registry keys whose path names us, less the files

@@ -83,7 +83,7 @@ func TestSealedUnderWindowsStorageKey(t *testing.T) {
 	if _, err := tpm.Seal(random(32), nil); !errors.Is(err, errNoStorageKey) {
 		t.Errorf("before Windows has prepared it: %v", err)
 	}
-	keep(t, software, tpm2.RSASRKTemplate, "")
+	software.Keep(tpm2.RSASRKTemplate, "")
 	own(t, software)
 	secret, password := random(32), random(32)
 	s := mustSeal(t, tpm, secret, password)

@@ -106,26 +106,6 @@ const (
 	firstPersistent = 0x81000000
 )
 
-// keep makes a primary key and puts it where the system's would be.
-func keep(t *testing.T, tpm *testtpm.TPM, public tpm2.TPMTPublic, password string) {
-	t.Helper()
-	tpm.Do(func(c transport.TPM) error {
-		made, err := tpm2.CreatePrimary{
-			PrimaryHandle: tpm2.TPMRHOwner, InPublic: tpm2.New2B(public),
-			InSensitive: tpm2.TPM2BSensitiveCreate{Sensitive: &tpm2.TPMSSensitiveCreate{UserAuth: tpm2.TPM2BAuth{Buffer: []byte(password)}}},
-		}.Execute(c)
-		if err != nil {
-			return err
-		}
-		defer flush(c, made.ObjectHandle)
-		_, err = tpm2.EvictControl{
-			Auth: tpm2.TPMRHOwner, PersistentHandle: storageKey,
-			ObjectHandle: &tpm2.NamedHandle{Handle: made.ObjectHandle, Name: made.Name},
-		}.Execute(c)
-		return err
-	})
-}
-
 // evict takes it away.
 func evict(t *testing.T, tpm *testtpm.TPM) {
 	t.Helper()
@@ -224,11 +204,11 @@ func TestStorageRootKeys(t *testing.T) {
 	}{
 		"none":                     {func(*testing.T, *testtpm.TPM) {}, false, tpm2.TPMRHOwner, ""},
 		"none on Windows":          {func(*testing.T, *testtpm.TPM) {}, true, 0, "has not been prepared"},
-		"of RSA":                   {func(t *testing.T, s *testtpm.TPM) { keep(t, s, tpm2.RSASRKTemplate, "") }, false, storageKey, ""},
-		"of RSA on Windows, owned": {func(t *testing.T, s *testtpm.TPM) { keep(t, s, tpm2.RSASRKTemplate, ""); own(t, s) }, true, storageKey, ""},
-		"of ECC":                   {func(t *testing.T, s *testtpm.TPM) { keep(t, s, tpm2.ECCSRKTemplate, "") }, true, storageKey, ""},
-		"of another kind":          {func(t *testing.T, s *testtpm.TPM) { keep(t, s, unusual, "") }, false, tpm2.TPMRHOwner, ""},
-		"with a password":          {func(t *testing.T, s *testtpm.TPM) { keep(t, s, tpm2.ECCSRKTemplate, "x") }, false, 0, "making the key: TPM_RC_BAD_AUTH"},
+		"of RSA":                   {func(t *testing.T, s *testtpm.TPM) { s.Keep(tpm2.RSASRKTemplate, "") }, false, storageKey, ""},
+		"of RSA on Windows, owned": {func(t *testing.T, s *testtpm.TPM) { s.Keep(tpm2.RSASRKTemplate, ""); own(t, s) }, true, storageKey, ""},
+		"of ECC":                   {func(t *testing.T, s *testtpm.TPM) { s.Keep(tpm2.ECCSRKTemplate, "") }, true, storageKey, ""},
+		"of another kind":          {func(t *testing.T, s *testtpm.TPM) { s.Keep(unusual, "") }, false, tpm2.TPMRHOwner, ""},
+		"with a password":          {func(t *testing.T, s *testtpm.TPM) { s.Keep(tpm2.ECCSRKTemplate, "x") }, false, 0, "making the key: TPM_RC_BAD_AUTH"},
 		"none, owned":              {own, false, 0, "making the storage root key: TPM_RC_BAD_AUTH"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +234,7 @@ func TestStorageRootKeys(t *testing.T) {
 // A storage root key that is taken away is the same when it comes back.
 func TestStorageRootKeyComesBack(t *testing.T) {
 	software := testtpm.New(t)
-	keep(t, software, tpm2.RSASRKTemplate, "")
+	software.Keep(tpm2.RSASRKTemplate, "")
 	tpm := NewTPM(software.Open)
 	tpm.primaries = false
 	k, _ := mustBeInTPM(t, tpm)
@@ -264,14 +244,14 @@ func TestStorageRootKeyComesBack(t *testing.T) {
 	}
 	tpm.primaries = true
 	mustSign(t, k)
-	keep(t, software, tpm2.ECCSRKTemplate, "")
+	software.Keep(tpm2.ECCSRKTemplate, "")
 	mustSign(t, k)
 	tpm.primaries = false
 	if err := sign(k); !errors.Is(err, ErrOtherTPM) {
 		t.Errorf("under another one: %v", err)
 	}
 	evict(t, software)
-	keep(t, software, tpm2.RSASRKTemplate, "")
+	software.Keep(tpm2.RSASRKTemplate, "")
 	mustSign(t, k)
 	if k.Trouble() == nil || k.Trouble() != nil {
 		t.Error("trouble is told once")

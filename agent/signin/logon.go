@@ -10,6 +10,10 @@ import (
 // to ask for it.
 const logonLife = time.Minute
 
+// loggedOnLife is how long a sign-in is shown that somebody was logged on with. They
+// have gone, unless Windows refuses them: then they read what to do.
+const loggedOnLife = 15 * time.Second
+
 // ErrNoLogon: there is nothing to log on with, any more.
 var ErrNoLogon = errors.New("there is nothing to log on with")
 
@@ -77,6 +81,7 @@ func (l *loop) giveLogon(w wanted) error {
 	*w.packed, l.logon.packed = l.logon.packed, nil
 	l.logon.forget()
 	l.Log.InfoContext(l.ctx, "a surface logs on", "account", l.flow.account)
+	l.do(setAlarm{loggedOnLife})
 	l.show()
 	return nil
 }

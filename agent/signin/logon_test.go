@@ -48,6 +48,22 @@ func TestLogonIsGivenOnce(t *testing.T) {
 	})
 }
 
+// Who comes next does not read who was here.
+func TestLoggedOnIsNotShownForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, done := finished(t)
+		defer s.end()
+		s.hears(func(r *api.CheckInResponse) { r.Free = false })
+		if _, err := s.Logon(t.Context(), done.Serial); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(loggedOnLife - time.Second)
+		s.shows(Done, "")
+		time.Sleep(2 * time.Second)
+		s.shows(Hidden, "")
+	})
+}
+
 func TestLogonIsForgotten(t *testing.T) {
 	for name, wait := range map[string]func(*story){
 		"after a minute": func(*story) { time.Sleep(logonLife) },

@@ -32,16 +32,45 @@ const installCommand = `firstday-agent-amd64.exe install`
 // builds keeps what has been built, for all tests of this process.
 var builds sync.Map
 
-func build(t *testing.T, pkg, arch, version string) []byte {
+// build builds a program. Files of testdata/wine take the place of the agent's of
+// the same name: what Wine cannot do.
+func build(t *testing.T, pkg, arch, version string, replaced ...string) []byte {
 	t.Helper()
-	once, _ := builds.LoadOrStore(pkg+" "+arch+" "+version, sync.OnceValue(func() []byte {
-		data, err := os.ReadFile(winetest.Build(t, pkg, arch, "-ldflags=-s -w -X main.stamp="+stampPrefix+version+";"))
+	once, _ := builds.LoadOrStore(fmt.Sprint(pkg, arch, version, replaced), sync.OnceValue(func() []byte {
+		data, err := os.ReadFile(winetest.Build(t, pkg, arch, overlay(t, replaced), "-ldflags=-s -w -X main.stamp="+stampPrefix+version+";"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return data
 	}))
 	return once.(func() []byte)()
+}
+
+// overlay is the flag for `go build` that replaces files of the agent's package.
+func overlay(t *testing.T, replaced []string) string {
+	t.Helper()
+	list := make(map[string]string)
+	for _, name := range replaced {
+		theirs, err := filepath.Abs(filepath.Join("..", "..", "agent", name))
+		if err == nil {
+			_, err = os.Stat(theirs)
+		}
+		if err == nil {
+			list[theirs], err = filepath.Abs(filepath.Join("testdata", "wine", name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := json.Marshal(map[string]any{"Replace": list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "-overlay=" + file
 }
 
 // delivery is a folder as Windows leaves it behind: a package's command files

@@ -30,6 +30,7 @@ var doors = []string{
 func TestWindowsLeavesDoorsOpen(t *testing.T) {
 	t.Parallel()
 	p := winetest.New(t)
+	knowsProviders(t, p)
 	for _, key := range doors { // Wine lacks some; and a value that is set is one that could be changed
 		mustRun(t, p, t.TempDir(), fmt.Sprintf(`reg.exe add "HKLM\%s" /v fDenyTSConnections /t REG_DWORD /d 0 /f`, key), 0)
 	}
@@ -40,7 +41,7 @@ func TestWindowsLeavesDoorsOpen(t *testing.T) {
 		return lines
 	}
 	before := look()
-	service, p, d, _ := offeringIn(t, p)
+	service, p, d := offeringIn(t, p)
 	store, err := accounts.MemoryIn(api.Windows, p.Path(`ProgramData/Firstday/accounts.json`))
 	if err != nil {
 		t.Fatal(err)

@@ -2,17 +2,12 @@ package main
 
 import (
 	"archive/zip"
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
-
-	"github.com/google/go-cmp/cmp"
 
 	"firstday.dev/agent"
 	"firstday.dev/agent/accounts"
@@ -88,15 +83,15 @@ func TestWindowsEnrols(t *testing.T) {
 	}
 }
 
-// offering installs the agent, but for its accounts, which Wine cannot make, with
-// its tile, both signed by somebody whom this Windows trusts, and waits until it
-// listens. real is the agent with its other commands.
-func offering(t *testing.T) (service *testdirectory.Service, p *winetest.Prefix, d *delivery, real string) {
+// offering installs the agent, with the accounts of testdata/wine, and its tile,
+// both signed by somebody whom this Windows trusts, and waits until it listens.
+func offering(t *testing.T) (service *testdirectory.Service, p *winetest.Prefix, d *delivery) {
 	t.Helper()
 	return offeringIn(t, winetest.New(t))
 }
 
-func offeringIn(t *testing.T, prefix *winetest.Prefix) (service *testdirectory.Service, p *winetest.Prefix, d *delivery, real string) {
+// offeringIn replaces more of the agent's files.
+func offeringIn(t *testing.T, prefix *winetest.Prefix, replaced ...string) (service *testdirectory.Service, p *winetest.Prefix, d *delivery) {
 	t.Helper()
 	service = testdirectory.New(t)
 	service.Change(func(s *api.Settings) { s.Windows.PIN = api.PINOff })
@@ -105,29 +100,28 @@ func offeringIn(t *testing.T, prefix *winetest.Prefix) (service *testdirectory.S
 	p.Trust(pki.Root.Certificate())
 	d = deliver(t, "1.2.3")
 	d.BreakGlass = "rescue"
-	real = filepath.Join(t.TempDir(), "real.exe")
-	if err := os.Rename(filepath.Join(d.dir, d.Agents[0].File), real); err != nil {
-		t.Fatal(err)
-	}
-	d.Agents[0].SHA256 = d.put(d.Agents[0].File, testcredprov.Sign(t, build(t, "firstday.dev/cmd/firstday-agent/testdata/fakeaccounts", "amd64", "1.2.3"), pki.CodeRSA))
+	d.Agents[0].SHA256 = d.put(d.Agents[0].File, testcredprov.Sign(t, build(t, "firstday.dev/cmd/firstday-agent", "amd64", "1.2.3", append(replaced, "accounts_windows.go")...), pki.CodeRSA))
 	d.carryTile(pki.CodeRSA)
 	d.Directory = service.At
 	d.ConnectKey = service.MustMint(api.NewConnectKey{PackageID: d.PackageID, Platforms: []api.Platform{api.Windows}})
 	d.write()
 	mustRun(t, p, d.dir, installCommand, exitOK)
-	waitUntil(t, "the agent to listen", func() bool {
-		s := new(agent.Status)
-		res := p.Run(d.dir, p.Command(real)+" status --json")
-		return json.Unmarshal([]byte(res.Stdout), s) == nil && s.Healthy
-	})
-	return service, p, d, real
+	waitUntil(t, "the agent to listen", func() bool { return isHealthy(p, d.dir) })
+	return service, p, d
+}
+
+// isHealthy tells whether the agent has enrolled, and says that all is well.
+func isHealthy(p *winetest.Prefix, dir string) bool {
+	s := new(agent.Status)
+	res := p.Run(dir, `firstday-agent-amd64.exe status --json`)
+	return json.Unmarshal([]byte(res.Stdout), s) == nil && s.Healthy
 }
 
 // The sign-in under Wine, over the named pipe, from the package to the account:
-// all is real but the accounts themselves, which Wine cannot make.
+// all is real but the accounts, which Wine cannot make.
 func TestWindowsSignsIn(t *testing.T) {
 	t.Parallel()
-	service, p, d, real := offering(t)
+	service, p, d := offering(t)
 	surface := p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent/testdata/surface", "amd64"))
 	address := strings.TrimSpace(mustRun(t, p, d.dir, surface+" start", 0).Stdout)
 	number, err := service.MustHire("ann").SignIn(t.Context(), service.At, address)
@@ -145,7 +139,7 @@ func TestWindowsSignsIn(t *testing.T) {
 	if err != nil || !store.CheckPassword("ann", "Grüße von 100 % Acme") {
 		t.Errorf("ann cannot sign in with the password: %v", err)
 	}
-	if res := p.Run(d.dir, p.Command(real)+" signin"); res.Code != exitUsage || !strings.Contains(res.Stderr, "it needs a terminal") {
+	if res := p.Run(d.dir, `firstday-agent-amd64.exe signin`); res.Code != exitUsage || !strings.Contains(res.Stderr, "it needs a terminal") {
 		t.Errorf("signin without a terminal: %+v", res)
 	}
 }
@@ -167,7 +161,7 @@ func tile(t *testing.T, p *winetest.Prefix, d *delivery, what string) (host *win
 // The agent is killed, and the tile goes; it comes back with the agent.
 func TestWindowsTileGoesWithTheAgent(t *testing.T) {
 	t.Parallel()
-	_, p, d, _ := offering(t)
+	_, p, d := offering(t)
 	host, _, there := tile(t, p, d, "leave")
 	for _, state := range []string{"ready", "waiting"} {
 		waitUntil(t, "the tile in the state "+state, there(state+".txt"))
@@ -182,54 +176,11 @@ func TestWindowsTileGoesWithTheAgent(t *testing.T) {
 	}
 }
 
-// The sign-in at the tile of Windows' sign-in screen, from the button to what
-// Windows logs the person on with.
-func TestWindowsTileSignsIn(t *testing.T) {
-	t.Parallel()
-	service, p, d, _ := offering(t)
-	host, folder, there := tile(t, p, d, "signin")
-	waitUntil(t, "the tile to show an address", there("address.txt"))
-	address, err := os.ReadFile(filepath.Join(folder, "address.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, err := service.MustHire("ann").SignIn(t.Context(), service.At, string(address))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, "number.txt"), []byte(number), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	waitUntil(t, "somebody to be logged on", there("logon.bin"))
-	packed, err := os.ReadFile(filepath.Join(folder, "logon.bin"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const password = "Grüße von 100 % Acme 😀"
-	computer := strings.ToUpper(service.OnlyDevice().Facts.Name)
-	if diff := cmp.Diff([]string{computer[:min(len(computer), 15)], "ann", password}, unpacked(t, packed)); diff != "" {
-		t.Errorf("logged on with (-want +got):\n%s", diff)
-	}
-	store, err := accounts.MemoryIn(api.Windows, p.Path(`ProgramData/Firstday/accounts.json`))
-	if err != nil || !store.CheckPassword("ann", password) {
-		t.Errorf("ann cannot sign in with the password: %v", err)
-	}
-	log, err := os.ReadFile(p.Path(`ProgramData/Firstday/log/service.jsonl`))
-	if err != nil || strings.Contains(string(log), "Grüße") || !strings.Contains(string(log), "a surface logs on") {
-		t.Errorf("the log: %v\n%s", err, log)
-	}
-	mustRun(t, p, d.dir, `sc.exe stop firstday-agent`, 0)
-	waitUntil(t, "the tile to be gone", there("gone.txt"))
-	if res := host.Wait(); res.Code != 0 {
-		t.Errorf("%+v", res)
-	}
-}
-
 // The switch at the directory takes the tile off a device that is online, in
 // seconds, and puts it back.
 func TestWindowsTileGoesWithTheSetting(t *testing.T) {
 	t.Parallel()
-	service, p, d, _ := offering(t)
+	service, p, d := offering(t)
 	host, _, there := tile(t, p, d, "watch")
 	waitUntil(t, "the tile", there("shown.txt"))
 	for _, c := range []struct {
@@ -244,24 +195,4 @@ func TestWindowsTileGoesWithTheSetting(t *testing.T) {
 	if res := host.Wait(); res.Code != 0 {
 		t.Errorf("%+v", res)
 	}
-}
-
-// unpacked reads a KERB_INTERACTIVE_UNLOCK_LOGON by its pointers.
-func unpacked(t *testing.T, b []byte) (texts []string) {
-	t.Helper()
-	for at := 8; at < 56; at += 16 {
-		if len(b) < 64 {
-			t.Fatalf("%d bytes", len(b))
-		}
-		length, from := int(binary.LittleEndian.Uint16(b[at:])), int(binary.LittleEndian.Uint64(b[at+8:]))
-		if from < 64 || from+length > len(b) {
-			t.Fatalf("%d bytes at %d of %d", length, from, len(b))
-		}
-		units := make([]uint16, length/2)
-		if err := binary.Read(bytes.NewReader(b[from:from+length]), binary.LittleEndian, units); err != nil {
-			t.Fatal(err)
-		}
-		texts = append(texts, string(utf16.Decode(units)))
-	}
-	return texts
 }

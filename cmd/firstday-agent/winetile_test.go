@@ -63,6 +63,13 @@ func deleteValue(t *testing.T, p *winetest.Prefix, key, name string) {
 	}
 }
 
+// knowsProviders makes the keys that are there on every Windows, if not on Wine's.
+func knowsProviders(t *testing.T, p *winetest.Prefix) {
+	t.Helper()
+	setValue(t, p, strings.TrimSuffix(providerKey, `\`+credprov.CLSID), "Test", "REG_SZ", "1")
+	setValue(t, p, policyKey, "Test", "REG_SZ", "1")
+}
+
 // tileStatus runs a command of the agent's about the tile.
 func tileStatus(t *testing.T, p *winetest.Prefix, dir, command string, code int) *agent.TileStatus {
 	t.Helper()
@@ -81,9 +88,7 @@ func TestWindowsRegistersTheTile(t *testing.T) {
 	old := deliver(t, "1.2.3")
 	old.carryTile(nil)
 	old.write()
-	// These are there on every Windows, if not on Wine's.
-	setValue(t, p, strings.TrimSuffix(providerKey, `\`+credprov.CLSID), "Test", "REG_SZ", "1")
-	setValue(t, p, policyKey, "Test", "REG_SZ", "1")
+	knowsProviders(t, p)
 	untouched := snapshot(t, p, allKeys)
 
 	mustRun(t, p, old.dir, installCommand, exitOK)
@@ -214,7 +219,7 @@ func refused(t *testing.T, p *winetest.Prefix) {
 // end, the switch, the report, and the way back.
 func TestWindowsWatchdogDisablesTheTile(t *testing.T) {
 	t.Parallel()
-	service, p, d, real := offering(t)
+	service, p, d := offering(t)
 	holding(t, p)()
 	starts := p.Path(inVersion("1.2.3") + ".starts")
 	if err := os.WriteFile(starts, []byte("!!!"), 0o600); err != nil {
@@ -237,10 +242,10 @@ func TestWindowsWatchdogDisablesTheTile(t *testing.T) {
 			t.Errorf("%s is not in\n%s", want, values)
 		}
 	}
-	if s := tileStatus(t, p, d.dir, p.Command(real)+` tile status`, exitNoTile); s.State != agent.TileOff || s.By != agent.ByWatchdog || s.Strikes != 3 {
+	if s := tileStatus(t, p, d.dir, `firstday-agent-amd64.exe tile status`, exitNoTile); s.State != agent.TileOff || s.By != agent.ByWatchdog || s.Strikes != 3 {
 		t.Errorf("%+v", s)
 	}
-	if s := mustRun(t, p, d.dir, p.Command(real)+" status", exitFaulty); !strings.Contains(s.Stdout, "the watchdog has disabled the tile") {
+	if s := mustRun(t, p, d.dir, `firstday-agent-amd64.exe status`, exitFaulty); !strings.Contains(s.Stdout, "the watchdog has disabled the tile") {
 		t.Errorf("status: %s", s.Stdout)
 	}
 	// It is the switch that keeps it away, too.
@@ -251,7 +256,7 @@ func TestWindowsWatchdogDisablesTheTile(t *testing.T) {
 	if err := os.WriteFile(starts, []byte("!!!"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s := tileStatus(t, p, d.dir, p.Command(real)+` tile on`, exitOK); s.State != agent.TileOn || s.Strikes != 0 {
+	if s := tileStatus(t, p, d.dir, `firstday-agent-amd64.exe tile on`, exitOK); s.State != agent.TileOn || s.Strikes != 0 {
 		t.Errorf("%+v", s)
 	}
 	holding(t, p)()

@@ -48,13 +48,10 @@ func build() (string, error) {
 	for _, system := range []string{"windows", "darwin"} {
 		for _, arch := range []string{"amd64", "arm64"} {
 			agent := filepath.Join(dir, "firstday-agent-"+system+"-"+arch)
+			if system == "windows" {
+				agent += ".exe"
+			}
 			if err := compile(agent, system, arch); err != nil {
-				return "", err
-			}
-			if system != "windows" {
-				continue
-			}
-			if err := errors.Join(os.Rename(agent, agent+".exe"), addResources(agent+".exe")); err != nil {
 				return "", err
 			}
 		}
@@ -62,13 +59,33 @@ func build() (string, error) {
 	return dir, testcredprov.Compile(dir, Version)
 }
 
-func compile(to, system, arch string) error {
-	cmd := exec.Command("go", "build", "-trimpath", flags, "-o", to, "firstday.dev/cmd/firstday-agent")
+func compile(to, system, arch string, more ...string) error {
+	args := append([]string{"build", "-trimpath", flags, "-o", to}, more...)
+	cmd := exec.Command("go", append(args, "firstday.dev/cmd/firstday-agent")...)
 	cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the agent for %s: %w\n%s", system, err, out)
 	}
-	return nil
+	if system != "windows" {
+		return nil
+	}
+	return addResources(to)
+}
+
+// Windows gives a folder with what kits for Windows need, in which the agent for
+// amd64 is built with more flags.
+func Windows(tb testing.TB, more ...string) string {
+	tb.Helper()
+	testcredprov.Need(tb)
+	dir := tb.TempDir()
+	err := errors.Join(
+		compile(filepath.Join(dir, "firstday-agent-windows-amd64.exe"), "windows", "amd64", more...),
+		compile(filepath.Join(dir, "firstday-agent-windows-arm64.exe"), "windows", "arm64"),
+		testcredprov.Compile(dir, Version))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return dir
 }
 
 var built string

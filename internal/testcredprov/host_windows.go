@@ -34,13 +34,14 @@ const (
 const NoDefault = 0xffffffff
 
 var (
-	ole32            = windows.NewLazySystemDLL("ole32.dll")
-	gdi32            = windows.NewLazySystemDLL("gdi32.dll")
-	coInitializeEx   = ole32.NewProc("CoInitializeEx")
-	coCreateInstance = ole32.NewProc("CoCreateInstance")
-	getObject        = gdi32.NewProc("GetObjectW")
-	getBitmapBits    = gdi32.NewProc("GetBitmapBits")
-	deleteObject     = gdi32.NewProc("DeleteObject")
+	ole32                 = windows.NewLazySystemDLL("ole32.dll")
+	gdi32                 = windows.NewLazySystemDLL("gdi32.dll")
+	coInitializeEx        = ole32.NewProc("CoInitializeEx")
+	coCreateInstance      = ole32.NewProc("CoCreateInstance")
+	coFreeUnusedLibraries = ole32.NewProc("CoFreeUnusedLibraries")
+	getObject             = gdi32.NewProc("GetObjectW")
+	getBitmapBits         = gdi32.NewProc("GetBitmapBits")
+	deleteObject          = gdi32.NewProc("DeleteObject")
 
 	iidProvider    = windows.GUID{Data1: 0xd27c3481, Data2: 0x5a1c, Data3: 0x45b2, Data4: [8]byte{0x8a, 0xaa, 0xc2, 0x0e, 0xbb, 0xe8, 0x22, 0x9e}}
 	iidCredential2 = windows.GUID{Data1: 0xfd672c54, Data2: 0x40ea, Data3: 0x4d6e, Data4: [8]byte{0x9b, 0x49, 0xcf, 0xb1, 0xa7, 0x50, 0x7b, 0xd7}}
@@ -566,4 +567,18 @@ func (h *Host) End() (left int, err error) {
 func (h *Host) Drop() {
 	_, _ = h.call(h.provider, release)
 	runtime.UnlockOSThread()
+}
+
+// Unload has COM unload what nobody needs any more, until the provider's DLL is
+// gone. It has a thread, which may take a moment to end.
+func Unload() error {
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		_, _, _ = coFreeUnusedLibraries.Call() // gives nothing
+		if _, err := module(); errors.Is(err, windows.ERROR_MOD_NOT_FOUND) {
+			return nil
+		}
+		if time.Since(begun) > 10*time.Second {
+			return fmt.Errorf("%s stays when nobody needs it any more", File)
+		}
+	}
 }

@@ -121,25 +121,33 @@ func tokenID(token windows.Token) (id windows.LUID, err error) {
 
 // replace puts a callback in the place of an import of the loaded DLL.
 func replace(of *windows.LazyProc, callback uintptr) error {
-	name, err := windows.UTF16PtrFromString(File)
+	dll, err := module()
 	if err != nil {
 		return err
 	}
-	var module windows.Handle
-	if err := windows.GetModuleHandleEx(windows.GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, name, &module); err != nil {
-		return fmt.Errorf("%s is not loaded: %w", File, err)
-	}
-	at, err := findImport(imageAt(module), of.Name)
+	at, err := findImport(imageAt(dll), of.Name)
 	if err != nil {
 		return err
 	}
-	entry := uintptr(module) + at
+	entry := uintptr(dll) + at
 	var before uint32
 	if err := windows.VirtualProtect(entry, unsafe.Sizeof(callback), windows.PAGE_READWRITE, &before); err != nil {
 		return err
 	}
 	atomic.StoreUintptr(*(**uintptr)(unsafe.Pointer(&entry)), callback)
 	return windows.VirtualProtect(entry, unsafe.Sizeof(callback), before, &before)
+}
+
+// module gives the loaded DLL.
+func module() (h windows.Handle, err error) {
+	name, err := windows.UTF16PtrFromString(File)
+	if err != nil {
+		return 0, err
+	}
+	if err := windows.GetModuleHandleEx(windows.GET_MODULE_HANDLE_EX_FLAG_UNCHANGED_REFCOUNT, name, &h); err != nil {
+		return 0, fmt.Errorf("%s is not loaded: %w", File, err)
+	}
+	return h, nil
 }
 
 // The places of numbers in an image: IMAGE_DOS_HEADER, IMAGE_NT_HEADERS64.
