@@ -21,7 +21,7 @@ var doors = []string{
 	`SYSTEM\CurrentControlSet\Control\SafeBoot`,
 	`SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon`,
 	`SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System`,
-	`SOFTWARE\Microsoft\Windows\CurrentVersion\Authentication\Credential Providers`,
+	`SOFTWARE\Microsoft\Windows\CurrentVersion\Authentication`,
 }
 
 // The agent is installed, enrols, gives somebody an account and changes the
