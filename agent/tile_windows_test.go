@@ -144,7 +144,7 @@ func TestWindowsSignatures(t *testing.T) {
 	copy(data[head+24+112+4*8:], []byte{0, 1, 0, 0, 64, 0, 0, 0})
 	signed := filepath.Join(tempDir(t), credprov.File)
 	must(t, os.WriteFile(signed, data, 0o600))
-	if err := (windowsTile{}).CheckSignature(signed); err == nil || !strings.Contains(err.Error(), "Windows does not trust it") {
+	if err := (windowsTile{}).CheckSignature(signed); err == nil || !strings.Contains(err.Error(), "not trusted by Windows") {
 		t.Errorf("a false signature: %v", err)
 	}
 	must(t, os.WriteFile(signed, []byte("MZ"), 0o600))

@@ -288,7 +288,7 @@ func idle(t *testing.T) bool {
 	t.Helper()
 	dll, err := windows.LoadDLL(strings.TrimSuffix(sentinel, ".starts"))
 	must(t, err)
-	defer dll.Release() //nolint:errcheck // the process ends
+	defer dll.Release() // the process ends
 	hr, _, _ := dll.MustFindProc("DllCanUnloadNow").Call()
 	return hr == 0
 }
