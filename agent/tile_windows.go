@@ -78,7 +78,7 @@ func readSwitch(k registry.Key) *TileSwitch {
 		s.By, s.SHA256 = ByWatchdog, text(k, switchSHA256)
 	}
 	if since, err := time.Parse(time.RFC3339, text(k, switchSince)); err == nil {
-		s.Since = since
+		s.Since = since.UTC() // so that it compares
 	}
 	return s
 }
