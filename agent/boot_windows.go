@@ -40,7 +40,7 @@ func (windowsSystem) BootID() string {
 	if err != nil {
 		return ""
 	}
-	defer key.Close()
+	defer key.Close() //nolint:errcheck // what was written is checked
 	id, _, err := key.GetStringValue(bootValue)
 	if err == nil {
 		return id

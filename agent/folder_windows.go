@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 // it again at any time. It is looked at and changed through one handle, so
 // that it is one folder from the first look to the last.
 func takeFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
-	folder, attributes, err := openPlain(dir, windows.WRITE_DAC|windows.WRITE_OWNER)
+	folder, attributes, err := openPlain(dir, windows.WRITE_DAC|windows.WRITE_OWNER, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE)
 	if err != nil {
 		return err
 	}
@@ -34,12 +35,16 @@ func takeFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
 	if err := windows.SetSecurityInfo(folder, windows.SE_FILE_OBJECT, parts, owner, nil, dacl, nil); err != nil {
 		return fmt.Errorf("protecting %s: %w", dir, err)
 	}
-	// Nobody can add anything any more; what is there must be of ours.
+	// Nobody else can add anything any more; what is there must be of ours. What has
+	// gone meanwhile went by us, as the file does in which the tile counts its starts.
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || path == dir {
 			return err
 		}
-		h, _, err := openPlain(path, 0)
+		h, _, err := openPlain(path, 0, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -48,15 +53,16 @@ func takeFolder(dir string, sd *windows.SECURITY_DESCRIPTOR) error {
 }
 
 // openPlain opens a file or folder that leads nowhere else and belongs to
-// somebody who is trusted. Nobody can rename or remove it meanwhile.
-func openPlain(path string, access uint32) (h windows.Handle, attributes uint32, err error) {
+// somebody who is trusted. Nobody can rename or remove it meanwhile, unless that
+// is shared.
+func openPlain(path string, access, share uint32) (h windows.Handle, attributes uint32, err error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return 0, 0, err
 	}
 	const flags = windows.FILE_FLAG_BACKUP_SEMANTICS | windows.FILE_FLAG_OPEN_REPARSE_POINT
 	h, err = windows.CreateFile(name, access|windows.READ_CONTROL|windows.FILE_READ_ATTRIBUTES,
-		windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE, nil, windows.OPEN_EXISTING, flags, 0)
+		share, nil, windows.OPEN_EXISTING, flags, 0)
 	if err != nil {
 		return 0, 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}

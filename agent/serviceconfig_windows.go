@@ -127,10 +127,10 @@ func isConfigured(s *mgr.Service, program string) (bool, error) {
 		return false, nil
 	}
 	errorsToo, err := s.RecoveryActionsOnNonCrashFailures()
-	if ifKnown(err) != nil {
-		return false, err
+	if err == nil {
+		return errorsToo, nil
 	}
-	return err != nil || errorsToo, nil
+	return true, ifKnown(err)
 }
 
 func queryConfig2(s *mgr.Service, level uint32) ([]byte, error) {

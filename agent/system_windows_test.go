@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -345,6 +346,35 @@ func TestWindowsWriteFileWaitsForAReader(t *testing.T) {
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// The tile removes the file in which it counts its starts at any time, also while
+// its folder is looked through.
+func TestWindowsTakesFoldersWhoseFilesGo(t *testing.T) {
+	s, dir := openWindows(t), filepath.Join(tempDir(t), "folder")
+	if err := s.MakeFolder(dir, Everyone); err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	defer func() { close(stop); <-stopped }()
+	go func() {
+		defer close(stopped)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				starts := filepath.Join(dir, fmt.Sprintf("%d.starts", n%20))
+				_ = os.WriteFile(starts, nil, 0o600) // a folder that is looked at may hold it for a moment
+				_ = os.Remove(starts)
+			}
+		}
+	}()
+	for range 200 {
+		if err := s.MakeFolder(dir, Everyone); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

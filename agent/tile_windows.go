@@ -78,7 +78,7 @@ func readSwitch(k registry.Key) *TileSwitch {
 		s.By, s.SHA256 = ByWatchdog, text(k, switchSHA256)
 	}
 	if since, err := time.Parse(time.RFC3339, text(k, switchSince)); err == nil {
-		s.Since = since
+		s.Since = since.UTC() // so that it compares
 	}
 	return s
 }
@@ -168,7 +168,7 @@ func (windowsTile) CheckSignature(dll string) error {
 	data.StateAction = windows.WTD_STATEACTION_CLOSE
 	_ = windows.WinVerifyTrustEx(windows.InvalidHWND, &windows.WINTRUST_ACTION_GENERIC_VERIFY_V2, data) // it only frees
 	if verdict != nil {
-		return fmt.Errorf("Windows does not trust it: %w", verdict)
+		return fmt.Errorf("not trusted by Windows: %w", verdict)
 	}
 	return nil
 }

@@ -120,6 +120,24 @@ func TestWindowsTileSwitchIsReadAsTheTileDoes(t *testing.T) {
 	}
 }
 
+// Whoever looks again at a switch sees no other one: all that changes is reported.
+func TestWindowsTileSwitchLooksTheSameAgain(t *testing.T) {
+	must(t, writing(tileKey, func(k registry.Key) error {
+		return errors.Join(k.SetDWordValue(disabled, 1), k.SetStringValue(switchSince, "2026-11-30T13:37:00+05:45"))
+	}))
+	var seen [2]TileStatus
+	for i := range seen {
+		r, err := windowsTile{}.Registration()
+		must(t, err)
+		_, v := new(tileRecord).judge(tileSeen{TileRegistration: *r, want: "x"})
+		seen[i] = v.TileStatus
+	}
+	if seen[0] != seen[1] || seen[0].Since.IsZero() {
+		t.Errorf("first %+v, then %+v", seen[0], seen[1])
+	}
+	must(t, windowsTile{}.Forget())
+}
+
 // Wine's log is always empty; that of Windows has records.
 func TestWindowsEventLogIsRead(t *testing.T) {
 	for _, after := range []uint32{noRecord, 0} {
@@ -144,7 +162,7 @@ func TestWindowsSignatures(t *testing.T) {
 	copy(data[head+24+112+4*8:], []byte{0, 1, 0, 0, 64, 0, 0, 0})
 	signed := filepath.Join(tempDir(t), credprov.File)
 	must(t, os.WriteFile(signed, data, 0o600))
-	if err := (windowsTile{}).CheckSignature(signed); err == nil || !strings.Contains(err.Error(), "Windows does not trust it") {
+	if err := (windowsTile{}).CheckSignature(signed); err == nil || !strings.Contains(err.Error(), "not trusted by Windows") {
 		t.Errorf("a false signature: %v", err)
 	}
 	must(t, os.WriteFile(signed, []byte("MZ"), 0o600))

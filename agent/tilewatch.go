@@ -131,7 +131,13 @@ func (a *Agent) seeTile(file api.AgentFile, last uint32, settling bool) (*tileSe
 	return s, nil
 }
 
-// countStarts gives how often the tile was loaded and never found to be good.
+// proofTime is how long the tile may take to show that it works, at most: half a
+// minute, and as long until its thread wakes up (credprov/native/pipe.c).
+const proofTime = 2 * time.Minute
+
+// countStarts gives how often the tile was loaded and never found to be good. The
+// last time does not count as long as it may still be. A clock that was set back
+// since lets it count at once.
 func countStarts(dll string) (int, error) {
 	info, err := os.Lstat(sentinel(dll))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +146,11 @@ func countStarts(dll string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return int(min(info.Size(), strikes)), nil
+	starts := info.Size()
+	if age := time.Since(info.ModTime()); age >= 0 && age < proofTime {
+		starts--
+	}
+	return int(min(max(starts, 0), strikes)), nil
 }
 
 // follow does what the verdict asks for.

@@ -142,11 +142,44 @@ func hears(t *testing.T, d *testdirectory.Service, problem string) {
 	})
 }
 
-func TestWatchdogDisablesAfterThreeStarts(t *testing.T) {
-	d, m, dll := watched(t)
-	if err := os.WriteFile(sentinel(dll), []byte("!!!"), 0o600); err != nil {
+// loaded has the tile loaded so often, and not found to be good since the last
+// time.
+func loaded(t *testing.T, dll string, times int, since time.Duration) {
+	t.Helper()
+	if err := os.WriteFile(sentinel(dll), []byte(strings.Repeat("!", times)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	last := time.Now().Add(-since)
+	if err := os.Chtimes(sentinel(dll), last, last); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who has just loaded the tile has not crashed.
+func TestStartsThatMayStillBeGood(t *testing.T) {
+	dll := t.TempDir() + "/firstday-credprov.dll"
+	for name, c := range map[string]struct {
+		times int
+		since time.Duration
+		want  int
+	}{
+		"once, just now":         {1, 0, 0},
+		"three times, just now":  {3, 0, 2},
+		"three times, long ago":  {3, time.Hour, 3},
+		"often, just now":        {5, 0, strikes},
+		"as a file is made":      {0, 0, 0},
+		"the clock was set back": {3, -365 * 24 * time.Hour, 3},
+	} {
+		loaded(t, dll, c.times, c.since)
+		if n, err := countStarts(dll); n != c.want || err != nil {
+			t.Errorf("%s: %d, %v, want %d", name, n, err, c.want)
+		}
+	}
+}
+
+func TestWatchdogDisablesAfterThreeStarts(t *testing.T) {
+	d, m, dll := watched(t)
+	loaded(t, dll, 3, time.Hour)
 	s := m.tileBecomes(TileOff, ByWatchdog)
 	off := m.tile.registration().Off
 	want := &TileSwitch{By: ByWatchdog, Reason: "LogonUI crashed with it 3 times", Since: s.Since, SHA256: digest([]byte("tile 1.2.3"))}
@@ -168,9 +201,7 @@ func TestWatchdogDisablesAfterThreeStarts(t *testing.T) {
 	}
 
 	// Another version is another chance.
-	if err := os.WriteFile(sentinel(dll), []byte("!!!"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	loaded(t, dll, 3, time.Hour)
 	m.tileBecomes(TileOff, ByWatchdog)
 	m.mustInstall(deliver(t, sample("1.3.0")))
 	m.tileBecomes(TileOn, "")
@@ -246,9 +277,7 @@ func TestWatchdogLeavesAdministratorsAlone(t *testing.T) {
 	}
 	m.tileBecomes(TileOff, ByAdministrator)
 	hears(t, d, "until the update of May")
-	if err := os.WriteFile(sentinel(dll), []byte("!!!"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	loaded(t, dll, 3, time.Hour)
 	eventually(t, "the strikes", func() bool {
 		r, err := readTileRecord(m.Layout().Tile())
 		return err == nil && r.Told.Strikes == 3

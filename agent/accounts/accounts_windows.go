@@ -36,7 +36,7 @@ func (s windowsStore) Find(ctx context.Context, name string) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	administrators, err := membersOf(windows.WinBuiltinAdministratorsSid)
+	administrators, err := administratorsOfWindows()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (s windowsStore) List(ctx context.Context) ([]Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	administrators, err := membersOf(windows.WinBuiltinAdministratorsSid)
+	administrators, err := administratorsOfWindows()
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +234,7 @@ func (s windowsStore) ResetPassword(ctx context.Context, name, id string, passwo
 	if err != nil {
 		return err
 	}
-	administrators, err := membersOf(windows.WinBuiltinAdministratorsSid)
+	administrators, err := administratorsOfWindows()
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func TestWindowsLayouts(t *testing.T) {
 }
 
 func TestWindowsMembers(t *testing.T) {
-	if _, err := membersOf(windows.WinBuiltinAdministratorsSid); err != nil {
+	if _, err := administratorsOfWindows(); err != nil {
 		t.Error(err)
 	}
 	sid, err := windows.StringToSid("S-1-5-21-1-2-3-1004")

@@ -205,9 +205,9 @@ func changeMember(proc *windows.LazyProc, group windows.WELL_KNOWN_SID_TYPE, sid
 	return err
 }
 
-// membersOf gives the SIDs of a group's direct members.
-func membersOf(group windows.WELL_KNOWN_SID_TYPE) (map[string]bool, error) {
-	name, err := groupName(group)
+// administratorsOfWindows gives the SIDs of the direct members of Administrators.
+func administratorsOfWindows() (map[string]bool, error) {
+	name, err := groupName(windows.WinBuiltinAdministratorsSid)
 	if err != nil {
 		return nil, err
 	}

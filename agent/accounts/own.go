@@ -156,8 +156,11 @@ func (o *Own) make(password []byte) (name, sid string, err error) {
 func (o *Own) Remove() error {
 	o.forget()
 	r, err := o.read()
-	if err != nil {
+	if errors.Is(err, fs.ErrPermission) {
 		return err
+	}
+	if err != nil { // which one it was is lost; that must not keep the agent here
+		return o.removeAlike()
 	}
 	if r.Tag == "" {
 		return nil
@@ -176,6 +179,23 @@ func (o *Own) Remove() error {
 		return err
 	}
 	return o.finish(sid, name)
+}
+
+// removeAlike removes the account that has our name and says that it is ours.
+func (o *Own) removeAlike() error {
+	sid, comment, err := o.system.holder(OwnName)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return o.finish("", OwnName)
+	case errors.Is(err, ErrExists), err == nil && !isOwn(OwnName, comment):
+		return o.finish("", "")
+	case err != nil:
+		return err
+	}
+	if err := o.system.remove(OwnName); err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return o.finish(sid, OwnName)
 }
 
 // finish removes what is left of an account that is gone.

@@ -3,6 +3,7 @@ package accounts
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -309,18 +310,38 @@ func TestOwnAccountThatOthersChanged(t *testing.T) {
 }
 
 // A record that cannot be read is no reason to make another account, or to leave
-// one behind unsaid.
+// one behind, or to refuse to be removed.
 func TestOwnAccountOfADamagedRecord(t *testing.T) {
-	w, file := newPretendWindows(), filepath.Join(t.TempDir(), "own.json")
-	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o := w.start(t, file)
-	if err := o.ready(t.Context()); err == nil || len(w.Users) != 0 {
-		t.Errorf("%v, %+v", err, w.Users)
-	}
-	if err := o.Remove(); err == nil {
-		t.Error("Remove: no error")
+	person := pretendUser{"S-1-5-21-1-2-3-1007", "theirs", "a person's"}
+	for name, c := range map[string]struct{ has, left map[string]pretendUser }{
+		"ours":            {nil, map[string]pretendUser{}},
+		"nobody":          {map[string]pretendUser{}, map[string]pretendUser{}},
+		"somebody else's": {map[string]pretendUser{OwnName: person}, map[string]pretendUser{OwnName: person}},
+	} {
+		w, file := newPretendWindows(), filepath.Join(t.TempDir(), "own.json")
+		if err := w.start(t, file).ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if c.has != nil {
+			w.Users, w.Rights, w.Hidden = maps.Clone(c.has), map[string]bool{}, map[string]bool{}
+		}
+		users := len(w.Users)
+		if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o := w.start(t, file)
+		if err := o.ready(t.Context()); err == nil || len(w.Users) != users {
+			t.Errorf("%s: %v, %+v", name, err, w.Users)
+		}
+		if err := o.Remove(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(c.left, w.Users); diff != "" || len(w.Rights)+len(w.Hidden) != 0 {
+			t.Errorf("%s (-want +got):\n%s\n%+v", name, diff, w)
+		}
+		if _, err := os.Lstat(file); err == nil {
+			t.Errorf("%s: the record is left", name)
+		}
 	}
 }
 

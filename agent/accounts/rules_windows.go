@@ -41,8 +41,8 @@ type (
 		mustChange, clearLocked bool
 	}
 	validated struct {
-		changed validatePersisted
-		status  uint32
+		_      validatePersisted // what would have changed
+		status uint32
 	}
 )
 

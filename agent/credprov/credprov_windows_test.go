@@ -153,6 +153,50 @@ func TestWindowsTileLogsNobodyElseOn(t *testing.T) {
 	}
 }
 
+// Who has typed the password and gone to another tile is not logged on by whoever
+// chooses this one next.
+func TestWindowsTileForgetsWhoHasGone(t *testing.T) {
+	ended := done
+	ended.CanLogon = true
+	for name, early := range map[string]bool{"after the logon came": true, "before it came": false} {
+		t.Run(name, func(t *testing.T) {
+			h := screen(t)
+			must(t, h.KnowNegotiate())
+			d := newDesk(typing)
+			d.logon = []byte("packed")
+			d.serve(t)
+			showing(t, h, &typing)
+			fillIn(t, h)
+			submits(t, h)
+			<-d.acts
+			if early {
+				d.puts(ended)
+				must(t, h.Wait(func(tile *testcredprov.Tile) bool { return tile.Logon }))
+			}
+			must(t, h.Deselect())
+			time.Sleep(1100 * time.Millisecond) // LogonUI's own looks take less
+			must(t, h.Look())
+			if logon, err := h.Select(); logon || err != nil {
+				t.Errorf("chosen: %v, %v", logon, err)
+			}
+			if early {
+				if s, _, err := h.Submit(); s != nil || err != nil {
+					t.Errorf("logged on: %+v, %v", s, err)
+				}
+				return
+			}
+			d.puts(ended)
+			showing(t, h, &done)
+			submitsAt(t, h, d) // it would have asked before
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.given != 0 {
+				t.Error("it asked for the logon of who has gone")
+			}
+		})
+	}
+}
+
 // Values that do not fit are refused, never sent in part.
 func TestWindowsTileRefusesWhatIsTooLong(t *testing.T) {
 	h := screen(t)
@@ -244,7 +288,7 @@ func idle(t *testing.T) bool {
 	t.Helper()
 	dll, err := windows.LoadDLL(strings.TrimSuffix(sentinel, ".starts"))
 	must(t, err)
-	defer dll.Release() //nolint:errcheck // the process ends
+	defer dll.Release() // the process ends
 	hr, _, _ := dll.MustFindProc("DllCanUnloadNow").Call()
 	return hr == 0
 }

@@ -35,13 +35,13 @@ func (b *babbler) talk(c net.Conn) {
 
 func (b *babbler) send(c net.Conn) error {
 	if _, err := c.Write([]byte("hello 1\n\n")); err != nil {
-		return nil // the screen has ended
+		return nil //nolint:nilerr // the screen has ended
 	}
 	switch err := answered(c); {
 	case os.IsTimeout(err):
 		return fmt.Errorf("the tile does not greet: %w", err)
 	case err != nil:
-		return nil
+		return nil //nolint:nilerr // it has hung up
 	}
 	for b.at < len(b.frames) {
 		frame, watch := b.frames[b.at], "ok watch\n\n"
@@ -50,13 +50,13 @@ func (b *babbler) send(c net.Conn) error {
 		}
 		b.at++
 		if _, err := c.Write(append(frame[:len(frame):len(frame)], watch...)); err != nil {
-			return nil // it has hung up before the end
+			return nil //nolint:nilerr // it has hung up before the end
 		}
 		switch err := answered(c); {
 		case os.IsTimeout(err):
 			return fmt.Errorf("frame %d: %w", b.at-1, err)
 		case err != nil:
-			return nil
+			return nil //nolint:nilerr // it has hung up
 		}
 		b.bears++
 	}

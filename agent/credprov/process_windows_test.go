@@ -59,7 +59,7 @@ func serve(states []string, heard string) error {
 		at := slices.IndexFunc(screens, func(s signin.Screen) bool { return string(s.State) == states[n%len(states)] })
 		only := make(lone, 1)
 		only <- &overheard{c, file}
-		go newDesk(screens[at]).server().Serve(context.Background(), only) //nolint:errcheck // it ends with the process
+		go newDesk(screens[at]).server().Serve(context.Background(), only) // it ends with the process
 	}
 }
 
@@ -128,7 +128,7 @@ func (p *process) hang() {
 	p.t.Helper()
 	h, err := windows.OpenProcess(windows.PROCESS_SUSPEND_RESUME, false, p.id())
 	must(p.t, err)
-	defer windows.CloseHandle(h) //nolint:errcheck // it was used
+	defer windows.CloseHandle(h)
 	if status, _, _ := windows.NewLazySystemDLL("ntdll.dll").NewProc("NtSuspendProcess").Call(uintptr(h)); status != 0 {
 		p.t.Fatalf("NtSuspendProcess: %#x", status)
 	}

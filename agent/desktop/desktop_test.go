@@ -325,6 +325,24 @@ func TestWindowThatDiesSeldomComesBack(t *testing.T) {
 	})
 }
 
+// Who has read why a sign-in failed closes the window, and it stays closed until
+// they try again at the tile.
+func TestWindowThatIsClosedStaysClosed(t *testing.T) {
+	play(t, func(s *scene) {
+		s.tile()
+		s.show(signin.Failed)
+		s.expect(1, 1)
+		s.window(0).exit()
+		s.expect(0, 1)
+		s.show(signin.Failed) // only the network has changed
+		time.Sleep(time.Hour)
+		s.expect(0, 1)
+		s.expectReports()
+		s.tile()
+		s.expect(1, 2)
+	})
+}
+
 func TestWindowThatCannotBeOpened(t *testing.T) {
 	play(t, func(s *scene) {
 		s.broken = errors.New("no such desktop")

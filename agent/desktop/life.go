@@ -25,6 +25,7 @@ type life struct {
 
 	deaths []time.Time // of windows in this sign-in, the last ones
 	gaveUp bool
+	closed bool // by who has read why the sign-in failed
 }
 
 // shown are the states in which the window has more to show than the tile.
@@ -38,6 +39,9 @@ var between = []signin.State{signin.Password, signin.PIN, signin.Creating}
 func (l *life) enter(s signin.Screen) {
 	if s.Serial < l.serial {
 		return
+	}
+	if s.State != l.state {
+		l.closed = false
 	}
 	l.serial, l.state = s.Serial, s.State
 	if !l.underWay() {
@@ -56,15 +60,20 @@ func (l *life) ask() {
 
 // wanted tells whether there should be a window now.
 func (l *life) wanted(now time.Time) bool {
-	if !l.asked || !l.vacant || l.gaveUp || !slices.Contains(shown, l.state) {
+	if !l.asked || !l.vacant || l.gaveUp || l.closed || !slices.Contains(shown, l.state) {
 		return false
 	}
 	return len(l.deaths) == 0 || now.Sub(l.deaths[len(l.deaths)-1]) >= tryPause
 }
 
 // died takes that a window ended by itself, or never came. It tells whether it
-// is given up now.
+// is given up now. Of a sign-in that failed it is no death: there, the window has a
+// button to close it, and the tile one to try again.
 func (l *life) died(now time.Time) bool {
+	if l.state == signin.Failed {
+		l.closed = true
+		return false
+	}
 	l.deaths = append(l.deaths, now)
 	l.deaths = slices.DeleteFunc(l.deaths, func(t time.Time) bool { return now.Sub(t) > triesTime })
 	l.gaveUp = len(l.deaths) >= maxTries

@@ -40,21 +40,18 @@ func (c *childEnds) close() {
 	}
 }
 
-func makePipes() (p *pipes, c *childEnds, err error) {
-	p, c = new(pipes), new(childEnds)
-	defer func() {
-		if err != nil {
-			c.close()
-			_ = p.Close() // of a nil file too
-		}
-	}()
-	if p.in, c.in, err = makePipe(windows.PIPE_ACCESS_OUTBOUND, windows.GENERIC_READ); err != nil {
-		return nil, nil, err
+func makePipes() (*pipes, *childEnds, error) {
+	p, c := new(pipes), new(childEnds)
+	var err error
+	if p.in, c.in, err = makePipe(windows.PIPE_ACCESS_OUTBOUND, windows.GENERIC_READ); err == nil {
+		p.out, c.out, err = makePipe(windows.PIPE_ACCESS_INBOUND, windows.GENERIC_WRITE)
 	}
-	if p.out, c.out, err = makePipe(windows.PIPE_ACCESS_INBOUND, windows.GENERIC_WRITE); err != nil {
-		return nil, nil, err
+	if err == nil {
+		c.errors, err = openInheritable("NUL", windows.GENERIC_WRITE)
 	}
-	if c.errors, err = openInheritable("NUL", windows.GENERIC_WRITE); err != nil {
+	if err != nil {
+		c.close()
+		_ = p.Close() // of files that are nil, too
 		return nil, nil, err
 	}
 	return p, c, nil

@@ -3,7 +3,6 @@
 package local
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -187,10 +186,18 @@ func TestRemoveWhatWasKilled(t *testing.T) {
 	}
 }
 
+// logged gives each line of a log.
+type logged chan string
+
+func (l logged) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
 // Even where a folder's mode would let somebody else in, the service does not.
 func TestStrangersAreNoSurfaces(t *testing.T) {
-	var log bytes.Buffer
-	address := serve(t, &Server{SignIn: newFixed(), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	log := make(logged, 10)
+	address := serve(t, &Server{SignIn: newFixed(), Log: slog.New(slog.NewTextHandler(log, nil))})
 	cmd := somebodyElse(t, "stranger", address)
 	if err := os.Chmod(address, 0o666); err != nil {
 		t.Fatal(err)
@@ -199,8 +206,13 @@ func TestStrangersAreNoSurfaces(t *testing.T) {
 	if err != nil || string(out) != "hung up" {
 		t.Errorf("a stranger hears %q, %v", out, err)
 	}
-	if !strings.Contains(log.String(), "uid=65534") {
-		t.Errorf("the log does not tell: %s", &log)
+	select { // it is told before they are hung up on
+	case line := <-log:
+		if !strings.Contains(line, "uid=65534") {
+			t.Errorf("the log does not tell: %s", line)
+		}
+	default:
+		t.Error("the log tells nothing")
 	}
 	c, err := Dial(t.Context(), address, "terminal")
 	if err != nil {

@@ -188,10 +188,11 @@ type message struct {
 
 // drawItem is DRAWITEMSTRUCT.
 type drawItem struct {
-	kind, id, item, action, state uint32
-	window, dc                    uintptr
-	rect                          nativeRect
-	data                          uintptr
+	_          [4]uint32 // the control's kind and number, the item, the action
+	state      uint32
+	window, dc uintptr
+	_          nativeRect
+	_          uintptr // the item's own
 }
 
 // highContrast is HIGHCONTRASTW.

@@ -1,6 +1,7 @@
 package testcredprov
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -210,7 +211,7 @@ func (h *Host) Begin(scenario int) error {
 		return fmt.Errorf("SetUserArray: %w", err)
 	}
 	if _, err := h.call(h.provider, setSerialization, 0); !errors.Is(err, ErrNotImplemented) {
-		return fmt.Errorf("SetSerialization: %v", err)
+		return fmt.Errorf("SetSerialization: %w", cmp.Or(err, errors.New("it takes one")))
 	}
 	h.events = &events{object: object{eventsTable}, changed: h.changed}
 	if _, err := h.call(h.provider, advise, uintptr(unsafe.Pointer(h.events)), eventsContext); err != nil {

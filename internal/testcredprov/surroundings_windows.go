@@ -54,7 +54,7 @@ func ServiceProcess(name string) uint32 {
 	if err != nil {
 		return 0
 	}
-	defer s.Close()
+	defer s.Close() //nolint:errcheck // it was read only
 	status, err := s.Query()
 	if err != nil {
 		return 0
@@ -102,7 +102,7 @@ func isOf(token windows.Token, process uint32) bool {
 	if err := windows.OpenProcessToken(p, windows.TOKEN_QUERY, &its); err != nil {
 		return false
 	}
-	defer its.Close()
+	defer its.Close() //nolint:errcheck // it was read only
 	a, errA := tokenID(token)
 	b, errB := tokenID(its)
 	return errA == nil && errB == nil && a == b

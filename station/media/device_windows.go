@@ -209,7 +209,7 @@ func (d *Disk) same() error {
 	if err != nil {
 		return (&Device{path: d.Path}).explain(err)
 	}
-	defer windows.CloseHandle(h)
+	defer windows.CloseHandle(h) //nolint:errcheck // it was only looked at
 	now, err := describe(h)
 	if err == nil {
 		err = d.compare(now)

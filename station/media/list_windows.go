@@ -76,7 +76,7 @@ func disk(n uint32) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer windows.CloseHandle(h)
+	defer windows.CloseHandle(h) //nolint:errcheck // it was only looked at
 	d, err := describe(h)
 	if err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func systemVolumes() ([]string, error) {
 	if err != nil {
 		return drives, nil // the drive of Windows is known
 	}
-	defer k.Close()
+	defer k.Close() //nolint:errcheck // it was only read
 	files, _, _ := k.GetStringsValue("ExistingPageFiles")
 	return append(drives, pagefileDrives(files)...), nil
 }
@@ -215,7 +215,7 @@ func boots(n uint32) bool {
 	if err != nil {
 		return false
 	}
-	defer k.Close()
+	defer k.Close() //nolint:errcheck // it was only read
 	partition, _, err := k.GetStringValue("SystemPartition")
 	if err != nil {
 		return false
@@ -224,6 +224,6 @@ func boots(n uint32) bool {
 	if err != nil {
 		return false
 	}
-	defer windows.CloseHandle(h)
+	defer windows.CloseHandle(h) //nolint:errcheck // it was only looked at
 	return slices.ContainsFunc(extentsOf(h), func(e extent) bool { return e.Disk == n })
 }

@@ -127,11 +127,14 @@ static HRESULT WINAPI un_advise(Credential *i) {
     return S_OK;
 }
 
+/* Who comes to the tile after somebody has left it may be somebody else: what was
+ * typed before logs nobody on. */
 static HRESULT WINAPI set_selected(Credential *i, BOOL *logon) {
     struct tile *t = of(i)->t;
     if (!logon) return E_POINTER;
     sentinel_lower();
     AcquireSRWLockExclusive(&t->lock);
+    if (!tile_is_chosen(t)) core_leave(&t->core);
     t->selected = TRUE;
     *logon = tile_can_logon(t);
     ReleaseSRWLockExclusive(&t->lock);
