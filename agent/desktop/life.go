@@ -20,7 +20,9 @@ const (
 type life struct {
 	serial int64 // of the screen
 	state  signin.State
-	asked  bool // the tile was what started it
+	here   bool // it is for pages shown on this device
+	asked  bool // the tile was what started it, and there may be windows
+	since  time.Time
 	vacant bool // nobody is signed in where the window would be
 
 	deaths []time.Time // of windows in this sign-in, the last ones
@@ -39,7 +41,7 @@ func (l *life) enter(s signin.Screen) {
 	if s.Serial < l.serial {
 		return
 	}
-	l.serial, l.state = s.Serial, s.State
+	l.serial, l.state, l.here = s.Serial, s.State, s.Here
 	if !l.underWay() {
 		l.asked, l.deaths, l.gaveUp = false, nil, false
 	}
@@ -50,9 +52,12 @@ func (l *life) underWay() bool {
 }
 
 // ask takes that the tile started the sign-in, unless that is over already.
-func (l *life) ask() {
-	l.asked = l.underWay()
+func (l *life) ask(now time.Time) {
+	l.asked, l.since = l.underWay(), now
 }
+
+// stranded tells a sign-in whose pages no window will show.
+func (l *life) stranded() bool { return l.asked && l.here && (!l.vacant || l.gaveUp) }
 
 // wanted tells whether there should be a window now.
 func (l *life) wanted(now time.Time) bool {
