@@ -135,7 +135,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 				m.watchPINs(ctx, func(s *PINStatus) { r.tell(ctx, func(r *report) { r.PIN = s }) })
 			})
 			group.Go(func() { m.watchSessions(ctx, a.sessions) })
-			group.Go(func() { a.serveSurfaces(ctx, m.signIn, refreshes, r) })
+			group.Go(func() { a.serveSurfaces(ctx, m, refreshes, r) })
 			if a.SignIn != nil {
 				a.SignIn(m.signIn)
 			}

@@ -10,6 +10,18 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
+// The library sets these variables in every process that has it in it, so that
+// nobody's choose another browser. It does so again before it starts one; nothing
+// else that this program starts, such as installers, should find them.
+func init() {
+	for _, name := range []string{
+		"WEBVIEW2_ADDITIONAL_BROWSER_ARGUMENTS", "WEBVIEW2_BROWSER_EXECUTABLE_FOLDER", "WEBVIEW2_PIPE_FOR_SCRIPT_DEBUGGER",
+		"WEBVIEW2_RELEASE_CHANNEL_PREFERENCE", "WEBVIEW2_USER_DATA_FOLDER",
+	} {
+		_ = os.Unsetenv(name) // of names that it takes
+	}
+}
+
 // Where the runtime's installer writes what it has installed for all users. What a
 // user has for themselves is of no use to another one.
 const (
