@@ -43,7 +43,8 @@ func newWebPage(s *local.Screen, b browsed, now time.Time) *page {
 	return p
 }
 
-// Sizes of the window round a page, and the least height of that.
+// Sizes of the window round a page, and the least height of that. The window is not
+// narrower than that with a code.
 const (
 	webWidth, webHeight = 1000, 920
 	leastPage           = 280
@@ -54,7 +55,7 @@ func arrangeWeb(p *page, screenW, screenH, dpi int, m measure) *layout {
 	less := *p
 	for {
 		for scale := float64(dpi) / 96; scale >= leastScale; scale *= shrink {
-			if l := arrangeWebAt(&less, screenW, screenH, scale, m); l.browser.h >= l.px(leastPage) {
+			if l := arrangeWebAt(&less, screenW, screenH, scale, m); l.browser.h >= l.px(leastPage) && l.w >= l.px(slim) {
 				return l
 			}
 		}
@@ -78,8 +79,8 @@ func arrangeWebAt(p *page, screenW, screenH int, scale float64, m measure) *layo
 	y = a.put("device", roleDetail, p.device, left, y, width) + a.px(8)
 	y = a.field(p, left, y)
 	y = a.facts(p.facts, left, y, width) + a.px(12)
-	// Tab leads into the page by a control of no size, since it is not ours.
-	a.boxes = append(a.boxes, box{id: "page", role: rolePage, text: wordPage, rect: rect{left, y, 0, 0}})
+	// Tab leads into the page by a control that nobody sees, since it is not ours.
+	a.boxes = append(a.boxes, box{id: "page", role: rolePage, text: wordPage, rect: rect{left, y - 1, 1, 1}})
 	foot := &arrangement{&layout{scale: scale, w: a.w}, m}
 	foot.footer(p, left, 0, width)
 	a.browser = rect{0, y, a.w, max(0, high-y-foot.h)}
