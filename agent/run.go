@@ -33,6 +33,7 @@ type report struct {
 	PIN           *PINStatus  `json:"pin,omitempty"`      // nil: not looked at yet, or none here
 	Tile          *TileStatus `json:"tile,omitempty"`     // nil: not looked at yet, or none here
 	Window        string      `json:"window,omitempty"`   // why the last sign-in went on without one
+	Pages         string      `json:"pages,omitempty"`    // why it went on with a code, though it should have shown pages
 }
 
 func readReport(path string) (*report, error) {

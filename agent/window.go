@@ -19,6 +19,7 @@ func (a *Agent) windowKeeper(s *local.Server, signIn *signin.Machine, choice fun
 	}
 	k.Serve, k.Pages.Serve, k.Choice, k.Sessions, k.Log = s.ServeWindow, s.ServePages, choice, a.console, a.log()
 	k.Report = func(ctx context.Context, problem string) { r.tell(ctx, func(r *report) { r.Window = problem }) }
+	k.Pages.Report = func(ctx context.Context, problem string) { r.tell(ctx, func(r *report) { r.Pages = problem }) }
 	s.Started, s.Here = k.Started, k.Here
 	return k
 }

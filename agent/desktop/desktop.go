@@ -112,8 +112,9 @@ type Keeper struct {
 	Report func(context.Context, string)
 	Log    *slog.Logger
 
-	asked chan struct{}
-	lost  atomic.Pointer[time.Time] // when pages were lost last; nil: never
+	asked   chan struct{}
+	noPages atomic.Bool               // that there are none is reported
+	lost    atomic.Pointer[time.Time] // when pages were lost last; nil: never
 }
 
 // NewKeeper gives a keeper whose other fields are to be set before Run.
@@ -184,7 +185,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			k.lose(ctx, l, errLate)
 		case <-show.shown:
 			show.shown, show.limit = nil, nil
-			k.Report(ctx, "")
+			k.report(ctx, "")
 		case err := <-show.ended:
 			asked, pages := show.left, show.pages
 			show.close()

@@ -17,6 +17,9 @@ type Pages struct {
 	Open  func(context.Context) (Window, error)
 	// Serve is that of [Keeper], and calls shown when the first page is there.
 	Serve func(ctx context.Context, conn io.ReadWriteCloser, shown func())
+	// Report is told why the last sign-in that should have had pages went on with a
+	// code, and nothing ("") once one has them, or none should.
+	Report func(context.Context, string)
 }
 
 // Whoever clicked has the code before them within ten seconds, whatever becomes of
@@ -36,16 +39,23 @@ var errLate = errors.New("no page was shown in time")
 // Here tells whether a sign-in that the surface starts now is to have its pages on
 // this device.
 func (k *Keeper) Here(surface string) bool {
-	if surface != TileSurface || k.Choice() != api.WindowWeb || !k.Vacant() {
+	ctx := context.Background()
+	if surface != TileSurface {
+		return false
+	}
+	if k.Choice() != api.WindowWeb {
+		k.report(ctx, "")
+		return false
+	}
+	if !k.Vacant() {
 		return false
 	}
 	if lost := k.lost.Load(); lost != nil && time.Since(*lost) < pagesRest {
 		return false
 	}
 	if err := k.Pages.Ready(); err != nil {
-		ctx := context.Background()
 		k.Log.WarnContext(ctx, "the sign-in's pages cannot be shown here; a code is", "error", err)
-		k.Report(ctx, noPages(err))
+		k.report(ctx, err.Error())
 		return false
 	}
 	return true
@@ -56,12 +66,15 @@ func (k *Keeper) lose(ctx context.Context, l *life, why error) {
 	k.Log.WarnContext(ctx, "the sign-in's pages are lost; a code is shown", "error", why)
 	now := time.Now()
 	k.lost.Store(&now)
-	k.Report(ctx, noPages(why))
+	k.report(ctx, why.Error())
 	k.elsewhere(ctx, l)
 }
 
-func noPages(why error) string {
-	return "the pages were not shown here, but a code was: " + why.Error()
+// report tells of the pages, unless there is nothing to take back.
+func (k *Keeper) report(ctx context.Context, problem string) {
+	if k.noPages.Swap(problem != "") || problem != "" {
+		k.Pages.Report(ctx, problem)
+	}
 }
 
 // elsewhere tells the sign-in, and sees what comes of it.

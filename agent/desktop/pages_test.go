@@ -14,7 +14,8 @@ import (
 
 func (s *scene) pages() Pages {
 	return Pages{
-		Ready: func() error { return s.unready },
+		Report: func(ctx context.Context, problem string) { s.Report(ctx, problem) },
+		Ready:  func() error { return s.unready },
 		Open: func(ctx context.Context) (Window, error) {
 			if s.pagesHang {
 				<-ctx.Done()
@@ -97,7 +98,7 @@ func TestPagesAreShown(t *testing.T) {
 		s.show(signin.Failed) // for which a window is there that needs no browser
 		s.expect(1, 2)
 		s.last(false)
-		s.expectReports("")
+		s.expectReports()
 	})
 }
 
@@ -137,7 +138,7 @@ func TestPagesThatFailAreACode(t *testing.T) {
 				if opened := s.window(c.windows - 1).opened.Sub(clicked); opened > pagesTime+pagesPatience {
 					t.Errorf("the code is there after %v", opened)
 				}
-				s.expectReports(noPages(errors.New(c.report)))
+				s.expectReports(c.report)
 				s.deaf = false
 				s.show(signin.Waiting, signin.Ready)
 				s.tile() // the next one
@@ -148,6 +149,7 @@ func TestPagesThatFailAreACode(t *testing.T) {
 				s.silent, s.pagesHang, s.pagesFail, s.Pages.Serve = false, false, nil, s.pages().Serve
 				s.tile() // and one much later
 				s.last(true)
+				s.expectReports(c.report, "")
 			})
 		})
 	}
@@ -163,7 +165,7 @@ func TestPagesThatDieLate(t *testing.T) {
 		s.window(0).exit()
 		s.expect(1, 2)
 		s.last(false)
-		s.expectReports("", noPages(errGone))
+		s.expectReports(errGone.Error())
 	})
 }
 
@@ -178,7 +180,7 @@ func TestPagesThatGoAsTheyShould(t *testing.T) {
 		s.show(signin.Ready)
 		s.tile()
 		s.last(true)
-		s.expectReports("", "")
+		s.expectReports()
 	})
 }
 
@@ -242,6 +244,10 @@ func TestPagesThatAreNotReady(t *testing.T) {
 		s.tile()
 		s.expect(1, 1)
 		s.last(false)
-		s.expectReports(noPages(s.unready))
+		s.expectReports(s.unready.Error())
+		s.show(signin.Ready)
+		s.choice = api.WindowQR // and nothing is wrong any more
+		s.tile()
+		s.expectReports(s.unready.Error(), "")
 	})
 }

@@ -112,9 +112,6 @@ func TestWebFails(t *testing.T) {
 // A runtime that never answers shows nothing, and keeps nobody from ending the
 // program.
 func TestWebSilent(t *testing.T) {
-	if !*withDouble {
-		return // TestWebFails says what happens
-	}
 	b := browse(t, "silent", newScript(webNow(signin.Waiting)))
 	b.until("the runtime is asked", func() bool { return strings.HasPrefix(b.asked(), "environment") })
 	b.until("its window is seen", func() bool { b.window = b.find(); return b.window != 0 })
@@ -132,9 +129,6 @@ func TestWebSilent(t *testing.T) {
 // All that a page may try is answered, and all that can be switched off is, before
 // there is a page.
 func TestWebIsLocked(t *testing.T) {
-	if !*withDouble {
-		return // without a runtime there is nothing to lock
-	}
 	b := browse(t, "full", newScript(webNow(signin.Waiting)))
 	b.until("the page has done its worst", func() bool { return strings.Contains(b.asked(), "played") })
 	b.until("the page is there", func() bool { return b.shown() == 1 })
@@ -178,9 +172,6 @@ func TestWebIsLocked(t *testing.T) {
 
 // The window says whose page it is, and has the ways out.
 func TestWebWindow(t *testing.T) {
-	if !*withDouble {
-		return
-	}
 	sc := newScript(webNow(signin.Starting))
 	b := browse(t, "quiet", sc)
 	b.until("its window is seen", func() bool { b.window = b.find(); return b.window != 0 })
