@@ -46,6 +46,11 @@
 // the window, the bytes of the access lists, and under Wine a child with its
 // token, job, handles and pipes; docs/hardware.md lists what a person must look
 // at.
+//
+// # Pages
+//
+// Where the organisation wants it, the window shows the sign-in's pages, by the
+// command [PagesCommand], and what fails there is a code again: see [Pages].
 package desktop
 
 import (
