@@ -90,7 +90,7 @@ func pretendWindow() {
 			}
 			fmt.Println(child.Process.Pid, err)
 		case "failure":
-			os.Exit(int(webview.NoController))
+			os.Exit(int(webview.ErrNoController))
 		case "hang":
 			time.Sleep(time.Hour)
 		case "exit":

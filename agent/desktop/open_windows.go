@@ -154,7 +154,7 @@ func (w *window) shutOut() error {
 type exitError uint32
 
 func (e exitError) Error() string {
-	if f := webview.Failure(e); f.Known() {
+	if f := webview.FailureError(e); f.Known() {
 		return f.Error()
 	}
 	if windows.NTStatus(e) == windows.STATUS_DLL_INIT_FAILED {

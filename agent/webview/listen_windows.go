@@ -80,7 +80,7 @@ func firstOf(steps ...func() error) error {
 // must takes what came of an answer.
 func (v *View) must(err error) {
 	if err != nil {
-		v.fail(NoLock, err)
+		v.fail(ErrNoLock, err)
 	}
 }
 
@@ -115,7 +115,7 @@ func (v *View) navigated(about *object) {
 	const getSuccess = 3
 	success, err := about.number(getSuccess)
 	if err != nil {
-		v.fail(NoPage, err)
+		v.fail(ErrNoPage, err)
 		return
 	}
 	address, _ := v.view.text(getSource)
@@ -127,10 +127,10 @@ func (v *View) navigated(about *object) {
 	case err != nil:
 		const getStatus = 4
 		status, _ := about.number(getStatus) // COREWEBVIEW2_WEB_ERROR_STATUS
-		v.fail(NoPage, fmt.Errorf("status %d", status))
+		v.fail(ErrNoPage, fmt.Errorf("status %d", status))
 	case first:
 		if err := v.controller.put(controllerPutVisible, true); err != nil {
-			v.fail(NoPage, err)
+			v.fail(ErrNoPage, err)
 			return
 		}
 		v.host.Shown()
@@ -166,9 +166,9 @@ func (v *View) processFailed(about *object) {
 	const getKind = 3
 	kind, err := about.number(getKind)
 	if err != nil {
-		v.fail(ProcessLost, err)
+		v.fail(ErrProcessLost, err)
 	} else if fatal(kind) {
-		v.fail(ProcessLost, fmt.Errorf("kind %d", kind))
+		v.fail(ErrProcessLost, fmt.Errorf("kind %d", kind))
 	}
 }
 

@@ -33,7 +33,7 @@ func TestFatalFailures(t *testing.T) {
 
 func TestFirstPage(t *testing.T) {
 	var j journey
-	if first, err := j.completed(false); first || !errors.Is(err, NoPage) {
+	if first, err := j.completed(false); first || !errors.Is(err, ErrNoPage) {
 		t.Errorf("a first page that fails: %v, %v", first, err)
 	}
 	if first, err := j.completed(true); !first || err != nil {
@@ -48,13 +48,13 @@ func TestFirstPage(t *testing.T) {
 
 func TestFailuresHaveNumbersOfTheirOwn(t *testing.T) {
 	seen := make(map[string]bool)
-	for f := NoRuntime; f <= ProcessLost; f++ {
+	for f := ErrNoRuntime; f <= ErrProcessLost; f++ {
 		if seen[f.Error()] || !f.Known() {
 			t.Errorf("%d: %s", f, f)
 		}
 		seen[f.Error()] = true
 	}
-	for _, f := range []Failure{0, 1, 2, NoRuntime - 1, ProcessLost + 1, -1} {
+	for _, f := range []FailureError{0, 1, 2, ErrNoRuntime - 1, ErrProcessLost + 1, -1} {
 		if f.Known() {
 			t.Errorf("%d is known", f)
 		}

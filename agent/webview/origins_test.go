@@ -50,7 +50,7 @@ func TestAllowed(t *testing.T) {
 		"https:/signin.acme.example/":                                    false,
 		"https:///signin.acme.example/":                                  false,
 		"//signin.acme.example/":                                         false,
-		" https://signin.acme.example/":                                  false,
+		"\u0020https://signin.acme.example/":                             false,
 		"https://signin.acme.example/\n":                                 false,
 		"https://signin.acme\t.example/":                                 false,
 		"https://signin.acme.example\x00.evil/":                          false,

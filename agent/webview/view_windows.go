@@ -20,7 +20,7 @@ type Host struct {
 	At, Refused func(origin string)
 	Shown       func()          // the first page is there
 	Leave       func(back bool) // the keyboard leaves the page
-	Failed      func(err error) // a [Failure]; nothing more comes of the view
+	Failed      func(err error) // a [FailureError]; nothing more comes of the view
 }
 
 // View is a page in a window. Its methods are for the thread that opened it, which
@@ -31,6 +31,7 @@ type View struct {
 	page   string
 	place  [4]int32 // left, top, right, bottom, in the window
 	journey
+	origins                       Origins
 	environment, controller, view *object
 	kept
 }
@@ -39,13 +40,13 @@ type View struct {
 func (v *View) Open(h *Host) {
 	v.host = h
 	if err := v.start(); err != nil {
-		v.fail(NoEnvironment, err)
+		v.fail(ErrNoEnvironment, err)
 	}
 }
 
 func (v *View) start() error {
 	if err := Ready(); err != nil {
-		v.fail(NoRuntime, err)
+		v.fail(ErrNoRuntime, err)
 		return nil
 	}
 	register()
@@ -58,7 +59,7 @@ func (v *View) start() error {
 }
 
 // fail ends the view, for the first reason that there is.
-func (v *View) fail(f Failure, err error) {
+func (v *View) fail(f FailureError, err error) {
 	if !v.failed {
 		v.failed = true
 		v.host.Failed(fmt.Errorf("%w: %w", f, err))
@@ -71,13 +72,13 @@ type environmentMade struct{ v *View }
 func (e environmentMade) EnvironmentCompleted(code webviewloader.HRESULT, environment *combridge.IUnknownImpl) webviewloader.HRESULT {
 	v := e.v
 	if code < 0 || environment == nil {
-		v.fail(NoEnvironment, windows.Errno(uint32(code))) //nolint:gosec // an HRESULT
+		v.fail(ErrNoEnvironment, windows.Errno(uint32(code))) //nolint:gosec // an HRESULT
 		return 0
 	}
 	v.environment = (*object)(unsafe.Pointer(environment))
 	v.environment.keep()
 	if err := v.makeController(); err != nil {
-		v.fail(NoController, err)
+		v.fail(ErrNoController, err)
 	}
 	return 0
 }
@@ -106,7 +107,7 @@ func (v *View) makeController() error {
 	}
 	done := handler[controllerCompleted](&v.kept, func(code uintptr, controller *object) {
 		if int32(code) < 0 || controller == nil { //nolint:gosec // an HRESULT
-			v.fail(NoController, windows.Errno(uint32(code))) //nolint:gosec // an HRESULT
+			v.fail(ErrNoController, windows.Errno(uint32(code))) //nolint:gosec // an HRESULT
 			return
 		}
 		if v.failed { // closed meanwhile
@@ -115,7 +116,7 @@ func (v *View) makeController() error {
 		controller.keep()
 		v.controller = controller
 		if err := v.lock(); err != nil {
-			v.fail(NoLock, err)
+			v.fail(ErrNoLock, err)
 			return
 		}
 		v.visit()
@@ -202,7 +203,7 @@ func (v *View) visit() {
 	v.arrange()
 	const navigate = 5
 	if err := v.view.take(navigate, v.page); err != nil {
-		v.fail(NoPage, err)
+		v.fail(ErrNoPage, err)
 	}
 }
 
@@ -216,7 +217,7 @@ func (v *View) Go(page string, list []string) {
 		err = fmt.Errorf("the first page is of none of the origins %v", list)
 	}
 	if err != nil {
-		v.fail(NoPage, err)
+		v.fail(ErrNoPage, err)
 		return
 	}
 	v.page, v.origins = page, origins

@@ -16,7 +16,7 @@ type web struct {
 
 // RunPages is Run with the sign-in's pages in the window, for which the browser
 // writes to the folder. Where they cannot be shown, or not any more, it gives a
-// [webview.Failure].
+// [webview.FailureError].
 func RunPages(ctx context.Context, pipes io.ReadWriteCloser, folder string) error {
 	return run(ctx, pipes, func(w *window) {
 		w.web = &web{loaded: make(chan struct{})}

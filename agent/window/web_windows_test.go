@@ -84,17 +84,17 @@ func webNow(state signin.State) *local.Screen {
 // Whatever fails, the program ends by itself and says why: the service goes on with
 // a code.
 func TestWebFails(t *testing.T) {
-	modes := map[string]webview.Failure{"": webview.NoRuntime}
+	modes := map[string]webview.FailureError{"": webview.ErrNoRuntime}
 	if *withDouble {
-		modes = map[string]webview.Failure{
-			"refuses": webview.NoEnvironment, "no-environment": webview.NoEnvironment, "no-controller": webview.NoController,
-			"old": webview.NoLock, "stubborn": webview.NoLock, "no-page": webview.NoPage, "lost": webview.ProcessLost, "dies": 99,
+		modes = map[string]webview.FailureError{
+			"refuses": webview.ErrNoEnvironment, "no-environment": webview.ErrNoEnvironment, "no-controller": webview.ErrNoController,
+			"old": webview.ErrNoLock, "stubborn": webview.ErrNoLock, "no-page": webview.ErrNoPage, "lost": webview.ErrProcessLost, "dies": 99,
 		}
 	}
 	for mode, want := range modes {
 		t.Run(mode, func(t *testing.T) {
 			b := browse(t, mode, newScript(webNow(signin.Waiting)))
-			if got := webview.Failure(b.code()); got != want {
+			if got := webview.FailureError(b.code()); got != want {
 				t.Errorf("it ends with %d (%s), want %d: %s\n%s", got, got, want, &b.stderr, b.asked())
 			}
 			if n := b.shown(); (n > 0) != (mode == "lost") {

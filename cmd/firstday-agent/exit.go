@@ -66,7 +66,7 @@ func isAnswer(err error) bool {
 
 func exitCode(err error) int {
 	var a answer
-	var f webview.Failure // nobody starts what ends with it but the service
+	var f webview.FailureError // nobody starts what ends with it but the service
 	switch {
 	case err == nil:
 		return exitOK
