@@ -171,11 +171,11 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		select {
 		case s := <-screens:
-			l.enter(s)
+			l.enter(s, time.Now())
 		case <-k.asked:
 			// The screen that came of it is shown already, though perhaps not
 			// heard of here.
-			l.enter(k.SignIn.Screen())
+			l.enter(k.SignIn.Screen(), time.Now())
 			l.vacant = k.Vacant()
 			l.ask(time.Now())
 			if k.Choice() == api.WindowOff {
@@ -195,7 +195,7 @@ func (k *Keeper) Run(ctx context.Context) {
 			asked, pages := show.left, show.pages
 			show.close()
 			show = showing{}
-			l.enter(k.SignIn.Screen()) // which the window may have heard of first
+			l.enter(k.SignIn.Screen(), time.Now()) // which the window may have heard of first
 			if asked || ctx.Err() != nil || !l.wanted(time.Now()) || pages != l.here {
 				break
 			}

@@ -376,9 +376,9 @@ func TestWindowThatHangsUp(t *testing.T) {
 // An old screen, told late, ends no sign-in.
 func TestOldScreens(t *testing.T) {
 	l := life{vacant: true}
-	l.enter(signin.Screen{Serial: 5, State: signin.Starting})
+	l.enter(signin.Screen{Serial: 5, State: signin.Starting}, time.Now())
 	l.ask(time.Now())
-	l.enter(signin.Screen{Serial: 4, State: signin.Ready})
+	l.enter(signin.Screen{Serial: 4, State: signin.Ready}, time.Now())
 	if !l.wanted(time.Now()) {
 		t.Error("the window is not wanted any more")
 	}
@@ -394,7 +394,7 @@ func TestStates(t *testing.T) {
 	got := make(map[signin.State]bool)
 	for state := range want {
 		l := life{vacant: true}
-		l.enter(signin.Screen{State: state})
+		l.enter(signin.Screen{State: state}, time.Now())
 		l.ask(time.Now())
 		got[state] = l.wanted(time.Now())
 	}

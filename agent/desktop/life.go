@@ -20,10 +20,10 @@ const (
 type life struct {
 	serial int64 // of the screen
 	state  signin.State
-	here   bool // it is for pages shown on this device
-	asked  bool // the tile was what started it, and there may be windows
-	since  time.Time
-	vacant bool // nobody is signed in where the window would be
+	here   bool      // it is for pages shown on this device
+	asked  bool      // the tile was what started it, and there may be windows
+	since  time.Time // when it was started, or meant for pages here
+	vacant bool      // nobody is signed in where the window would be
 
 	deaths []time.Time // of windows in this sign-in, the last ones
 	gaveUp bool
@@ -37,9 +37,12 @@ var between = []signin.State{signin.Password, signin.PIN, signin.Creating}
 
 // enter takes another screen, unless a later one was seen already. Where no
 // sign-in is under way, all about the last one is forgotten.
-func (l *life) enter(s signin.Screen) {
+func (l *life) enter(s signin.Screen, now time.Time) {
 	if s.Serial < l.serial {
 		return
+	}
+	if s.Here && !l.here { // the tile's start may be told later
+		l.since = now
 	}
 	l.serial, l.state, l.here = s.Serial, s.State, s.Here
 	if !l.underWay() {

@@ -82,5 +82,5 @@ func (k *Keeper) elsewhere(ctx context.Context, l *life) {
 	if err := k.SignIn.Elsewhere(ctx); err != nil {
 		return // the context has ended
 	}
-	l.enter(k.SignIn.Screen())
+	l.enter(k.SignIn.Screen(), time.Now())
 }

@@ -184,6 +184,24 @@ func TestPagesThatGoAsTheyShould(t *testing.T) {
 	})
 }
 
+// Who tries again, long after the first click, has pages again, though the screen is
+// heard of before it is told who started.
+func TestPagesAreTriedAgain(t *testing.T) {
+	web(t, func(s *scene) {
+		s.tile()
+		s.show(signin.Waiting)
+		s.show(signin.Failed)
+		s.expect(1, 2)
+		time.Sleep(time.Minute)
+		s.change(signin.Starting, s.Here(TileSurface))
+		s.expect(1, 3)
+		s.Started(TileSurface)
+		s.expect(1, 3)
+		s.last(true)
+		s.expectReports()
+	})
+}
+
 // Who would rather use their phone gets the code, and the next one the pages.
 func TestPagesLeftForAPhone(t *testing.T) {
 	web(t, func(s *scene) {
