@@ -36,7 +36,7 @@ func TestWindowsPagesLeaveNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(root) //nolint:errcheck // it is empty if all is well
+	defer os.Remove(root) // it is empty if all is well
 	o := opener(t)
 	o.Folder, o.Remove = root, removePlainly
 	for _, end := range []string{"say nothing", "hang", "failure"} {
