@@ -54,6 +54,12 @@ func (l Layout) PINs() string { return filepath.Join(l.Data, "pins") }
 // WindowAccount says which account of the system the sign-in window runs under.
 func (l Layout) WindowAccount() string { return filepath.Join(l.Data, "window.json") }
 
+// PagesAccount says which account the window with the pages runs under.
+func (l Layout) PagesAccount() string { return filepath.Join(l.Data, "pages.json") }
+
+// Pages holds what the browser in that window writes, until it has ended.
+func (l Layout) Pages() string { return filepath.Join(l.Data, "pages") }
+
 // State is how far the installation is, written by whoever holds the lock.
 func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
 

@@ -33,6 +33,7 @@ type report struct {
 	PIN           *PINStatus  `json:"pin,omitempty"`      // nil: not looked at yet, or none here
 	Tile          *TileStatus `json:"tile,omitempty"`     // nil: not looked at yet, or none here
 	Window        string      `json:"window,omitempty"`   // why the last sign-in went on without one
+	Pages         string      `json:"pages,omitempty"`    // why it went on with a code, though it should have shown pages
 }
 
 func readReport(path string) (*report, error) {
@@ -135,7 +136,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 				m.watchPINs(ctx, func(s *PINStatus) { r.tell(ctx, func(r *report) { r.PIN = s }) })
 			})
 			group.Go(func() { m.watchSessions(ctx, a.sessions) })
-			group.Go(func() { a.serveSurfaces(ctx, m.signIn, refreshes, r) })
+			group.Go(func() { a.serveSurfaces(ctx, m, refreshes, r) })
 			if a.SignIn != nil {
 				a.SignIn(m.signIn)
 			}

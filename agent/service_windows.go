@@ -244,7 +244,7 @@ func (w windowsSystem) Unregister(ctx context.Context) error {
 	if err := removeBootKey(); err != nil {
 		return err
 	}
-	if err := accounts.OpenOwn(w.layout.WindowAccount()).Remove(); err != nil {
+	if err := errors.Join(accounts.OpenOwn(accounts.OwnName, w.layout.WindowAccount()).Remove(), accounts.OpenOwn(accounts.PagesName, w.layout.PagesAccount()).Remove()); err != nil {
 		return err
 	}
 	if !eventSourceExists() {

@@ -52,6 +52,15 @@ func (b binding) CompleteSignIn(ctx context.Context, r *api.CompleteRequest) err
 	return nil
 }
 
+// signInWindow is what the directory wants to stand beside the tile; before it was
+// heard, nothing starts a sign-in.
+func (m *member) signInWindow() api.SignInWindow {
+	if r := m.current(); r != nil {
+		return r.Heard.Settings.Window
+	}
+	return ""
+}
+
 // shown is what surfaces tell of this device.
 func (m *member) shown() signin.Device {
 	m.mu.Lock()

@@ -175,6 +175,9 @@ func (s *Status) addReport(layout Layout) error {
 	if r.Window != "" {
 		s.fault("the sign-in window could not be shown, only the tile: %s", r.Window)
 	}
+	if r.Pages != "" {
+		s.fault("the sign-in window could not show the pages, only a code: %s", r.Pages)
+	}
 	s.Enrolment, s.PIN = &r.Enrolment, r.PIN
 	if p := r.Enrolment.problem(); p != "" {
 		s.Problems = append(s.Problems, p)

@@ -85,6 +85,15 @@ func TestStatusNamesEveryProblem(t *testing.T) {
 			r.Window = "no such desktop"
 			return statefile.Write(m.Layout().Report(), r)
 		}, "the sign-in window could not be shown, only the tile: no such desktop", true},
+		"no pages": {func(m *machine) error {
+			m.halt()
+			r, err := readReport(m.Layout().Report())
+			if err != nil {
+				return err
+			}
+			r.Pages = "no runtime"
+			return statefile.Write(m.Layout().Report(), r)
+		}, "the sign-in window could not show the pages, only a code: no runtime", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t)

@@ -6,21 +6,20 @@ import (
 	"time"
 
 	"firstday.dev/agent/local"
-	"firstday.dev/agent/signin"
 )
 
 // serveSurfaces speaks with what shows the sign-in, until the context ends.
 // Where that is not possible the device still enrols: status says so, and it is
 // tried again.
-func (a *Agent) serveSurfaces(ctx context.Context, signIn *signin.Machine, refreshes *refreshes, r *reporter) {
+func (a *Agent) serveSurfaces(ctx context.Context, m *member, refreshes *refreshes, r *reporter) {
 	address := a.System.Layout().Surfaces
 	if address == "" {
 		return
 	}
-	s := &local.Server{SignIn: signIn, Refresh: refreshes.ask, Version: a.Version, Log: a.log()}
+	s := &local.Server{SignIn: m.signIn, Refresh: refreshes.ask, Version: a.Version, Log: a.log()}
 	var group sync.WaitGroup
 	defer group.Wait()
-	if k := a.windowKeeper(s, signIn, r); k != nil {
+	if k := a.windowKeeper(s, m.signIn, m.signInWindow, r); k != nil {
 		group.Go(func() { k.Run(ctx) })
 	}
 	for failures := 1; ; failures++ {

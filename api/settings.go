@@ -79,6 +79,21 @@ const (
 	HelloOffered HelloPolicy = "offered"
 )
 
+// SignInWindow says what shows the sign-in beside the tile of Windows' sign-in
+// screen.
+type SignInWindow string
+
+// The windows.
+const (
+	WindowQR  SignInWindow = "qr"  // a code for the employee's phone
+	WindowWeb SignInWindow = "web" // the pages themselves; where that fails, the code
+	WindowOff SignInWindow = "off" // none: the tile alone, which shows the code, too
+)
+
+func (w SignInWindow) known() bool {
+	return w == "" || w == WindowQR || w == WindowWeb || w == WindowOff
+}
+
 // Settings say how self-service account provisioning goes, per platform.
 type Settings struct {
 	Windows PlatformSettings `json:"windows"`
@@ -103,8 +118,13 @@ type PlatformSettings struct {
 	PIN      PINPolicy    `json:"pin"`
 	// Hello says whether who has a new account is led to Windows Hello, once, in
 	// their first session. Windows only; empty: off.
-	Hello   HelloPolicy `json:"hello,omitempty"`
-	Domains []string    `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
+	Hello HelloPolicy `json:"hello,omitempty"`
+	// Window is what stands beside the tile. Windows only; empty: qr.
+	Window SignInWindow `json:"signInWindow,omitempty"`
+	// Origins are further ones that the window may show pages of, besides the
+	// directory's and its providers': https://host[:port]. Windows only.
+	Origins []string `json:"signInOrigins,omitempty"`
+	Domains []string `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
 	// AccountName is the template of accounts' names, such as {local} for the
 	// part of the e-mail address before the @; empty: {local}.
 	AccountName string `json:"accountName,omitempty"`
@@ -151,11 +171,18 @@ func (s *Settings) Check() error {
 			return fmt.Errorf("%s.%w", p, err)
 		}
 	}
-	if h := s.MacOS.Hello; h != "" && h != HelloOff {
-		return fmt.Errorf("macos.hello: %.20q, but only Windows has it", string(h))
-	}
-	if h := s.Linux.Hello; h != "" && h != HelloOff {
-		return fmt.Errorf("linux.hello: %.20q, but only Windows has it", string(h))
+	for _, other := range []struct {
+		name Platform
+		*PlatformSettings
+	}{{MacOS, &s.MacOS}, {Linux, &s.Linux}} {
+		switch {
+		case other.Hello != "" && other.Hello != HelloOff:
+			return fmt.Errorf("%s.hello: %.20q, but only Windows has it", other.name, string(other.Hello))
+		case other.Window != "":
+			return fmt.Errorf("%s.signInWindow: %.20q, but only Windows has it", other.name, string(other.Window))
+		case len(other.Origins) > 0:
+			return fmt.Errorf("%s.signInOrigins: only Windows has them", other.name)
+		}
 	}
 	if s.RecoveryKey != "" && !recoveryKey.MatchString(s.RecoveryKey) {
 		return fmt.Errorf("recoveryKey: %.70q is no age recipient (age1…)", s.RecoveryKey)
@@ -176,6 +203,8 @@ func (p *PlatformSettings) check() error {
 		return fmt.Errorf("pin: %.20q is none of off, offered and required", string(p.PIN))
 	case p.Hello != "" && p.Hello != HelloOff && p.Hello != HelloOffered:
 		return fmt.Errorf("hello: %.20q is neither off nor offered", string(p.Hello))
+	case !p.Window.known():
+		return fmt.Errorf("signInWindow: %.20q is none of qr, web and off", string(p.Window))
 	case p.Users < 0 || p.Users > maxUsers:
 		return fmt.Errorf("users: %d is not from 0 to %d", p.Users, maxUsers)
 	case len(p.Domains) > maxDomains:
@@ -184,6 +213,9 @@ func (p *PlatformSettings) check() error {
 		return fmt.Errorf("accountName: more than %d bytes, or control characters", maxTemplate)
 	case utf8.RuneCountInString(p.Text) > maxSignInText || strings.ContainsFunc(p.Text, unicode.IsControl):
 		return fmt.Errorf("text: more than %d characters, or control characters", maxSignInText)
+	}
+	if err := checkOrigins(p.Origins); err != nil {
+		return fmt.Errorf("signInOrigins: %w", err)
 	}
 	for _, d := range p.Domains {
 		if !domain.MatchString(d) || len(d) > 253 {

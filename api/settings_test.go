@@ -13,7 +13,7 @@ func TestSettings(t *testing.T) {
 	}{
 		"defaults": {func(*PlatformSettings) {}, ""},
 		"everything": {func(p *PlatformSettings) {
-			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, PINOff, HelloOff, []string{"acme.example", "a-b.c1"}, "{first}.{last}", "Ask Ann", "https://help.acme.example/x?y"}
+			*p = PlatformSettings{true, Administrator, 0, VerifyPassword, PINOff, HelloOff, "", nil, []string{"acme.example", "a-b.c1"}, "{first}.{last}", "Ask Ann", "https://help.acme.example/x?y"}
 		}, ""},
 		"no permission":        {func(p *PlatformSettings) { p.Permission = "" }, "macos.permission"},
 		"no password mode":     {func(p *PlatformSettings) { p.Password = "none" }, "macos.password"},
@@ -45,6 +45,32 @@ func TestSettings(t *testing.T) {
 		s.Windows.Hello = policy
 		if err := s.Check(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("Windows Hello %q: %v", policy, err)
+		}
+	}
+	for name, test := range map[string]struct {
+		window  SignInWindow
+		origins []string
+		want    string
+	}{
+		"nothing":              {"", nil, ""},
+		"code":                 {WindowQR, nil, ""},
+		"none":                 {WindowOff, nil, ""},
+		"pages":                {WindowWeb, []string{"https://login.example", "https://a.example:8443"}, ""},
+		"another window":       {"edge", nil, "windows.signInWindow"},
+		"origin with a path":   {WindowWeb, []string{"https://login.example/"}, "windows.signInOrigins"},
+		"origin without TLS":   {WindowWeb, []string{"http://login.example"}, "windows.signInOrigins"},
+		"origin of everything": {WindowWeb, []string{"https://*.example"}, "windows.signInOrigins"},
+		"too many origins":     {WindowWeb, make([]string, MaxOrigins+1), "windows.signInOrigins"},
+	} {
+		s := DefaultSettings()
+		s.Windows.Window, s.Windows.Origins = test.window, test.origins
+		if err := s.Check(); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+		s = DefaultSettings()
+		s.Linux.Window, s.Linux.Origins = test.window, test.origins
+		if err := s.Check(); (err == nil) != (name == "nothing") {
+			t.Errorf("%s of Linux: %v", name, err)
 		}
 	}
 	if _, err := new(Settings).For("beos"); err == nil {

@@ -3,6 +3,8 @@ package api
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -48,6 +50,24 @@ type SignInResponse struct {
 	VerificationURIComplete string `json:"verification_uri_complete"`
 	ExpiresIn               int    `json:"expires_in"` // seconds
 	Interval                int    `json:"interval"`   // seconds
+	// Origins are those of the pages by which people sign in, where the page is to
+	// be shown on the device itself: it shows no other.
+	Origins []string `json:"origins,omitempty"`
+}
+
+// Check refuses an answer whose page cannot be shown on the device itself.
+func (r *SignInResponse) Check() error {
+	if err := checkOrigins(r.Origins); err != nil {
+		return fmt.Errorf("origins: %w", err)
+	}
+	u, err := url.Parse(r.VerificationURIComplete)
+	if err != nil || len(r.VerificationURIComplete) > maxURL {
+		return errors.New("verification_uri_complete is not a URL")
+	}
+	if origin, err := OriginOf(u); err != nil || !slices.Contains(r.Origins, origin) {
+		return errors.New("verification_uri_complete is of none of the origins")
+	}
+	return nil
 }
 
 // TokenRequest asks who has signed in.

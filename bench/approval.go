@@ -125,7 +125,7 @@ func (s *running) signIn(ctx context.Context, owner *api.Client, number int, fol
 		case signin.Ready:
 			err = m.Act(ctx, signin.Action{Name: signin.Start, SameDevice: true})
 		case signin.Waiting:
-			address := screen.QR
+			address := screen.Page
 			group.Go(func() {
 				if _, err := who.SignIn(ctx, s.At, address); err != nil {
 					fail(err)

@@ -53,8 +53,15 @@ func scanSignIn(row scanner) (*signIn, error) {
 // StartSignIn begins a sign-in on a device that may have another user. address
 // is where the device's request came from.
 func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.SignInRequest, address string) (*api.SignInResponse, error) {
-	if err := d.mayOffer(ctx, device); err != nil {
+	settings, err := d.mayOffer(ctx, device)
+	if err != nil {
 		return nil, err
+	}
+	var origins []string
+	if r.SameDevice {
+		if origins, err = d.origins(ctx, settings); err != nil {
+			return nil, err
+		}
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -84,7 +91,7 @@ func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.Si
 	return &api.SignInResponse{
 		DeviceCode: code, UserCode: shown,
 		VerificationURI: d.PagesURL + api.PathPages, VerificationURIComplete: d.PagesURL + api.PathPages + "?code=" + shown,
-		ExpiresIn: int(api.SignInLife / time.Second), Interval: int(api.PollInterval / time.Second),
+		ExpiresIn: int(api.SignInLife / time.Second), Interval: int(api.PollInterval / time.Second), Origins: origins,
 	}, nil
 }
 
@@ -92,20 +99,21 @@ func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.Si
 // browsers that come late are told how it ended.
 const signInKept = time.Hour
 
-// mayOffer refuses sign-ins on devices that cannot have another user now.
-func (d *Directory) mayOffer(ctx context.Context, device uuid.UUID) error {
+// mayOffer refuses sign-ins on devices that cannot have another user now. It gives
+// the settings of those that can.
+func (d *Directory) mayOffer(ctx context.Context, device uuid.UUID) (*api.PlatformSettings, error) {
 	answer, err := d.answer(ctx, device)
 	switch {
 	case err != nil:
-		return err
+		return nil, err
 	case answer.State == api.DevicePending:
-		return api.Refuse(api.CodeDevicePending, "device %s", device)
+		return nil, api.Refuse(api.CodeDevicePending, "device %s", device)
 	case !answer.Settings.SSAP:
-		return api.Refuse(api.CodeSwitchedOff, "device %s", device)
+		return nil, api.Refuse(api.CodeSwitchedOff, "device %s", device)
 	case !answer.Free && !slices.ContainsFunc(answer.Users, func(b api.Binding) bool { return b.State == api.Awaiting }):
-		return api.Refuse(api.CodeSlotTaken, "device %s", device)
+		return nil, api.Refuse(api.CodeSlotTaken, "device %s", device)
 	}
-	return nil
+	return &answer.Settings, nil
 }
 
 func newUserCode() string {

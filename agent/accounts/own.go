@@ -13,17 +13,23 @@ import (
 	"firstday.dev/internal/statefile"
 )
 
-// OwnName is the name of the account that the agent makes for its sign-in window
-// on Windows. No person gets it: see [CheckName].
-const OwnName = "FirstdaySignIn"
+// The names of the accounts that the agent makes for its sign-in windows on Windows.
+// No person gets them: see [CheckName]. The browser's pages have one of their own:
+// nothing that comes of them meets the other, and a browser that has its account
+// locked locks out no code.
+const (
+	OwnName   = "FirstdaySignIn"
+	PagesName = "FirstdayPages"
+)
 
-// Own is that account. It is in no group, nobody knows its password, and it can
+// Own is such an account. It is in no group, nobody knows its password, and it can
 // be logged on in no other way than as a batch job. It is known by its SID, which
 // the agent keeps; before there is one, by a tag in its comment. An account of
 // that name that is not the agent's is left alone.
 //
 // Its calls must not overlap.
 type Own struct {
+	Name string // as it is made; somebody may have renamed it since
 	// File is where the agent keeps which account is its own: in a folder that
 	// nobody else can write to.
 	File   string
@@ -68,7 +74,7 @@ func ownComment(tag string) string { return ownPrefix + tag + ")" }
 
 // isOwn tells accounts that are not people's.
 func isOwn(name, comment string) bool {
-	return strings.EqualFold(name, OwnName) && strings.HasPrefix(comment, ownPrefix)
+	return (strings.EqualFold(name, OwnName) || strings.EqualFold(name, PagesName)) && strings.HasPrefix(comment, ownPrefix)
 }
 
 // ready makes the account, or what is missing of it, and gives it a password that
@@ -126,15 +132,15 @@ func (o *Own) find() (name, sid string, err error) {
 	}
 	// It may have got another SID: a device that is made from an image has one of
 	// its own.
-	sid, comment, err := o.system.holder(OwnName)
+	sid, comment, err := o.system.holder(o.Name)
 	if err != nil {
 		return "", "", err
 	}
 	if r.Tag == "" || comment != ownComment(r.Tag) {
-		return "", "", taken(OwnName, "the agent did not make it")
+		return "", "", taken(o.Name, "the agent did not make it")
 	}
 	r.SID = sid
-	return OwnName, sid, statefile.Write(o.File, r)
+	return o.Name, sid, statefile.Write(o.File, r)
 }
 
 func (o *Own) make(password []byte) (name, sid string, err error) {
@@ -142,13 +148,13 @@ func (o *Own) make(password []byte) (name, sid string, err error) {
 	if err := statefile.Write(o.File, r); err != nil {
 		return "", "", err
 	}
-	if err := o.system.add(OwnName, password, ownComment(r.Tag)); err != nil {
+	if err := o.system.add(o.Name, password, ownComment(r.Tag)); err != nil {
 		return "", "", err
 	}
-	if r.SID, _, err = o.system.holder(OwnName); err != nil {
+	if r.SID, _, err = o.system.holder(o.Name); err != nil {
 		return "", "", err
 	}
-	return OwnName, r.SID, statefile.Write(o.File, r)
+	return o.Name, r.SID, statefile.Write(o.File, r)
 }
 
 // Remove removes the account, and all that the system keeps for it. It may be
@@ -170,7 +176,7 @@ func (o *Own) Remove() error {
 		return o.finish(r.SID, "")
 	}
 	if errors.Is(err, ErrNotFound) { // an earlier call came as far as that
-		return o.finish(r.SID, OwnName)
+		return o.finish(r.SID, o.Name)
 	}
 	if err != nil {
 		return err
@@ -208,7 +214,7 @@ func (o *Own) finish(sid, name string) error {
 		errs = append(errs, o.system.show(name))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("what is left of the account %s: %w", OwnName, err)
+		return fmt.Errorf("what is left of the account %s: %w", o.Name, err)
 	}
 	if err := os.Remove(o.File); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -128,7 +128,7 @@ func (w *pretendWindows) removeProfile(sid string) error {
 // start gives the account as a service sees it that starts now.
 func (w *pretendWindows) start(t *testing.T, file string) *Own {
 	t.Helper()
-	return &Own{File: file, system: w}
+	return &Own{Name: OwnName, File: file, system: w}
 }
 
 // survive runs what may end the process.
@@ -346,7 +346,7 @@ func TestOwnAccountOfADamagedRecord(t *testing.T) {
 }
 
 func TestNobodyIsCalledLikeOurAccount(t *testing.T) {
-	for _, name := range []string{OwnName, strings.ToLower(OwnName), strings.ToUpper(OwnName)} {
+	for _, name := range []string{OwnName, strings.ToLower(OwnName), strings.ToUpper(OwnName), PagesName, strings.ToLower(PagesName)} {
 		if err := CheckName(api.Windows, name); !errors.Is(err, ErrName) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -359,8 +359,8 @@ func TestNobodyIsCalledLikeOurAccount(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if len(OwnName) > windowsPlatform.maxName {
-		t.Errorf("%d characters", len(OwnName))
+	if len(OwnName) > windowsPlatform.maxName || len(PagesName) > windowsPlatform.maxName {
+		t.Errorf("%d and %d characters", len(OwnName), len(PagesName))
 	}
 }
 
@@ -371,6 +371,7 @@ func TestOwnAccountIsNobodys(t *testing.T) {
 	}{
 		{OwnName, ownComment("X"), true},
 		{"FIRSTDAYSIGNIN", ownComment(""), true},
+		{PagesName, ownComment("X"), true},
 		{OwnName, "", false},
 		{OwnName, "a person", false},
 		{"jane", ownComment("X"), false},

@@ -20,8 +20,9 @@ var (
 	procDeleteProfile          = windows.NewLazySystemDLL("userenv.dll").NewProc("DeleteProfileW")
 )
 
-// OpenOwn gives the agent's own account, of which the file keeps which it is.
-func OpenOwn(file string) *Own { return &Own{File: file, system: windowsOwn{}} }
+// OpenOwn gives the agent's own account of that name, of which the file keeps which
+// it is.
+func OpenOwn(name, file string) *Own { return &Own{Name: name, File: file, system: windowsOwn{}} }
 
 const logonBatch = 4
 

@@ -14,7 +14,7 @@ import (
 // how far our own gets there is seen here, so that nothing of it ends the process.
 func TestWindowsOwnAccount(t *testing.T) {
 	file := filepath.Join(os.TempDir(), "own.json") // Wine cannot remove a TempDir as Go does it
-	o := OpenOwn(file)
+	o := OpenOwn(OwnName, file)
 	t.Cleanup(func() { _, _ = deleteUser(OwnName), os.Remove(file) })
 	if token, err := o.LogOn(t.Context()); err == nil {
 		t.Errorf("logged on, without rights: %v", token.Close())

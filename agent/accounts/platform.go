@@ -38,7 +38,7 @@ var (
 		admins: "Administrators",
 		reserved: []string{
 			"administrator", "guest", "defaultaccount", "wdagutilityaccount", // of every Windows
-			strings.ToLower(OwnName),                                                            // the agent's own
+			strings.ToLower(OwnName), strings.ToLower(PagesName), // the agent's own
 			"none", "system", "local service", "network service", "anonymous logon", "everyone", // names of other things
 			"con", "prn", "aux", "nul", // no profile folder can be called that
 			"com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9",

@@ -46,6 +46,11 @@
 // the window, the bytes of the access lists, and under Wine a child with its
 // token, job, handles and pipes; docs/hardware.md lists what a person must look
 // at.
+//
+// # Pages
+//
+// Where the organisation wants it, the window shows the sign-in's pages, by the
+// command [PagesCommand], and what fails there is a code again: see [Pages].
 package desktop
 
 import (
@@ -54,14 +59,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"firstday.dev/agent/signin"
+	"firstday.dev/api"
 )
 
-// The arguments that make this program one of the two processes.
+// The arguments that make this program one of the processes.
 const (
 	WindowCommand     = "signin-window"
+	PagesCommand      = "signin-web"
 	DoorkeeperCommand = "desktop-access"
 )
 
@@ -72,6 +81,8 @@ const TileSurface = "tile"
 type SignIn interface {
 	Screen() signin.Screen
 	Next(ctx context.Context, serial int64) (signin.Screen, error)
+	// Elsewhere has a sign-in go on that has lost its pages.
+	Elsewhere(ctx context.Context) error
 }
 
 // Window is a window that is open, and the pipes to its process.
@@ -92,6 +103,9 @@ type Keeper struct {
 	// Serve speaks the local protocol with the window, until the context ends,
 	// or the connection does. It closes the connection.
 	Serve func(context.Context, io.ReadWriteCloser)
+	// Choice is what the organisation wants to stand beside the tile.
+	Choice func() api.SignInWindow
+	Pages  Pages
 	// Vacant tells whether the console shows the sign-in screen and nobody is
 	// signed in there.
 	Vacant func() bool
@@ -103,7 +117,9 @@ type Keeper struct {
 	Report func(context.Context, string)
 	Log    *slog.Logger
 
-	asked chan struct{}
+	asked   chan struct{}
+	noPages atomic.Bool               // that there are none is reported
+	lost    atomic.Pointer[time.Time] // when pages were lost last; nil: never
 }
 
 // NewKeeper gives a keeper whose other fields are to be set before Run.
@@ -140,11 +156,14 @@ func (k *Keeper) Run(ctx context.Context) {
 	defer func() { show.close() }()
 	reported := false
 	for {
+		if l.stranded() {
+			k.elsewhere(ctx, l)
+		}
 		switch wanted := l.wanted(time.Now()); {
-		case !wanted:
+		case !wanted, show.open() && show.pages != l.here:
 			show.leave()
 		case !show.open():
-			show = k.begin(ctx)
+			show = k.begin(ctx, l)
 		}
 		var look <-chan time.Time
 		if l.asked {
@@ -152,22 +171,36 @@ func (k *Keeper) Run(ctx context.Context) {
 		}
 		select {
 		case s := <-screens:
-			l.enter(s)
+			l.enter(s, time.Now())
 		case <-k.asked:
 			// The screen that came of it is shown already, though perhaps not
 			// heard of here.
-			l.enter(k.SignIn.Screen())
-			l.ask()
+			l.enter(k.SignIn.Screen(), time.Now())
 			l.vacant = k.Vacant()
+			l.ask(time.Now())
+			if k.Choice() == api.WindowOff {
+				l.asked = false
+			}
 		case <-k.Sessions:
 			l.vacant = k.Vacant()
 		case <-look:
 			l.vacant = k.Vacant()
+		case <-show.limit:
+			show.limit = nil
+			k.lose(ctx, l, errLate)
+		case <-show.shown:
+			show.shown, show.limit = nil, nil
+			k.report(ctx, "")
 		case err := <-show.ended:
-			asked := show.left
+			asked, pages := show.left, show.pages
 			show.close()
 			show = showing{}
-			if asked || ctx.Err() != nil {
+			l.enter(k.SignIn.Screen(), time.Now()) // which the window may have heard of first
+			if asked || ctx.Err() != nil || !l.wanted(time.Now()) || pages != l.here {
+				break
+			}
+			if pages {
+				k.lose(ctx, l, err)
 				break
 			}
 			k.Log.WarnContext(ctx, "the sign-in window ended", "error", err)
@@ -216,6 +249,10 @@ type showing struct {
 	ended  <-chan error
 	cancel context.CancelFunc
 	left   bool // it was told to go
+
+	pages bool
+	shown <-chan struct{}  // the first page is there
+	limit <-chan time.Time // when it should be
 }
 
 func (s *showing) open() bool { return s.ended != nil }
@@ -237,14 +274,24 @@ func (s *showing) close() {
 	}
 }
 
-func (k *Keeper) begin(ctx context.Context) showing {
+// begin opens the window that the sign-in wants.
+func (k *Keeper) begin(ctx context.Context, l *life) showing {
 	ctx, cancel := context.WithCancel(ctx)
-	opened, ended := make(chan struct{}, 1), make(chan error, 1)
+	opened, ended, shown := make(chan struct{}, 1), make(chan error, 1), make(chan struct{}, 1)
+	s := showing{opened: opened, ended: ended, cancel: cancel}
+	open, serve := k.Open, k.Serve
+	if l.here {
+		s.pages, s.shown, s.limit = true, shown, time.After(time.Until(l.since.Add(pagesTime)))
+		open = k.Pages.Open
+		serve = func(ctx context.Context, conn io.ReadWriteCloser) {
+			k.Pages.Serve(ctx, conn, sync.OnceFunc(func() { shown <- struct{}{} }))
+		}
+	}
 	go func() {
 		defer close(ended)
-		ended <- k.show(ctx, opened)
+		ended <- k.show(ctx, open, serve, opened)
 	}()
-	return showing{opened: opened, ended: ended, cancel: cancel}
+	return s
 }
 
 var (
@@ -256,8 +303,8 @@ var (
 
 // show opens a window and serves it. It gives why the window ended though
 // nobody wanted it to.
-func (k *Keeper) show(ctx context.Context, opened chan<- struct{}) error {
-	w, err := k.Open(ctx)
+func (k *Keeper) show(ctx context.Context, open func(context.Context) (Window, error), serve func(context.Context, io.ReadWriteCloser), opened chan<- struct{}) error {
+	w, err := open(ctx)
 	if err != nil {
 		return err
 	}
@@ -267,7 +314,7 @@ func (k *Keeper) show(ctx context.Context, opened chan<- struct{}) error {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		k.Serve(serving, w)
+		serve(serving, w)
 	}()
 	opened <- struct{}{}
 	why := errGone

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"firstday.dev/agent/signin"
+	"firstday.dev/api"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -29,6 +31,12 @@ type scene struct {
 	deaf     bool // a window does not go when it is asked to
 	windows  []*pretend
 	reports  []string
+
+	choice    api.SignInWindow
+	unready   error
+	pagesFail error
+	pagesHang bool // opening them takes for ever
+	silent    bool // they show nothing
 }
 
 // pretend is a window.
@@ -39,6 +47,7 @@ type pretend struct {
 	once   sync.Once
 	closed time.Time
 	forced bool
+	pages  bool
 }
 
 func (w *pretend) Read([]byte) (int, error)    { <-w.gone; return 0, io.EOF }
@@ -55,9 +64,13 @@ func (w *pretend) Close() error {
 
 func (w *pretend) End() error {
 	_ = w.Close()
+	patience := 2 * time.Second
+	if w.pages {
+		patience = pagesPatience
+	}
 	select {
 	case <-w.gone:
-	case <-time.After(2 * time.Second):
+	case <-time.After(patience):
 		w.forced = true
 		w.exit()
 	}
@@ -86,21 +99,33 @@ func (s *scene) Next(ctx context.Context, serial int64) (signin.Screen, error) {
 	}
 }
 
+// Elsewhere does as the machine does.
+func (s *scene) Elsewhere(context.Context) error {
+	if screen := s.Screen(); screen.Here && slices.Contains([]signin.State{signin.Starting, signin.Waiting, signin.Number}, screen.State) {
+		s.change(signin.Starting, false)
+	}
+	return nil
+}
+
 // show lets the sign-in show another screen.
 func (s *scene) show(states ...signin.State) {
 	for _, state := range states {
-		s.mu.Lock()
-		s.screen = signin.Screen{Serial: s.screen.Serial + 1, State: state}
-		close(s.changed)
-		s.changed = make(chan struct{})
-		s.mu.Unlock()
+		s.change(state, s.Screen().Here && slices.Contains([]signin.State{signin.Starting, signin.Waiting, signin.Number}, state))
 	}
 	synctest.Wait()
 }
 
+func (s *scene) change(state signin.State, here bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.screen = signin.Screen{Serial: s.screen.Serial + 1, State: state, Here: here}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
 // tile starts the sign-in at the tile.
 func (s *scene) tile() {
-	s.show(signin.Starting)
+	s.change(signin.Starting, s.Here(TileSurface))
 	s.Started(TileSurface)
 	synctest.Wait()
 }
@@ -177,6 +202,8 @@ func play(t *testing.T, test func(*scene)) {
 			defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 			_, _ = io.Copy(io.Discard, conn)
 		}
+		s.Choice = func() api.SignInWindow { s.mu.Lock(); defer s.mu.Unlock(); return s.choice }
+		s.Pages = s.pages()
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() { s.Run(ctx) })
@@ -367,9 +394,9 @@ func TestWindowThatHangsUp(t *testing.T) {
 // An old screen, told late, ends no sign-in.
 func TestOldScreens(t *testing.T) {
 	l := life{vacant: true}
-	l.enter(signin.Screen{Serial: 5, State: signin.Starting})
-	l.ask()
-	l.enter(signin.Screen{Serial: 4, State: signin.Ready})
+	l.enter(signin.Screen{Serial: 5, State: signin.Starting}, time.Now())
+	l.ask(time.Now())
+	l.enter(signin.Screen{Serial: 4, State: signin.Ready}, time.Now())
 	if !l.wanted(time.Now()) {
 		t.Error("the window is not wanted any more")
 	}
@@ -385,8 +412,8 @@ func TestStates(t *testing.T) {
 	got := make(map[signin.State]bool)
 	for state := range want {
 		l := life{vacant: true}
-		l.enter(signin.Screen{State: state})
-		l.ask()
+		l.enter(signin.Screen{State: state}, time.Now())
+		l.ask(time.Now())
 		got[state] = l.wanted(time.Now())
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	"unsafe"
 
 	"firstday.dev/agent/signin"
+	"firstday.dev/agent/webview"
+	"firstday.dev/api"
 	"golang.org/x/sys/windows"
 )
 
@@ -29,7 +32,7 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
-		case WindowCommand:
+		case WindowCommand, PagesCommand:
 			pretendWindow()
 		case DoorkeeperCommand:
 			if err := KeepDoor(os.Stdin, os.Stdout); err != nil {
@@ -66,6 +69,28 @@ func pretendWindow() {
 					os.Exit(9)
 				}
 			}
+		case "arguments":
+			fmt.Println(strings.Join(os.Args[1:], " "))
+		case "variable":
+			fmt.Println(os.Getenv(rest))
+		case "write":
+			if err := os.WriteFile(filepath.Join(os.Getenv("TEMP"), rest), []byte("x"), 0o600); err != nil {
+				fmt.Println(err)
+			} else {
+				fmt.Println("written")
+			}
+		case "start": // what does not end with its parent
+			child := exec.Command(os.Args[0], PagesCommand)
+			in, err := child.StdinPipe()
+			if err == nil {
+				err = child.Start()
+			}
+			if err == nil {
+				_, err = io.WriteString(in, "hang\n")
+			}
+			fmt.Println(child.Process.Pid, err)
+		case "failure":
+			os.Exit(int(webview.ErrNoController))
 		case "hang":
 			time.Sleep(time.Hour)
 		case "exit":
@@ -254,7 +279,8 @@ func TestWindowsEnds(t *testing.T) {
 // waiting is a sign-in that waits for somebody with a telephone.
 type waiting struct{}
 
-func (waiting) Screen() signin.Screen { return signin.Screen{Serial: 2, State: signin.Waiting} }
+func (waiting) Elsewhere(context.Context) error { return nil }
+func (waiting) Screen() signin.Screen           { return signin.Screen{Serial: 2, State: signin.Waiting} }
 func (s waiting) Next(ctx context.Context, serial int64) (signin.Screen, error) {
 	if serial != s.Screen().Serial {
 		return s.Screen(), nil
@@ -272,6 +298,7 @@ func TestWindowsGivesUp(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		k := NewKeeper(waiting{})
 		k.Vacant, k.Log, k.Open = func() bool { return true }, slog.New(slog.DiscardHandler), opener(t).Open
+		k.Choice = func() api.SignInWindow { return api.WindowQR }
 		k.Serve = func(ctx context.Context, conn io.ReadWriteCloser) {
 			tries++
 			defer conn.Close()

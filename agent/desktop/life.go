@@ -20,8 +20,10 @@ const (
 type life struct {
 	serial int64 // of the screen
 	state  signin.State
-	asked  bool // the tile was what started it
-	vacant bool // nobody is signed in where the window would be
+	here   bool      // it is for pages shown on this device
+	asked  bool      // the tile was what started it, and there may be windows
+	since  time.Time // when it was started, or meant for pages here
+	vacant bool      // nobody is signed in where the window would be
 
 	deaths []time.Time // of windows in this sign-in, the last ones
 	gaveUp bool
@@ -36,14 +38,17 @@ var between = []signin.State{signin.Password, signin.PIN, signin.Creating}
 
 // enter takes another screen, unless a later one was seen already. Where no
 // sign-in is under way, all about the last one is forgotten.
-func (l *life) enter(s signin.Screen) {
+func (l *life) enter(s signin.Screen, now time.Time) {
 	if s.Serial < l.serial {
 		return
 	}
 	if s.State != l.state {
 		l.closed = false
 	}
-	l.serial, l.state = s.Serial, s.State
+	if s.Here && !l.here { // the tile's start may be told later
+		l.since = now
+	}
+	l.serial, l.state, l.here = s.Serial, s.State, s.Here
 	if !l.underWay() {
 		l.asked, l.deaths, l.gaveUp = false, nil, false
 	}
@@ -54,9 +59,12 @@ func (l *life) underWay() bool {
 }
 
 // ask takes that the tile started the sign-in, unless that is over already.
-func (l *life) ask() {
-	l.asked = l.underWay()
+func (l *life) ask(now time.Time) {
+	l.asked, l.since = l.underWay(), now
 }
+
+// stranded tells a sign-in whose pages no window will show.
+func (l *life) stranded() bool { return l.asked && l.here && (!l.vacant || l.gaveUp) }
 
 // wanted tells whether there should be a window now.
 func (l *life) wanted(now time.Time) bool {

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"firstday.dev/agent/webview"
 )
 
 // Opener starts windows on the sign-in desktop. It has to be SYSTEM.
@@ -16,8 +20,16 @@ type Opener struct {
 	Program string
 	// LogOn logs our account on, as a batch job.
 	LogOn func(context.Context) (windows.Token, error)
-	Log   *slog.Logger
+	// Folder is where the browsers of windows with pages write, each in a folder of
+	// its own. Empty: the windows have a code, and write nothing.
+	Folder string
+	// Remove removes what is at a path: files, folders with all in them, and links.
+	Remove func(path string) error
+	Log    *slog.Logger
 }
+
+// Wipe removes what browsers have left. None may be open.
+func (o *Opener) Wipe() error { return (&folders{root: o.Folder, remove: o.Remove}).wipe() }
 
 const signInDesktop = stationName + `\` + desktopName
 
@@ -42,10 +54,17 @@ func (o *Opener) Open(ctx context.Context) (Window, error) {
 	}
 	defer token.Close() //nolint:errcheck // the process has its own
 	w := &window{log: o.Log}
+	start := &command{kind: codeKind, token: token, program: o.Program, desktop: signInDesktop}
+	if o.Folder != "" {
+		start.kind, w.folders = pagesKind, &folders{root: o.Folder, make: makeFolderFor(logon), remove: o.Remove}
+		if start.folder, err = w.fresh(); err != nil {
+			return nil, err
+		}
+	}
 	if w.doorkeeper, err = o.letIn(ctx, session, sid); err != nil {
 		return nil, fmt.Errorf("letting the sign-in window onto the desktop: %w", err)
 	}
-	w.process, err = (&command{token, o.Program, WindowCommand, signInDesktop, windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE}).start()
+	w.process, err = start.start()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the sign-in window: %w", err), w.shutOut())
 	}
@@ -64,7 +83,7 @@ func (o *Opener) letIn(ctx context.Context, session uint32, sid string) (*proces
 		return nil, err
 	}
 	defer token.Close() //nolint:errcheck // the process has its own
-	d, err := (&command{token, o.Program, DoorkeeperCommand, signInDesktop, 0}).start()
+	d, err := (&command{kind: doorkeeperKind, token: token, program: o.Program, desktop: signInDesktop}).start()
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +108,7 @@ func (o *Opener) letIn(ctx context.Context, session uint32, sid string) (*proces
 // window is a window, and who lets it in for as long as it is there.
 type window struct {
 	*process
+	*folders   // that its browser writes to; nil: it has none
 	doorkeeper *process
 	log        *slog.Logger
 }
@@ -98,6 +118,11 @@ func (w *window) End() error {
 	code, itself, err := w.process.End()
 	if shut := w.shutOut(); shut != nil {
 		w.log.Warn("the sign-in window's logon is still let onto the desktop", "error", shut)
+	}
+	if w.folders != nil {
+		if left := w.wipe(); left != nil { // the next one will
+			w.log.Warn("what the browser wrote was not wiped", "error", left)
+		}
 	}
 	switch {
 	case err != nil:
@@ -129,8 +154,36 @@ func (w *window) shutOut() error {
 type exitError uint32
 
 func (e exitError) Error() string {
+	if f := webview.FailureError(e); f.Known() {
+		return f.Error()
+	}
 	if windows.NTStatus(e) == windows.STATUS_DLL_INIT_FAILED {
 		return "Windows did not let it onto the desktop"
 	}
 	return fmt.Sprintf("it ended with code %#x", uint32(e))
+}
+
+// makeFolderFor makes folders that only the system and whom the token is of may use.
+func makeFolderFor(t windows.Token) func(dir string) error {
+	return func(dir string) error {
+		user, err := t.GetTokenUser()
+		if err != nil {
+			return os.NewSyscallError("GetTokenInformation", err)
+		}
+		const all, modify = "FA", "0x1301bf"
+		sd, err := windows.SecurityDescriptorFromString("D:P(A;OICI;" + all + ";;;SY)(A;OICI;" + all + ";;;BA)(A;OICI;" + modify + ";;;" + user.User.Sid.String() + ")")
+		if err != nil {
+			return err
+		}
+		sa := &windows.SecurityAttributes{SecurityDescriptor: sd}
+		sa.Length = uint32(unsafe.Sizeof(*sa))
+		name, err := windows.UTF16PtrFromString(dir)
+		if err != nil {
+			return err
+		}
+		if err := windows.CreateDirectory(name, sa); err != nil {
+			return &os.PathError{Op: "mkdir", Path: dir, Err: err}
+		}
+		return nil
+	}
 }

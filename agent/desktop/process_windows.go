@@ -13,16 +13,17 @@ import (
 
 // command is a process to start on a desktop.
 type command struct {
-	token    windows.Token
-	program  string
-	argument string
-	desktop  string
-	limits   uint32 // of its job, besides those of every one
+	kind
+	token   windows.Token
+	program string
+	desktop string
+	folder  string // that it may write to; empty: none
 }
 
 // process is one that runs, in a job of its own.
 type process struct {
 	*pipes
+	kind
 	handle, job windows.Handle
 	pid         uint32
 	ended       chan struct{}
@@ -46,16 +47,22 @@ func (c *command) start() (_ *process, err error) {
 		return nil, err
 	}
 	defer theirs.close()
-	p := &process{pipes: ours, ended: make(chan struct{})}
+	p := &process{pipes: ours, kind: c.kind, ended: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			p.drop()
 		}
 	}()
-	if p.job, err = newJob(c.limits); err != nil {
+	if p.job, err = newJob(&c.kind); err != nil {
 		return nil, err
 	}
-	created, err := c.create(theirs, []string{"SystemRoot=" + root, "PATH=" + system}, system)
+	environment := []string{"SystemRoot=" + root, "PATH=" + system}
+	if c.folder != "" {
+		for _, name := range []string{"APPDATA", "LOCALAPPDATA", "TEMP", "TMP", "USERPROFILE"} {
+			environment = append(environment, name+"="+c.folder)
+		}
+	}
+	created, err := c.create(theirs, environment, system)
 	if err != nil {
 		return nil, err
 	}
@@ -97,15 +104,19 @@ func (c *command) create(theirs *childEnds, environment []string, folder string)
 	if err := attributes.Update(windows.PROC_THREAD_ATTRIBUTE_HANDLE_LIST, unsafe.Pointer(&inherited[0]), uintptr(len(inherited))*unsafe.Sizeof(inherited[0])); err != nil {
 		return nil, fmt.Errorf("the handles of a process: %w", err)
 	}
-	if err := mitigate(attributes); err != nil {
+	if err := mitigate(attributes, c.children); err != nil {
 		return nil, err
 	}
 	startup := &windows.StartupInfoEx{ProcThreadAttributeList: attributes.List()}
 	startup.Cb = uint32(unsafe.Sizeof(*startup))
 	startup.Flags = windows.STARTF_USESTDHANDLES
 	startup.StdInput, startup.StdOutput, startup.StdErr = theirs.in, theirs.out, theirs.errors
+	line := []string{c.program, c.command}
+	if c.folder != "" {
+		line = append(line, c.folder)
+	}
 	var texts [4]*uint16
-	for i, s := range []string{c.program, windows.ComposeCommandLine([]string{c.program, c.argument}), folder, c.desktop} {
+	for i, s := range []string{c.program, windows.ComposeCommandLine(line), folder, c.desktop} {
 		if texts[i], err = windows.UTF16PtrFromString(s); err != nil {
 			return nil, err
 		}
@@ -148,12 +159,14 @@ var (
 	children    = uint32(childProcessesRestricted)
 )
 
-// mitigate adds the policies. A Windows that knows none of them has the rest.
-func mitigate(attributes *windows.ProcThreadAttributeListContainer) error {
-	for _, err := range []error{
-		attributes.Update(windows.PROC_THREAD_ATTRIBUTE_MITIGATION_POLICY, unsafe.Pointer(&mitigations), unsafe.Sizeof(mitigations)),
-		attributes.Update(attributeChildProcesses, unsafe.Pointer(&children), unsafe.Sizeof(children)),
-	} {
+// mitigate adds the policies, which its own processes inherit if it may have any. A
+// Windows that knows none of them has the rest.
+func mitigate(attributes *windows.ProcThreadAttributeListContainer, mayStart bool) error {
+	errs := []error{attributes.Update(windows.PROC_THREAD_ATTRIBUTE_MITIGATION_POLICY, unsafe.Pointer(&mitigations), unsafe.Sizeof(mitigations))}
+	if !mayStart {
+		errs = append(errs, attributes.Update(attributeChildProcesses, unsafe.Pointer(&children), unsafe.Sizeof(children)))
+	}
+	for _, err := range errs {
 		if err != nil && !errors.Is(err, windows.ERROR_NOT_SUPPORTED) && !errors.Is(err, windows.ERROR_INVALID_PARAMETER) {
 			return fmt.Errorf("the policies of a process: %w", err)
 		}
@@ -161,36 +174,19 @@ func mitigate(attributes *windows.ProcThreadAttributeListContainer) error {
 	return nil
 }
 
-// What a job may do: nothing that reaches beyond the window. It may use handles
-// of other processes' windows (JOB_OBJECT_UILIMIT_HANDLES is not set): the
-// desktop's own window is one, which every window has as its parent, and what
-// assistive technology asks through is another.
-const (
-	uiLimits = windows.JOB_OBJECT_UILIMIT_READCLIPBOARD | windows.JOB_OBJECT_UILIMIT_WRITECLIPBOARD | // nothing of the next user's, nothing for them
-		windows.JOB_OBJECT_UILIMIT_GLOBALATOMS | // no texts that others read or have left
-		windows.JOB_OBJECT_UILIMIT_DESKTOP | // it makes and switches none
-		windows.JOB_OBJECT_UILIMIT_DISPLAYSETTINGS | windows.JOB_OBJECT_UILIMIT_SYSTEMPARAMETERS | // no screen that nobody can read
-		windows.JOB_OBJECT_UILIMIT_EXITWINDOWS // it neither logs off nor shuts down
-
-	// jobLimits: no other process, and no box that asks whether to report a crash.
-	jobLimits = windows.JOB_OBJECT_LIMIT_ACTIVE_PROCESS | windows.JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION | windows.JOB_OBJECT_LIMIT_PROCESS_MEMORY
-
-	// memoryLimit is many times what a window on a big screen needs.
-	memoryLimit = 512 << 20
-)
-
-func newJob(limits uint32) (windows.Handle, error) {
+// newJob makes a job. In none a crash opens a box that asks whether to report it.
+func newJob(k *kind) (windows.Handle, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return 0, os.NewSyscallError("CreateJobObject", err)
 	}
 	extended := new(windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION)
-	extended.BasicLimitInformation.LimitFlags = jobLimits | limits
-	extended.BasicLimitInformation.ActiveProcessLimit = 1
-	extended.ProcessMemoryLimit = memoryLimit
+	extended.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION | k.limits
+	extended.BasicLimitInformation.ActiveProcessLimit = k.processes
+	extended.ProcessMemoryLimit, extended.JobMemoryLimit = k.memory, k.memory // the flags say which
 	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation, uintptr(unsafe.Pointer(extended)), uint32(unsafe.Sizeof(*extended)))
-	if err == nil {
-		ui := &windows.JOBOBJECT_BASIC_UI_RESTRICTIONS{UIRestrictionsClass: uiLimits}
+	if err == nil && k.ui != 0 {
+		ui := &windows.JOBOBJECT_BASIC_UI_RESTRICTIONS{UIRestrictionsClass: k.ui}
 		_, err = windows.SetInformationJobObject(job, windows.JobObjectBasicUIRestrictions, uintptr(unsafe.Pointer(ui)), uint32(unsafe.Sizeof(*ui)))
 	}
 	if err != nil {
@@ -201,14 +197,14 @@ func newJob(limits uint32) (windows.Handle, error) {
 
 func (p *process) Ended() <-chan struct{} { return p.ended }
 
-// End ends the input, then, two seconds later, the process. It gives the exit
-// code, and whether the process ended by itself.
+// End ends the input, then, a while later, the process, and all that it has started.
+// It gives the exit code, and whether the process ended by itself.
 func (p *process) End() (code uint32, itself bool, err error) {
 	_ = p.Close() // perhaps again
 	select {
 	case <-p.ended:
 		itself = true
-	case <-time.After(goPatience):
+	case <-time.After(p.patience):
 		err = os.NewSyscallError("TerminateJobObject", windows.TerminateJobObject(p.job, 1))
 		if err != nil {
 			return 0, false, err // and the handles stay: they are waited on
@@ -220,6 +216,34 @@ func (p *process) End() (code uint32, itself bool, err error) {
 		}
 	}
 	err = windows.GetExitCodeProcess(p.handle, &code)
+	if p.children {
+		err = errors.Join(err, p.endChildren())
+	}
 	p.drop()
 	return code, itself, err
+}
+
+// jobAccounting is JOBOBJECT_BASIC_ACCOUNTING_INFORMATION.
+type jobAccounting struct {
+	_               [4]int64 // times
+	_, _, active, _ uint32
+}
+
+// endChildren ends what the process has started, and waits until it is gone.
+func (p *process) endChildren() error {
+	if err := windows.TerminateJobObject(p.job, 1); err != nil {
+		return os.NewSyscallError("TerminateJobObject", err)
+	}
+	for until := time.Now().Add(goPatience); ; time.Sleep(10 * time.Millisecond) {
+		var info jobAccounting
+		err := windows.QueryInformationJobObject(p.job, windows.JobObjectBasicAccountingInformation, uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), nil)
+		switch {
+		case err != nil:
+			return os.NewSyscallError("QueryInformationJobObject", err)
+		case info.active == 0:
+			return nil
+		case time.Now().After(until):
+			return fmt.Errorf("%d processes that process %d has started do not end", info.active, p.pid)
+		}
+	}
 }

@@ -109,7 +109,7 @@ func readBlock(l *lines) (*block, error) {
 // is known.
 var single = map[string]bool{
 	"agent": true, "state": true, "online": true, "why": true, "code": true, "title": true, "message": true, "text": true, "help": true,
-	"usercode": true, "uri": true, "qrtext": true, "left": true, "account": true, "logon": true, "device.name": true, "device.serial": true,
+	"usercode": true, "uri": true, "qrtext": true, "page": true, "left": true, "account": true, "logon": true, "device.name": true, "device.serial": true,
 	"device.model": true, "device.os": true, "device.organisation": true, "device.managed": true, "device.heard": true,
 }
 

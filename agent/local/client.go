@@ -25,6 +25,7 @@ type Client struct {
 	acts    call
 	logons  call
 	asks    call
+	shows   call
 
 	mu     sync.Mutex // over writing
 	closed chan struct{}
@@ -53,7 +54,7 @@ const answerTime = WatchTime + 10*time.Second
 // of that name. Whether it is the agent's service the caller has found out; see
 // [Dial]. It closes the connection when it fails.
 func NewClient(ctx context.Context, conn net.Conn, surface string) (*Client, error) {
-	c := &Client{conn: conn, screens: newCall(), acts: newCall(), logons: newCall(), asks: newCall(), closed: make(chan struct{})}
+	c := &Client{conn: conn, screens: newCall(), acts: newCall(), logons: newCall(), asks: newCall(), shows: newCall(), closed: make(chan struct{})}
 	defer context.AfterFunc(ctx, func() { c.close(ctx.Err()) })()
 	in := &lines{r: conn}
 	if err := c.greet(in, surface); err != nil {
@@ -168,6 +169,12 @@ func (c *Client) Logon(ctx context.Context, serial int64) ([]byte, error) {
 	return a.([]byte), nil
 }
 
+// Shown tells that the page is there which the screen names.
+func (c *Client) Shown(ctx context.Context) error {
+	_, err := c.ask(ctx, &c.shows, []byte(verbShown+"\n"))
+	return err
+}
+
 // Refresh has the directory asked for news, and tells what came of it.
 func (c *Client) Refresh(ctx context.Context) (*Refreshed, error) {
 	a, err := c.ask(ctx, &c.asks, []byte(verbRefresh+"\n"))
@@ -276,6 +283,7 @@ func (c *Client) take(b *block) error {
 		case refusedDenied:
 			c.acts.hand(refused)
 			c.logons.hand(refused)
+			c.shows.hand(refused)
 		case refusedUnknown: // an agent of an earlier version
 			c.asks.hand(refused)
 			c.logons.hand(refused)
@@ -287,7 +295,7 @@ func (c *Client) take(b *block) error {
 }
 
 func (c *Client) callOf(verb string) *call {
-	return map[string]*call{verbWatch: &c.screens, verbAct: &c.acts, verbRefresh: &c.asks}[verb]
+	return map[string]*call{verbWatch: &c.screens, verbAct: &c.acts, verbRefresh: &c.asks, verbShown: &c.shows}[verb]
 }
 
 // hand gives an answer to who waits, in place of one that nobody took.

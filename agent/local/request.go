@@ -16,6 +16,7 @@ const (
 	verbAct     = "act"     // NAME SERIAL [same-device]
 	verbLogon   = "logon"   // SERIAL
 	verbRefresh = "refresh" // asks the directory
+	verbShown   = "shown"   // the page is there, which the service started a window for
 	verbBye     = "bye"
 )
 
@@ -82,7 +83,7 @@ func (r *request) readWords(words []string) (err error) {
 		if r.number, err = readNumber(words[1]); err == nil && r.number == 0 {
 			err = malformed("an action on no screen")
 		}
-	case verbRefresh, verbBye:
+	case verbRefresh, verbShown, verbBye:
 		if len(words) > 0 {
 			return malformed("%s takes no words", r.verb)
 		}

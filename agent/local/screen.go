@@ -71,6 +71,10 @@ func screenBlock(s *signin.Screen, now time.Time) *block {
 	b.add("usercode", s.UserCode)
 	b.addAddress("uri", s.URI)
 	b.addAddress("qrtext", s.QR)
+	b.addAddress("page", s.Page)
+	for _, origin := range s.Origins {
+		b.addAddress("origin", origin)
+	}
 	for _, row := range QRCode(s.QR) {
 		b.add("qr", row)
 	}
@@ -188,6 +192,10 @@ func (s *Screen) take(p pair, now time.Time) error {
 		err = s.takeField(p.value)
 	case "action":
 		err = s.takeAction(p.value)
+	case "origin":
+		if s.Origins = append(s.Origins, p.value); len(s.Origins) > api.MaxOrigins {
+			err = malformed("more than %d origins", api.MaxOrigins)
+		}
 	case "qr":
 		if s.Modules = append(s.Modules, p.value); len(s.Modules) > maxModules {
 			err = malformed("a QR code of more than %d rows", maxModules)
@@ -213,6 +221,8 @@ func (s *Screen) text(key string) *string {
 		return &s.URI
 	case "qrtext":
 		return &s.QR
+	case "page":
+		return &s.Page
 	case "account":
 		return &s.Account
 	case "device.name":

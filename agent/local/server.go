@@ -28,6 +28,9 @@ type Server struct {
 	// Started is told which surface has started the sign-in, after it did. It must
 	// not wait. nil: nobody wants to know.
 	Started func(surface string)
+	// Here tells whether there is a window on this device for the pages of a sign-in
+	// that the surface starts now. nil: there never is.
+	Here    func(surface string) bool
 	Version string // of the agent
 	Log     *slog.Logger
 }
@@ -94,6 +97,7 @@ type session struct {
 	typed typed
 
 	surface string // how it named itself
+	shown   func() // is told that the page is there; nil: this surface has none
 
 	group sync.WaitGroup
 	watch context.CancelFunc // ends the watch that waits
@@ -178,6 +182,13 @@ func (c *session) take(ctx context.Context, r *request) error {
 		return c.logon(ctx, r.number)
 	case verbRefresh:
 		c.refresh(ctx)
+	case verbShown:
+		if c.shown == nil {
+			c.deny(ctx, r.verb)
+			return nil
+		}
+		c.shown()
+		return c.send(newBlock(kindOK, verbShown))
 	case verbBye:
 		return errBye
 	case verbHello:
@@ -207,6 +218,10 @@ func (c *session) startWatch(ctx context.Context, serial int64) {
 func (c *session) act(ctx context.Context, r *request) error {
 	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number}
 	c.typed = make(typed)
+	starts := a.Name == signin.Start || a.Name == signin.Retry
+	if starts && c.Here != nil && c.Here(c.surface) {
+		a.SameDevice = true
+	}
 	err := c.SignIn.Act(ctx, a)
 	clear(a.Fields)
 	switch {
@@ -219,7 +234,7 @@ func (c *session) act(ctx context.Context, r *request) error {
 	case err != nil:
 		return err
 	}
-	if c.Started != nil && (a.Name == signin.Start || a.Name == signin.Retry) {
+	if c.Started != nil && starts {
 		c.Started(c.surface)
 	}
 	return c.send(newBlock(kindOK, verbAct))

@@ -42,3 +42,30 @@ func TestServerTellsWhoStarted(t *testing.T) {
 		}
 	})
 }
+
+// A sign-in that the tile starts is for pages on this device where there is a
+// window for them; no other action is, and no other surface's.
+func TestServerStartsPagesHere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, f := newInside(), newFixed()
+		serveOn(t, &Server{SignIn: f, Log: slog.New(slog.DiscardHandler), Here: func(surface string) bool { return surface == "tile" }}, l)
+		for _, surface := range []string{"tile", "terminal"} {
+			c, err := NewClient(t.Context(), l.call(), surface)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []signin.ActionName{signin.Start, signin.Retry, signin.Cancel, signin.Elsewhere} {
+				if err := c.Act(t.Context(), signin.Action{Name: name, Serial: 7}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		want := []string{"start same-device", "retry same-device", "cancel", "elsewhere", "start", "retry", "cancel", "elsewhere"}
+		if diff := cmp.Diff(want, f.actions()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}

@@ -11,8 +11,11 @@ import (
 	"firstday.dev/agent/signin"
 )
 
-// SurfaceWindow is the name of the sign-in window among the surfaces.
-const SurfaceWindow = "window"
+// The names of the sign-in windows among the surfaces.
+const (
+	SurfaceWindow = "window"
+	SurfacePages  = "pages"
+)
 
 // ServeWindow speaks with the sign-in window, until it hangs up or the context
 // ends. The window runs under an account of few rights, beside whatever else
@@ -20,10 +23,20 @@ const SurfaceWindow = "window"
 // told less: see docs/local-protocol.md. Closing the pipes must end a waiting
 // Read; whoever started the process at the other end ends it.
 func (s *Server) ServeWindow(ctx context.Context, pipes io.ReadWriteCloser) {
+	s.serve(ctx, pipes, &windowed{SignIn: s.SignIn, tell: forWindow}, nil)
+}
+
+// ServePages is ServeWindow for the window that shows the sign-in's pages. shown is
+// called when it says that the first one is there.
+func (s *Server) ServePages(ctx context.Context, pipes io.ReadWriteCloser, shown func()) {
+	s.serve(ctx, pipes, &windowed{SignIn: s.SignIn, tell: forPages}, shown)
+}
+
+func (s *Server) serve(ctx context.Context, pipes io.ReadWriteCloser, signIn *windowed, shown func()) {
 	limited := *s
-	limited.SignIn = &windowed{SignIn: s.SignIn}
+	limited.SignIn = signIn
 	conn := OverPipes(pipes)
-	c := &session{Server: &limited, conn: conn, lines: lines{r: conn}, typed: make(typed)}
+	c := &session{Server: &limited, conn: conn, lines: lines{r: conn}, typed: make(typed), shown: shown}
 	c.run(ctx)
 }
 
@@ -33,6 +46,7 @@ var errDenied = errors.New("this surface may not do that")
 // windowed is the sign-in as the window sees it.
 type windowed struct {
 	SignIn
+	tell  func(*signin.Screen) signin.Screen // what of a screen
 	mu    sync.Mutex
 	shown signin.Screen // the last one it was told
 }
@@ -43,7 +57,7 @@ func (w *windowed) Next(ctx context.Context, serial int64) (signin.Screen, error
 	if err != nil {
 		return signin.Screen{}, err
 	}
-	s = forWindow(&s)
+	s = w.tell(&s)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.Serial > w.shown.Serial { // two watches may end in any order
@@ -52,21 +66,50 @@ func (w *windowed) Next(ctx context.Context, serial int64) (signin.Screen, error
 	return s, nil
 }
 
-// forWindow gives what the window is told. Of screens that are the tile's it
-// learns that they are there, so that it goes.
+// forWindow gives what the window is told that shows a code. Of screens that are
+// the tile's it learns that they are there, so that it goes.
 func forWindow(s *signin.Screen) signin.Screen {
-	out := signin.Screen{Serial: s.Serial, State: s.State, Title: s.Title, Message: s.Message}
+	out := bare(s)
 	switch s.State {
 	case signin.Starting, signin.Waiting, signin.Number, signin.Failed:
 	default:
 		return out
 	}
-	out.Online, out.Code, out.Help, out.Text, out.Ends, out.Device = s.Online, s.Code, s.Help, s.Text, s.Ends, s.Device
+	dress(&out, s, signin.Cancel)
 	if s.State == signin.Waiting {
 		out.UserCode, out.URI, out.QR = s.UserCode, s.URI, s.QR
 	}
+	return out
+}
+
+// forPages gives what the window is told that shows the pages: of a sign-in that
+// has others, nothing.
+func forPages(s *signin.Screen) signin.Screen {
+	out := bare(s)
+	if !s.Here {
+		return out
+	}
+	switch s.State {
+	case signin.Starting, signin.Waiting, signin.Number:
+	default:
+		return out
+	}
+	dress(&out, s, signin.Cancel, signin.Elsewhere)
+	if s.State == signin.Waiting {
+		out.Page, out.Origins = s.Page, s.Origins
+	}
+	return out
+}
+
+func bare(s *signin.Screen) signin.Screen {
+	return signin.Screen{Serial: s.Serial, State: s.State, Title: s.Title, Message: s.Message}
+}
+
+// dress adds what every window shows, and buttons that need no field.
+func dress(out, s *signin.Screen, buttons ...signin.ActionName) {
+	out.Online, out.Code, out.Help, out.Text, out.Ends, out.Device = s.Online, s.Code, s.Help, s.Text, s.Ends, s.Device
 	for _, a := range s.Actions {
-		if a.Name == signin.Cancel || a.Name == signin.Submit && s.State == signin.Number {
+		if slices.Contains(buttons, a.Name) || a.Name == signin.Submit && s.State == signin.Number {
 			out.Actions = append(out.Actions, a)
 		}
 	}
@@ -75,7 +118,6 @@ func forWindow(s *signin.Screen) signin.Screen {
 			out.Fields = append(out.Fields, f)
 		}
 	}
-	return out
 }
 
 // Act passes on what the window may do on the screen that it was told last.
@@ -89,9 +131,7 @@ func (w *windowed) Act(ctx context.Context, a signin.Action) error {
 		return signin.ErrStale
 	case !offered || a.SameDevice:
 		return errDenied
-	case a.Name == signin.Cancel && len(a.Fields) > 0:
-		return errDenied
-	case a.Name == signin.Submit && !onlyNumber(a.Fields):
+	case a.Name != signin.Submit && len(a.Fields) > 0, a.Name == signin.Submit && !onlyNumber(a.Fields):
 		return errDenied
 	}
 	return w.SignIn.Act(ctx, a)

@@ -26,13 +26,13 @@ func full(state signin.State) signin.Screen {
 	s := signin.Screen{
 		Serial: 7, State: state, Title: "Welcome, Ann", Message: "Go on.", Text: "Call 4711.", Help: "https://acme.example/help",
 		UserCode: "BCDF-GHJK", URI: "https://acme.example/s", QR: "https://acme.example/s?c=B", Code: "denied", Why: "slot_taken", Online: true,
-		Account: "ann", CanLogon: true, Ends: time.Now().Add(time.Hour), Device: signin.Device{Name: "ACME-1", Managed: true},
+		Here: true, Page: "https://acme.example/s?c=Z", Origins: []string{"https://acme.example", "https://login.example"}, Account: "ann", CanLogon: true, Ends: time.Now().Add(time.Hour), Device: signin.Device{Name: "ACME-1", Managed: true},
 		Fields: []signin.Field{
 			{Name: signin.FieldNumber, Label: "Number", Digits: true}, {Name: signin.FieldPassword, Label: "Password", Secret: true},
 			{Name: signin.FieldPIN, Label: "PIN", Secret: true, Digits: true},
 		},
 	}
-	for _, name := range []signin.ActionName{signin.Start, signin.Submit, signin.Cancel, signin.Retry, signin.Close, signin.Skip, signin.WithPIN} {
+	for _, name := range []signin.ActionName{signin.Start, signin.Submit, signin.Cancel, signin.Retry, signin.Close, signin.Skip, signin.WithPIN, signin.Elsewhere} {
 		s.Actions = append(s.Actions, signin.ActionButton{Name: name, Label: "Press"})
 	}
 	return s
@@ -67,15 +67,45 @@ func TestWindowIsToldNoMoreThanItShows(t *testing.T) {
 	}
 }
 
+// The window with the pages is told of pages, and never of a code.
+func TestPagesAreToldNoMoreThanTheyShow(t *testing.T) {
+	for _, state := range allStates {
+		for _, here := range []bool{true, false} {
+			s := full(state)
+			s.Here = here
+			got := forPages(&s)
+			want := signin.Screen{Serial: 7, State: state, Title: s.Title, Message: s.Message}
+			if here && slices.Contains([]signin.State{signin.Starting, signin.Waiting, signin.Number}, state) {
+				want.Text, want.Help, want.Code, want.Online, want.Ends, want.Device = s.Text, s.Help, s.Code, true, s.Ends, s.Device
+				want.Actions = []signin.ActionButton{s.Actions[2], s.Actions[7]}
+				if state == signin.Number {
+					want.Fields, want.Actions = s.Fields[:1], []signin.ActionButton{s.Actions[1], s.Actions[2], s.Actions[7]}
+				}
+				if state == signin.Waiting {
+					want.Page, want.Origins = s.Page, s.Origins
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s, here: %v (-want +got):\n%s", state, here, diff)
+			}
+		}
+	}
+}
+
 // serveWindow runs a service for one window, and gives the window's end.
 func serveWindow(t *testing.T, s SignIn) net.Conn {
+	t.Helper()
+	return serveOver(t, s, (*Server).ServeWindow)
+}
+
+func serveOver(t *testing.T, s SignIn, serve func(*Server, context.Context, io.ReadWriteCloser)) net.Conn {
 	t.Helper()
 	near, far := net.Pipe()
 	server := &Server{SignIn: s, Refresh: func(context.Context) api.Code { return "" }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
-		server.ServeWindow(ctx, far)
+		serve(server, ctx, far)
 		close(ended)
 	}()
 	t.Cleanup(func() {
@@ -94,7 +124,7 @@ func TestWindowMayCancelAndSendTheNumber(t *testing.T) {
 		"act start 7", "act retry 7", "act close 7", "act skip 7", "act pin 7", "act later 7", "act submit 7", "act cancel 7 same-device",
 		"field number 47\nact submit 7 same-device", "field number 47\nact cancel 7", "field password 47\nact submit 7",
 		"field number 4x\nact submit 7", "field number \nact submit 7", "field number 12345678901234567\nact submit 7",
-		"field number 47\nfield pin 1\nact submit 7", "logon 7",
+		"field number 47\nfield pin 1\nact submit 7", "logon 7", "shown", "act elsewhere 7",
 	}
 	for _, state := range allStates {
 		synctest.Test(t, func(t *testing.T) {
@@ -131,6 +161,85 @@ func TestWindowMayCancelAndSendTheNumber(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the window with the pages may do: that, and to say that the page is there,
+// or that the sign-in should go on elsewhere.
+func TestPagesMaySendTheSignInElsewhere(t *testing.T) {
+	requests := []string{
+		"field number 47\nact submit 7", "act cancel 7", "act elsewhere 7", "shown",
+		// And never:
+		"act start 7", "act retry 7", "act close 7", "act skip 7", "act pin 7", "act later 7", "act submit 7", "act elsewhere 7 same-device",
+		"field number 47\nact elsewhere 7", "field password 47\nact submit 7", "field number 47\nfield pin 1\nact submit 7", "logon 7",
+	}
+	for _, state := range allStates {
+		synctest.Test(t, func(t *testing.T) {
+			f, shown := &fixed{Screen: full(state)}, 0
+			conn := serveOver(t, f, func(s *Server, ctx context.Context, pipes io.ReadWriteCloser) {
+				s.ServePages(ctx, pipes, func() { shown++ })
+			})
+			in := bufio.NewReader(conn)
+			says(t, conn, in, "hello 1 pages")
+			says(t, conn, in, "watch 0")
+			got := map[string]string{}
+			for _, r := range requests {
+				if head := says(t, conn, in, r); head != "error denied" {
+					got[r] = head
+				}
+			}
+			want, acted := map[string]string{"shown": "ok shown"}, []string(nil)
+			if slices.Contains([]signin.State{signin.Starting, signin.Waiting, signin.Number}, state) {
+				want["act cancel 7"], want["act elsewhere 7"], acted = "ok act", "ok act", []string{"cancel", "elsewhere"}
+			}
+			if state == signin.Number {
+				want["field number 47\nact submit 7"], acted = "ok act", []string{"submit number=47", "cancel", "elsewhere"}
+			}
+			if diff := cmp.Diff(want, got); diff != "" || shown != 1 {
+				t.Errorf("%s, shown %d times (-want +got):\n%s", state, shown, diff)
+			}
+			if diff := cmp.Diff(acted, f.actions()); diff != "" || f.given {
+				t.Errorf("%s: actions (-want +got):\n%s", state, diff)
+			}
+		})
+	}
+}
+
+// The page's address and all its origins arrive, as many as there may be.
+func TestPagesArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fixed{Screen: full(signin.Waiting)}
+		f.Origins = nil
+		for n := range api.MaxOrigins {
+			f.Origins = append(f.Origins, fmt.Sprintf("https://n%d.%s.example:8443", n, strings.Repeat("x", 60)))
+		}
+		shown := false
+		c, err := NewClient(t.Context(), serveOver(t, f, func(s *Server, ctx context.Context, pipes io.ReadWriteCloser) {
+			s.ServePages(ctx, pipes, func() { shown = true })
+		}), SurfacePages)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		s, err := c.Next(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Page != f.Page || cmp.Diff(f.Origins, s.Origins) != "" || s.QR != "" || len(s.Modules) > 0 {
+			t.Errorf("%+v", s)
+		}
+		if err := c.Shown(t.Context()); err != nil || !shown {
+			t.Errorf("shown: %v, %v", shown, err)
+		}
+		other, err := NewClient(t.Context(), serveWindow(t, newFixed()), SurfaceWindow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		var refused *RefusedError
+		if err := other.Shown(t.Context()); !errors.As(err, &refused) || refused.Word != refusedDenied {
+			t.Errorf("a window without pages: %v", err)
+		}
+	})
 }
 
 // says sends lines, and gives the head of the block that answers.
@@ -262,14 +371,20 @@ func FuzzWindowService(f *testing.F) {
 	for state := range allStates {
 		f.Add(uint8(state), []byte("hello 1 window\nwatch 0\nfield number 47\nact submit 7\nact cancel 7\nlogon 7\nact start 7\nrefresh\nbye\n"))
 	}
+	f.Add(uint8(129), []byte("hello 1 pages\nwatch 0\nshown\nact elsewhere 7\nact start 7\nbye\n"))
 	f.Fuzz(func(t *testing.T, state uint8, stream []byte) {
 		s := &fixed{Screen: full(allStates[int(state)%len(allStates)])}
 		server := &Server{SignIn: s, Refresh: func(context.Context) api.Code { return "" }, Log: slog.New(slog.DiscardHandler)}
-		server.ServeWindow(t.Context(), &flat{Reader: bytes.NewReader(stream)})
+		pages := state >= 128
+		if pages {
+			server.ServePages(t.Context(), &flat{Reader: bytes.NewReader(stream)}, func() {})
+		} else {
+			server.ServeWindow(t.Context(), &flat{Reader: bytes.NewReader(stream)})
+		}
 		for _, a := range s.actions() {
 			var number string
 			_, err := fmt.Sscanf(a, "submit number=%s", &number)
-			if a != "cancel" && (err != nil || s.State != signin.Number || strings.Trim(number, "0123456789") != "" || len(number) > MaxNumber) {
+			if a != "cancel" && (!pages || a != "elsewhere") && (err != nil || s.State != signin.Number || strings.Trim(number, "0123456789") != "" || len(number) > MaxNumber) {
 				t.Fatalf("in %s: %q", s.State, a)
 			}
 		}

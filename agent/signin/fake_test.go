@@ -24,6 +24,9 @@ type fakeDirectory struct {
 	claims   int           // tickets given
 	ticket   api.Secret    // that holds
 	bound    []string      // accounts
+	origins  []string      // of pages shown on the device itself
+	asked    []bool        // whether sign-ins were for the same device
+	ended    []api.Secret  // sign-ins that were cancelled
 	down     error         // what each call gives, if not nil
 
 	// point is called before and after each call, and may not come back.
@@ -55,9 +58,18 @@ func (d *fakeDirectory) fail(err error) {
 	d.down = err
 }
 
-func (d *fakeDirectory) SignIn(context.Context, *api.SignInRequest) (*api.SignInResponse, error) {
-	return &api.SignInResponse{DeviceCode: "device code", UserCode: "BCDF-GHJK", VerificationURI: "https://acme.example/signin", VerificationURIComplete: "https://acme.example/signin?code=BCDF-GHJK", ExpiresIn: 600, Interval: 5},
-		d.call("signin", func() error { return nil })
+func (d *fakeDirectory) SignIn(_ context.Context, r *api.SignInRequest) (*api.SignInResponse, error) {
+	out := &api.SignInResponse{DeviceCode: "device code", UserCode: "BCDF-GHJK", VerificationURI: "https://acme.example/signin", VerificationURIComplete: "https://acme.example/signin?code=BCDF-GHJK", ExpiresIn: 600, Interval: 5}
+	d.mu.Lock()
+	d.asked = append(d.asked, r.SameDevice)
+	d.mu.Unlock()
+	return out, d.call("signin", func() error {
+		if r.SameDevice {
+			out.DeviceCode, out.UserCode, out.VerificationURIComplete = "same device code", "ZZZZ-ZZZZ", "https://acme.example/signin?code=ZZZZ-ZZZZ"
+			out.Origins = d.origins
+		}
+		return nil
+	})
 }
 
 func (d *fakeDirectory) WhoSignedIn(ctx context.Context, r *api.TokenRequest) (*api.TokenResponse, error) {
@@ -106,8 +118,9 @@ func (d *fakeDirectory) CompleteSignIn(_ context.Context, r *api.CompleteRequest
 	})
 }
 
-func (d *fakeDirectory) CancelSignIn(context.Context, *api.CancelRequest) error {
+func (d *fakeDirectory) CancelSignIn(_ context.Context, r *api.CancelRequest) error {
 	return d.call("cancel", func() error {
+		d.ended = append(d.ended, r.DeviceCode)
 		if len(d.bound) == 0 {
 			d.ticket = ""
 		}

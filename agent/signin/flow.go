@@ -17,6 +17,7 @@ type flow struct {
 	pins   bool // whether this system has PINs, and somebody takes who unlocks with one
 	online bool
 
+	here     bool // the pages are shown on this device
 	started  *api.SignInResponse
 	token    *api.TokenResponse
 	password string
@@ -72,7 +73,8 @@ type (
 	resumed struct { // after a restart
 		account string // empty: nothing was made
 	}
-	timeUp struct{}
+	pagesLost struct{} // the device cannot show them
+	timeUp    struct{}
 )
 
 func (heard) event()      {}
@@ -83,6 +85,7 @@ func (signedIn) event()   {}
 func (confirmed) event()  {}
 func (created) event()    {}
 func (resumed) event()    {}
+func (pagesLost) event()  {}
 func (timeUp) event()     {}
 
 // What is to be done. Whatever was being done for the state before ends.
@@ -117,6 +120,8 @@ func (f *flow) step(e event) []effect {
 		f.online = e.online
 	case timeUp:
 		return f.late()
+	case pagesLost:
+		return f.elsewhere()
 	case pressed:
 		return f.press(e.Action)
 	case startedAs:
@@ -181,7 +186,7 @@ func (f *flow) leave(to State) []effect {
 	if f.started != nil && f.state != Done {
 		todo = append(todo, askCancel{f.started.DeviceCode})
 	}
-	f.state, f.started, f.token, f.password, f.code, f.noPIN, f.returning = to, nil, nil, "", "", false, returning{}
+	f.state, f.here, f.started, f.token, f.password, f.code, f.noPIN, f.returning = to, false, nil, nil, "", "", false, returning{}
 	f.forget()
 	if to == Ready || to == Hidden {
 		f.state = f.rest()
@@ -222,10 +227,12 @@ func (f *flow) press(a Action) []effect {
 		if f.state != Ready {
 			return nil
 		}
-		f.state = Starting
+		f.state, f.here = Starting, a.SameDevice
 		return []effect{askStart{a.SameDevice}}
 	case Cancel, Close:
 		return f.leave(Ready)
+	case Elsewhere:
+		return f.elsewhere()
 	case WithPIN:
 		f.state, f.asked = Unlock, true
 		return []effect{setAlarm{unlockLife}}
@@ -242,7 +249,29 @@ func (f *flow) begin(e startedAs) []effect {
 		return f.fail(codeOf(e.err))
 	}
 	f.state, f.started = Waiting, e.answer
+	if f.here && e.answer.Check() != nil { // a directory of an earlier version, or one that lies
+		return f.elsewhere()
+	}
 	return []effect{askToken{}, setAlarm{seconds(e.answer.ExpiresIn)}}
+}
+
+// canLeaveHere tells whether the sign-in depends on pages that this device shows.
+func (f *flow) canLeaveHere() bool {
+	return f.here && (f.state == Starting || f.state == Waiting || f.state == Number)
+}
+
+// elsewhere starts again for another device. The code of a sign-in on this device
+// is never shown: for it the directory asks for no number where the page is opened
+// from the device's own address, which is that of everybody behind the same
+// router. Who has photographed it there could sign in on this device, and nothing
+// would show the person at it that somebody else did. A new code has the number.
+// One that was shown already, beside a page that is lost, is lost with it.
+func (f *flow) elsewhere() []effect {
+	if !f.canLeaveHere() {
+		return nil
+	}
+	todo := f.leave(Starting)
+	return append(todo, askStart{})
 }
 
 func seconds(n int) time.Duration { return time.Duration(n) * time.Second }

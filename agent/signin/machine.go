@@ -120,6 +120,10 @@ func (m *Machine) Reached(ctx context.Context, online bool) error {
 	return m.tell(ctx, connection{online})
 }
 
+// Elsewhere takes that the pages cannot be shown on this device, or not any more:
+// a sign-in that needs them starts again, with a code for a phone.
+func (m *Machine) Elsewhere(ctx context.Context) error { return m.tell(ctx, pagesLost{}) }
+
 // told is an event, and where to say that it was taken, or why not.
 type told struct {
 	event
@@ -264,7 +268,7 @@ func (l *loop) show() {
 
 func equal(a, b *Screen) bool {
 	return slices.Equal(a.Fields, b.Fields) && slices.Equal(a.Actions, b.Actions) && a.State == b.State && a.Title == b.Title && a.Message == b.Message &&
-		a.UserCode == b.UserCode && a.QR == b.QR && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account &&
+		a.UserCode == b.UserCode && a.QR == b.QR && a.Here == b.Here && a.Page == b.Page && slices.Equal(a.Origins, b.Origins) && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account &&
 		a.Why == b.Why && a.CanLogon == b.CanLogon && a.Ends.Equal(b.Ends)
 }
 

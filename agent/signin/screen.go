@@ -45,6 +45,12 @@ type Screen struct {
 	// UserCode, URI and QR are for who signs in on another device: a code to
 	// type at an address, or a picture that holds both. QR is what it says.
 	UserCode, URI, QR string
+	// Here tells that the pages are to be shown on this device, by the surface that
+	// has them: there is no code then. Page is the first one's address, in the state
+	// Waiting, and Origins are those that any may have.
+	Here    bool
+	Page    string
+	Origins []string
 	// Code is why the sign-in failed, or why a field was refused, or in the state
 	// Done why there is no PIN.
 	Code api.Code
@@ -104,6 +110,8 @@ const (
 	Close  ActionName = "close" // the screen of a finished sign-in
 	// Skip leaves the PIN out.
 	Skip ActionName = "skip"
+	// Elsewhere is for who signs in with their phone after all.
+	Elsewhere ActionName = "elsewhere"
 	// WithPIN is for who has an account here already.
 	WithPIN ActionName = "pin"
 )

@@ -11,12 +11,13 @@ import (
 var (
 	cancelButton = ActionButton{Cancel, "Cancel", false}
 	submitButton = ActionButton{Submit, "Next", true}
+	phoneButton  = ActionButton{Elsewhere, "Use your phone instead", false}
 )
 
 // screen is what the state looks like. Serial and Device are the machine's to
 // fill in.
 func (f *flow) screen() *Screen {
-	s := &Screen{State: f.state, Help: f.offer.settings.HelpURL, Text: f.offer.settings.Text, Online: f.online, Code: f.code}
+	s := &Screen{State: f.state, Help: f.offer.settings.HelpURL, Text: f.offer.settings.Text, Online: f.online, Code: f.code, Here: f.here}
 	org := cmp.Or(f.offer.organisation, "your organisation")
 	switch f.state {
 	case Ready:
@@ -35,8 +36,15 @@ func (f *flow) screen() *Screen {
 		s.Title, s.Message = "Sign in with "+org, "Point the camera of your phone at the picture, or open the address and type the code."
 		s.UserCode, s.URI, s.QR = f.started.UserCode, f.started.VerificationURI, f.started.VerificationURIComplete
 		s.Actions = []ActionButton{cancelButton}
+		if f.here {
+			s.Message, s.UserCode, s.URI, s.QR = "Go on in the window.", "", "", ""
+			s.Page, s.Origins = f.started.VerificationURIComplete, f.started.Origins
+		}
 	case Number:
 		s.Title, s.Message = "Almost there", "Type the number that your other device shows."
+		if f.here {
+			s.Message = "Type the number that the page shows."
+		}
 		s.Fields = []Field{{Name: FieldNumber, Label: "Number", Digits: true}}
 		s.Actions = []ActionButton{submitButton, cancelButton}
 	case Password:
@@ -72,6 +80,9 @@ func (f *flow) screen() *Screen {
 	}
 	if f.code != "" && f.state != Failed && f.state != Done {
 		s.Message = f.refusal()
+	}
+	if f.canLeaveHere() {
+		s.Actions = append(s.Actions, phoneButton)
 	}
 	return s
 }

@@ -17,6 +17,7 @@ type control struct {
 // The numbers of controls that messages name.
 const (
 	idClose = 3
+	idPhone = 4
 	idField = 10
 	idText  = 11 // and all others
 )
@@ -25,6 +26,8 @@ var buttonIDs = map[string]uintptr{
 	"button." + string(signin.Submit): idOK,
 	"button." + string(signin.Cancel): idCancel,
 	"button." + string(signin.Close):  idClose,
+
+	"button." + string(signin.Elsewhere): idPhone,
 }
 
 // setControls makes the controls those of the layout. They are kept where they are
@@ -67,6 +70,8 @@ func (w *window) makeControls(wanted []*control) error {
 		switch c.role {
 		case roleField:
 			class, style, id, proc = "EDIT", wsChild|wsVisible|wsTabStop|esCentre|esNumber|esAutoHScroll, idField, w.editProc
+		case rolePage:
+			style |= wsTabStop
 		case rolePrimary, roleSecondary:
 			class, style, id, proc = "BUTTON", wsChild|wsVisible|wsTabStop|bsOwnerDraw, buttonIDs[c.id], 0
 		}
@@ -174,6 +179,11 @@ func (w *window) textMessage(handle uintptr, m uint32, wParam, lParam uintptr) u
 		}
 	case wmEraseBkgnd:
 		return 1
+	case wmSetFocus: // only the page's own is tabbed to
+		if w.web != nil {
+			w.web.view.Focus()
+		}
+		return 0
 	case wmSetText: // the class would paint it there and then
 		r := call(procDefWindowProc, handle, uintptr(m), wParam, lParam)
 		invalidate(handle)

@@ -29,15 +29,22 @@ type press struct {
 	action signin.Action // without the serial number
 }
 
-// shows tells the states that the window is for. All others are the tile's.
-func shows(s signin.State) bool {
-	return s == signin.Starting || s == signin.Waiting || s == signin.Number || s == signin.Failed
+// showsCode tells the screens that the window with the code is for. All others are
+// the tile's.
+func showsCode(s *local.Screen) bool {
+	return slices.Contains([]signin.State{signin.Starting, signin.Waiting, signin.Number, signin.Failed}, s.State)
 }
 
-// follow hands over each screen to show, and sends what was pressed, until the
-// sign-in leaves the window. A service that hangs up ends it as it should; one
+// showsPages tells the screens that the window with the pages is for: of a sign-in
+// that has others it may press nothing.
+func showsPages(s *local.Screen) bool {
+	return slices.Contains([]signin.State{signin.Starting, signin.Waiting, signin.Number}, s.State) && offers(s, signin.Elsewhere)
+}
+
+// follow hands over each screen to show, and sends what was pressed, until there is
+// one that the window is not for. A service that hangs up ends it as it should; one
 // that says nothing, or nothing that makes sense, with an error.
-func follow(ctx context.Context, s Service, show func(*local.Screen), pressed <-chan press) error {
+func follow(ctx context.Context, s Service, shows func(*local.Screen) bool, show func(*local.Screen), pressed <-chan press) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	arrivals := local.Screens(ctx, s.Next)
@@ -51,7 +58,7 @@ func follow(ctx context.Context, s Service, show func(*local.Screen), pressed <-
 				return nil
 			case a.Err != nil:
 				return a.Err
-			case !shows(a.Screen.State):
+			case !shows(a.Screen):
 				return nil
 			}
 			f.now = a.Screen
@@ -97,7 +104,8 @@ func (f *follower) sendAgain(ctx context.Context) error {
 		return nil
 	}
 	same := p.on.State == f.now.State && p.on.Message == f.now.Message && p.on.Code == f.now.Code && slices.Equal(p.on.Fields, f.now.Fields)
-	if !offers(f.now, p.action.Name) || p.action.Name != signin.Cancel && !same {
+	wantsOut := p.action.Name == signin.Cancel || p.action.Name == signin.Elsewhere
+	if !offers(f.now, p.action.Name) || !wantsOut && !same {
 		return nil
 	}
 	return f.send(ctx, &press{f.now, p.action})

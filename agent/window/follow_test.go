@@ -108,7 +108,7 @@ func followScript(t *testing.T, s *script) *followed {
 		client, err := local.NewClient(ctx, near, local.SurfaceWindow)
 		if err == nil {
 			defer client.Close()
-			err = follow(ctx, client, func(s *local.Screen) {
+			err = follow(ctx, client, showsCode, func(s *local.Screen) {
 				f.mu.Lock()
 				defer f.mu.Unlock()
 				f.shown = append(f.shown, s)
@@ -205,7 +205,7 @@ func TestFollowWaitsForTheScreenThatMadeItLate(t *testing.T) {
 		pressed := make(chan press)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- follow(ctx, b, func(*local.Screen) {}, pressed) }()
+		go func() { ended <- follow(ctx, b, showsCode, func(*local.Screen) {}, pressed) }()
 		first, second := screenIn("English", signin.Waiting), screenIn("English", signin.Waiting)
 		second.Serial = 8
 		b.screens <- first
@@ -245,7 +245,7 @@ func TestFollowEndsWithTheService(t *testing.T) {
 			return
 		}
 		begun := time.Now()
-		err = follow(t.Context(), client, func(*local.Screen) {}, nil)
+		err = follow(t.Context(), client, showsCode, func(*local.Screen) {}, nil)
 		if took := time.Since(begun); !errors.Is(err, local.ErrClosed) || took > time.Minute {
 			t.Errorf("%v after %v", err, took)
 		}

@@ -30,6 +30,7 @@ const (
 	roleOffline
 	roleDetail
 	rolePicture
+	rolePage // where Tab leads into the page
 	roleField
 	rolePrimary // buttons
 	roleSecondary
@@ -51,7 +52,9 @@ type layout struct {
 	stripe rect // of colour, along the upper edge
 	foot   rect // the band with the buttons
 	module int  // of the picture, in pixels
-	boxes  []box
+	// browser is where the page is, in the window that has one.
+	browser rect
+	boxes   []box
 }
 
 // Sizes, in pixels of a screen of 96 to the inch. Everything grows with the

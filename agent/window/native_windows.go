@@ -30,6 +30,7 @@ var (
 	procGetDpiForWindow     = user32.NewProc("GetDpiForWindow")
 	procGetFocus            = user32.NewProc("GetFocus")
 	procGetKeyState         = user32.NewProc("GetKeyState")
+	procGetNextDlgTabItem   = user32.NewProc("GetNextDlgTabItem")
 	procGetMessage          = user32.NewProc("GetMessageW")
 	procGetSysColor         = user32.NewProc("GetSysColor")
 	procGetSystemMetrics    = user32.NewProc("GetSystemMetrics")

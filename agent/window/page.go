@@ -23,6 +23,7 @@ type page struct {
 	modules        []string // of the picture
 	field          string   // the label of the field; empty: there is none
 	facts          []fact
+	device         string // in one line, where that is no fact
 	text, help     string
 	buttons        []button
 }
@@ -133,7 +134,7 @@ func (p *page) addInputs(s *local.Screen) {
 		p.field = short(s.Fields[0].Label, maxName)
 	}
 	for _, a := range s.Actions {
-		if a.Name == signin.Cancel || a.Name == signin.Submit && p.field != "" {
+		if a.Name == signin.Cancel || a.Name == signin.Elsewhere || a.Name == signin.Submit && p.field != "" {
 			p.buttons = append(p.buttons, button{a.Name, short(a.Label, maxButton), a.Primary})
 		}
 	}

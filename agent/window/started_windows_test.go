@@ -55,9 +55,9 @@ type started struct {
 }
 
 // startProgram starts the program, and serves nothing yet.
-func startProgram(t *testing.T) *started {
+func startProgram(t *testing.T, args ...string) *started {
 	t.Helper()
-	s := &started{t: t, cmd: exec.Command(*agentProgram, "signin-window"), ended: make(chan struct{})}
+	s := &started{t: t, cmd: exec.Command(*agentProgram, args...), ended: make(chan struct{})}
 	in, err := s.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func startProgram(t *testing.T) *started {
 // until its window is seen.
 func startWindow(t *testing.T, sc *script) *started {
 	t.Helper()
-	s := startProgram(t)
+	s := startProgram(t, "signin-window")
 	ctx, cancel := context.WithCancel(context.Background())
 	server := &local.Server{SignIn: sc, Refresh: func(context.Context) api.Code { return "" }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
 	served := make(chan struct{})

@@ -40,6 +40,7 @@ type window struct {
 	controls []*control
 	pressed  chan press
 	close    context.CancelFunc
+	web      *web  // nil: it shows the code
 	sent     bool  // nothing has come of the number yet
 	err      error // why it cannot be shown
 
@@ -53,6 +54,11 @@ type window struct {
 // Run shows the sign-in that the service at the other end of the pipes tells of,
 // until it leaves the window, the person closes it, or the service is gone.
 func Run(ctx context.Context, pipes io.ReadWriteCloser) error {
+	return run(ctx, pipes, func(*window) {})
+}
+
+// run does so in a window that is made ready first.
+func run(ctx context.Context, pipes io.ReadWriteCloser, ready func(*window)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	runtime.LockOSThread() // windows belong to threads
@@ -61,6 +67,7 @@ func Run(ctx context.Context, pipes io.ReadWriteCloser) error {
 	if err != nil {
 		return err
 	}
+	ready(w)
 	ended := make(chan error, 1)
 	go func() {
 		ended <- w.follow(ctx, pipes)
@@ -79,12 +86,19 @@ func Run(ctx context.Context, pipes io.ReadWriteCloser) error {
 }
 
 func (w *window) follow(ctx context.Context, pipes io.ReadWriteCloser) error {
-	client, err := local.NewClient(ctx, local.OverPipes(pipes), local.SurfaceWindow)
+	surface, shows := local.SurfaceWindow, showsCode
+	if w.web != nil {
+		surface, shows = local.SurfacePages, showsPages
+	}
+	client, err := local.NewClient(ctx, local.OverPipes(pipes), surface)
 	if err != nil {
 		return err
 	}
 	defer client.Close() //nolint:errcheck // it always closes
-	return follow(ctx, client, func(s *local.Screen) {
+	if w.web != nil {
+		go w.web.tell(ctx, client)
+	}
+	return follow(ctx, client, shows, func(s *local.Screen) {
 		w.mu.Lock()
 		w.next = s
 		w.mu.Unlock()
@@ -144,6 +158,9 @@ func (w *window) message(handle uintptr, m uint32, wParam, lParam uintptr) uintp
 		call(procDestroyWindow, handle)
 		return 0
 	case wmDestroy:
+		if w.web != nil {
+			w.web.view.Close()
+		}
 		w.fonts.free()
 		call(procPostQuitMessage, 0)
 		return 0
@@ -204,6 +221,9 @@ func (w *window) take() {
 	}
 	w.arrange()
 	w.enable()
+	if w.web != nil && s.Page != "" {
+		w.web.view.Go(s.Page, s.Origins)
+	}
 	if before == nil {
 		call(procSetTimer, w.handle, 1, 1000, 0)
 	}
@@ -219,11 +239,14 @@ func (w *window) arrange() {
 	if w.screen == nil {
 		return
 	}
-	w.page = newPage(w.screen, time.Now())
+	layOut := arrange
+	if w.page = newPage(w.screen, time.Now()); w.web != nil {
+		w.page, layOut = newWebPage(w.screen, w.web.browsed, time.Now()), arrangeWeb
+	}
 	screenW, screenH := int(call(procGetSystemMetrics, smCxScreen)), int(call(procGetSystemMetrics, smCyScreen))
 	tried := fonts{}
 	m, done := tried.measurer()
-	w.layout = arrange(w.page, screenW, screenH, w.dpi(), m)
+	w.layout = layOut(w.page, screenW, screenH, w.dpi(), m)
 	done()
 	tried.free()
 	before := w.fonts
@@ -237,6 +260,9 @@ func (w *window) arrange() {
 	if at := (rect{(screenW - w.layout.w) / 2, (screenH - w.layout.h) / 2, w.layout.w, w.layout.h}); at != w.at {
 		w.at = at
 		call(procSetWindowPos, w.handle, hwndTopmost, uintptr(at.x), uintptr(at.y), uintptr(at.w), uintptr(at.h), swpNoActivate|swpShowWindow)
+	}
+	if r := w.layout.browser; w.web != nil {
+		w.web.view.Place(r.x, r.y, r.w, r.h)
 	}
 	call(procRedrawWindow, w.handle, 0, 0, rdwInvalidate|rdwErase|rdwAllChildren)
 }
@@ -258,11 +284,13 @@ func (w *window) tick(now time.Time) {
 	}
 }
 
-// focus gives the keyboard to the field. Else nobody has it: whoever pressed Enter
+// focus gives the keyboard to the field, or the page. Else nobody has it: whoever pressed Enter
 // to get here presses nothing by it.
 func (w *window) focus() {
 	if field := w.control("field"); field != nil {
 		call(procSetFocus, field.window)
+	} else if w.web != nil && w.web.shown {
+		w.web.view.Focus()
 	}
 }
 
@@ -296,6 +324,8 @@ func (w *window) command(id, code uintptr) {
 		w.submit()
 	case id == idCancel && w.page.has(signin.Cancel):
 		w.press(signin.Action{Name: signin.Cancel})
+	case id == idPhone && w.page.has(signin.Elsewhere):
+		w.press(signin.Action{Name: signin.Elsewhere})
 	case id == idClose, id == idCancel:
 		w.close()
 	}

@@ -286,7 +286,7 @@ func TestWindowsEndsWithTheStatesOfTheTile(t *testing.T) {
 }
 
 func TestWindowsEndsWithTheService(t *testing.T) {
-	s := startProgram(t)
+	s := startProgram(t, "signin-window")
 	if err := s.pipes.Close(); err != nil {
 		t.Error(err)
 	}
@@ -304,7 +304,7 @@ func TestWindowsEndsWithTheService(t *testing.T) {
 
 // A service that says nothing any more has its window closed, too.
 func TestWindowsEndsWhenTheServiceHangs(t *testing.T) {
-	mute, hung := startProgram(t), startProgram(t)
+	mute, hung := startProgram(t, "signin-window"), startProgram(t, "signin-window")
 	if err := hung.serveBytes([]byte("hello 1\n\nscreen 1\nstate=starting\ntitle=Hung\naction=cancel secondary Cancel\n\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ func TestWindowsRandomBlocks(t *testing.T) {
 		}
 		return out
 	}
-	s := startProgram(t)
+	s := startProgram(t, "signin-window")
 	all := append(stream(2000), "screen 2001\nstate=waiting\ntitle=The last one\n\n"...)
 	if err := s.serveBytes(all); err != nil {
 		t.Fatal(err)
@@ -344,7 +344,7 @@ func TestWindowsRandomBlocks(t *testing.T) {
 		for range 5 {
 			damaged[random.IntN(len(damaged))] = byte(random.IntN(256))
 		}
-		s := startProgram(t)
+		s := startProgram(t, "signin-window")
 		err := s.serveBytes(damaged)
 		_ = s.pipes.Out.Close()
 		if code := s.code(); err != nil || code > 1 {

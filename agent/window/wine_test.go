@@ -62,16 +62,45 @@ func TestUnderWine(t *testing.T) {
 	newDesktop(t).run("^TestWindows[^P]", "")
 }
 
+// The window with the pages, with no runtime, and with a double of one, where the
+// installer of the real one says that it is.
+func TestWebUnderWine(t *testing.T) {
+	t.Parallel()
+	d := newDesktop(t)
+	d.run("^TestWebFails", "")
+	folder := filepath.Join(t.TempDir(), "120.0.2210.61")
+	dll := filepath.Join(folder, "EBWebView", "x64", "EmbeddedBrowserWebView.dll")
+	if err := os.MkdirAll(filepath.Dir(dll), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cc := testtool.Need(t, "x86_64-w64-mingw32-gcc")
+	if out, err := exec.Command(cc, "-std=gnu11", "-O2", "-Wall", "-Werror", "-shared", "-s", "-o", dll, "testdata/double.c", "-lole32", "-luuid").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const update = `HKLM\SOFTWARE\WOW6432Node\Microsoft\EdgeUpdate`
+	const id = `{F3017226-FE2A-4295-8BDF-00C3A9A7E4C5}`
+	d.registry(update+`\Clients\`+id, "pv", "REG_SZ", "0.0.0.0") // as one that was removed leaves it
+	d.registry(update+`\ClientState\`+id, "EBWebView", "REG_SZ", strings.Trim(d.Command(folder), `"`))
+	d.run("^TestWebFails", "")
+	d.registry(update+`\Clients\`+id, "pv", "REG_SZ", "108.0.1462.37")
+	d.run("^TestWebFails", "")
+	d.registry(update+`\Clients\`+id, "pv", "REG_SZ", "120.0.2210.61")
+	d.run("^TestWeb[FSIW]", "-double")
+}
+
 // Nobody but the service starts it: elsewhere there is no window, and no word of
 // it.
 func TestNobodyElseStartsIt(t *testing.T) {
 	t.Parallel()
 	p := winetest.New(t)
 	agent := p.Command(winetest.Build(t, "firstday.dev/cmd/firstday-agent", "amd64"))
-	if res := p.Run(t.TempDir(), agent+" signin-window"); res.Code != 2 || !strings.HasPrefix(res.Stderr, "error: signin-window is for the agent's service") || res.Stdout != "" {
-		t.Errorf("%+v", res)
+	for _, command := range []string{"signin-window", `signin-web C:\windows`} {
+		word, _, _ := strings.Cut(command, " ")
+		if res := p.Run(t.TempDir(), agent+" "+command); res.Code != 2 || !strings.HasPrefix(res.Stderr, "error: "+word+" is for the agent's service") || res.Stdout != "" {
+			t.Errorf("%+v", res)
+		}
 	}
-	if res := p.Run(t.TempDir(), agent+" --help"); res.Code != 0 || strings.Contains(res.Stdout, "signin-window") {
+	if res := p.Run(t.TempDir(), agent+" --help"); res.Code != 0 || strings.Contains(res.Stdout, "signin-w") {
 		t.Errorf("%+v", res)
 	}
 }

@@ -18,6 +18,11 @@ const (
 	wordHelp      = "Help:"
 	wordClose     = "Close"
 	wordReference = "Error code"
+	wordPage      = "Page"
+	wordPageOf    = "Page of"
+	wordNoPage    = "none yet"
+	wordOpening   = "One moment: the page is being opened."
+	wordRefused   = "The page wanted to lead to %s, which is not one of those to sign in with."
 	// wordPicture is what a screen reader says of the picture.
 	wordPicture = "QR code. Or open %s and type %s."
 )

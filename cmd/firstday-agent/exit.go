@@ -7,6 +7,7 @@ import (
 	"firstday.dev/agent"
 	"firstday.dev/agent/local"
 	"firstday.dev/agent/terminal"
+	"firstday.dev/agent/webview"
 	"firstday.dev/api"
 )
 
@@ -65,11 +66,14 @@ func isAnswer(err error) bool {
 
 func exitCode(err error) int {
 	var a answer
+	var f webview.FailureError // nobody starts what ends with it but the service
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &a):
 		return int(a)
+	case errors.As(err, &f):
+		return int(f)
 	case errors.As(err, new(usageError)):
 		return exitUsage
 	case errors.Is(err, agent.ErrEnrollment):

@@ -55,9 +55,15 @@ there are do not work), "offered" or "required". Devices without a TPM have none
 
 Where "hello" of "windows" is "offered", who got an account is led to the page of
 Windows' settings where they may choose a PIN of Windows Hello, once, in their
-first session.`,
+first session.
+
+What stands beside the tile of Windows' sign-in screen is "signInWindow" of
+"windows": "qr", a code for a phone; "web", the pages themselves, or the code where
+they cannot be shown; "off", nothing. "signInOrigins" are further origins that pages
+may have, besides the directory's and its providers'.`,
 		Example: `  firstday settings set settings.json
   firstday settings set windows.ssap off
+  firstday settings set windows.signInWindow web
   firstday settings set macos.domains acme.example,acme.test`,
 		Args: cobra.RangeArgs(1, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
