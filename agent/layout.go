@@ -54,6 +54,10 @@ func (l Layout) PINs() string { return filepath.Join(l.Data, "pins") }
 // WindowAccount says which account of the system the sign-in window runs under.
 func (l Layout) WindowAccount() string { return filepath.Join(l.Data, "window.json") }
 
+// FileVault holds at which start of the system somebody was logged on who had
+// unlocked the disk.
+func (l Layout) FileVault() string { return filepath.Join(l.Data, "filevault") }
+
 // State is how far the installation is, written by whoever holds the lock.
 func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
 

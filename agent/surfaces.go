@@ -17,7 +17,8 @@ func (a *Agent) serveSurfaces(ctx context.Context, signIn *signin.Machine, refre
 	if address == "" {
 		return
 	}
-	s := &local.Server{SignIn: signIn, Refresh: refreshes.ask, Version: a.Version, Log: a.log()}
+	disk := &diskUnlock{path: a.System.Layout().FileVault(), boot: a.System.BootID()}
+	s := &local.Server{SignIn: signIn, Refresh: refreshes.ask, FileVault: a.fileVault(disk), Version: a.Version, Log: a.log()}
 	var group sync.WaitGroup
 	defer group.Wait()
 	if k := a.windowKeeper(s, signIn, r); k != nil {

@@ -20,10 +20,9 @@ const SurfaceWindow = "window"
 // told less: see docs/local-protocol.md. Closing the pipes must end a waiting
 // Read; whoever started the process at the other end ends it.
 func (s *Server) ServeWindow(ctx context.Context, pipes io.ReadWriteCloser) {
-	limited := *s
-	limited.SignIn = &windowed{SignIn: s.SignIn}
+	limited := &Server{SignIn: &windowed{SignIn: s.SignIn}, Refresh: s.Refresh, Started: s.Started, Version: s.Version, Log: s.Log}
 	conn := OverPipes(pipes)
-	c := &session{Server: &limited, conn: conn, lines: lines{r: conn}, typed: make(typed)}
+	c := &session{Server: limited, conn: conn, lines: lines{r: conn}, typed: make(typed)}
 	c.run(ctx)
 }
 
@@ -98,7 +97,7 @@ func (w *windowed) Act(ctx context.Context, a signin.Action) error {
 }
 
 // Logon is for tiles.
-func (*windowed) Logon(context.Context, int64) ([]byte, error) { return nil, errDenied }
+func (*windowed) Logon(context.Context, int64, int64) ([]byte, error) { return nil, errDenied }
 
 // MaxNumber is how many digits the window may send.
 const MaxNumber = 16
