@@ -251,7 +251,7 @@ int core_read(struct core *c, const char *bytes, size_t count, unsigned long lon
 static char *next_line(char **rest) {
     char *line = *rest, *end = line ? strchr(line, '\n') : NULL;
     if (!line || !*line) return NULL;
-    *rest = end ? end + 1 : NULL;
+    *rest = end && end[1] ? end + 1 : NULL;
     if (end) *end = 0;
     size_t length = strlen(line);
     if (length >= SURFACE_LINE) return NULL;
@@ -305,7 +305,7 @@ static int unescape(char *s) {
 
 /* Who has an account here: macOS says whether the password is right. */
 static enum core_wish page_logs_on(struct core *c, char *rest) {
-    char empty[1] = "", *name = next_line(&rest), *password = rest && *rest ? next_line(&rest) : empty;
+    char empty[1] = "", *name = next_line(&rest), *password = rest ? next_line(&rest) : empty;
     if (!name || !password || rest || unescape(name) || unescape(password)) return CORE_MALFORMED;
     size_t length = strlen(name), more = strlen(password);
     if (c->outcome != CORE_OPEN || length == 0 || length + 1 + more > CORE_PAIR) return CORE_MALFORMED;
