@@ -39,6 +39,7 @@ trap 'rm -rf "$work"' EXIT
 build() {
 	arch=$1
 	objects=
+	mkdir "$work/$arch" # the signature holds the name
 	for source in ../../local/reference/surface.c core.c visit.c guard.c plugin.c window.m; do
 		object=$work/$arch-$(basename "$source").o
 		"$clang" -target "$arch-apple-macos12.0" -std=gnu11 -Os -g0 -nostdlibinc -isystem "$here/native/include" -I"$here/native" \
@@ -49,7 +50,7 @@ build() {
 	done
 	# shellcheck disable=SC2086 # a list of files
 	"$lld" -arch "$arch" -platform_version macos 12.0 14.0 -syslibroot "$here/native/stubs" -bundle -dead_strip -adhoc_codesign \
-		-exported_symbol _AuthorizationPluginCreate -o "$work/$arch" $objects \
+		-exported_symbol _AuthorizationPluginCreate -o "$work/$arch/FirstdayLogin" $objects \
 		-lSystem -lobjc -framework CoreFoundation -framework Foundation -framework AppKit -framework WebKit
 }
 
@@ -58,7 +59,7 @@ build arm64
 
 bundle=$work/FirstdayLogin.bundle
 mkdir -p "$bundle/Contents/MacOS" "$bundle/Contents/Resources" "$out"
-"$lipo" -create "$work/x86_64" "$work/arm64" -output "$bundle/Contents/MacOS/FirstdayLogin"
+"$lipo" -create "$work/x86_64/FirstdayLogin" "$work/arm64/FirstdayLogin" -output "$bundle/Contents/MacOS/FirstdayLogin"
 sed "s/@VERSION@/$version/" "$here/bundle/Info.plist" >"$bundle/Contents/Info.plist"
 cp "$here/bundle/Resources/index.html" "$bundle/Contents/Resources/"
 chmod -R u=rwX,go=rX "$bundle"
