@@ -4,6 +4,7 @@ package loginplugin_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -29,13 +30,14 @@ type cocoa struct {
 	page    uintptr  // the web view with our page
 	shown   string   // the address that the other one was to load
 	other   uintptr
-	handler uintptr     // of what our page says
-	load    func()      // is called when our page is to be loaded
-	told    chan string // what our page was told
+	handler uintptr            // of what our page says; 0: none listens
+	added   map[string]uintptr // handlers, by the configuration
+	load    func()             // is called when our page is to be loaded
+	told    chan string        // what our page was told
 }
 
 func (c *cocoa) init(m *mac) {
-	c.m, c.objects, c.told = m, make(map[uintptr]*object), make(chan string, 100)
+	c.m, c.objects, c.added, c.told = m, make(map[uintptr]*object), make(map[string]uintptr), make(chan string, 100)
 }
 
 // classes are those that are imported, by their address.
@@ -126,11 +128,11 @@ func (c *cocoa) alloc(class uintptr) uintptr {
 // silent are selectors of which nothing is wanted but that they are called.
 var silent = strings.Fields(`setReleasedWhenClosed: setCanBecomeVisibleWithoutLogin: setLevel: setContentView: makeFirstResponder: makeKeyAndOrderFront:
 	orderFrontRegardless orderOut: close activateIgnoringOtherApps: setWebsiteDataStore: addSubview: removeFromSuperview stopLoading frame
-	init initWithContentRect:styleMask:backing:defer: initWithFrame:configuration: removeScriptMessageHandlerForName:`)
+	init initWithContentRect:styleMask:backing:defer: initWithFrame:configuration:`)
 
 // givers are selectors that give another object, of that class.
 var givers = map[string]string{
-	"mainScreen": "NSScreen", "sharedApplication": "NSApplication", "userContentController": "WKUserContentController", "nonPersistentDataStore": "WKWebsiteDataStore",
+	"mainScreen": "NSScreen", "sharedApplication": "NSApplication", "nonPersistentDataStore": "WKWebsiteDataStore",
 	"bundleForClass:": "NSBundle", "frameInfo": "WKFrameInfo", "targetFrame": "WKFrameInfo", "request": "NSURLRequest", "URL": "NSURL",
 	"requestWithURL:": "NSURLRequest", "URLWithString:": "NSURL", "absoluteString": "NSString", "body": "NSString", "URLByDeletingLastPathComponent": "NSURL",
 	"charactersIgnoringModifiers": "NSString",
@@ -192,7 +194,14 @@ func (c *cocoa) send(self uintptr, selector string, a, b uintptr) uintptr {
 	case "delegate":
 		result = o.delegate
 	case "addScriptMessageHandler:name:":
-		c.handler = a
+		c.handler, c.added[o.text] = a, a
+	case "removeScriptMessageHandlerForName:":
+		if c.handler == c.added[o.text] {
+			c.handler = 0
+		}
+		delete(c.added, o.text)
+	case "userContentController":
+		result = c.made("WKUserContentController", fmt.Sprint(self))
 	case "loadFileURL:allowingReadAccessToURL:":
 		c.page = self
 		then = c.load
@@ -256,6 +265,9 @@ func (m *mac) sayFrom(message uintptr) {
 	m.cocoa.mu.Lock()
 	handler := m.cocoa.handler
 	m.cocoa.mu.Unlock()
+	if handler == 0 {
+		return
+	}
 	purego.SyscallN(plugin.symbols["-[FirstdayLoginHost userContentController:didReceiveScriptMessage:]"], handler, 0, 0, message)
 }
 

@@ -37,17 +37,18 @@ type mac struct {
 	spawned    [][]string
 	noUnlock   bool // a policy: who has unlocked the disk is not logged on
 	impostor   bool // whoever listens is not root
-	connects   int
 	wipes      int
 	complaints []string
 
-	skew atomic.Int64  // what was added to the clock
-	main chan func()   // the main queue
-	idle chan struct{} // closed when the main queue has ended
+	tried chan struct{} // holds one for each attempt to connect, up to many
+	skew  atomic.Int64  // what was added to the clock
+	main  chan func()   // the main queue
+	idle  chan struct{} // closed when the main queue has ended
 }
 
 var (
 	plugin  *image
+	imports binder // whose variables the plug-in uses
 	present atomic.Pointer[mac]
 	loaded  sync.Once
 	failed  error
@@ -63,7 +64,8 @@ func newMac(t *testing.T) *mac {
 		if path == "" {
 			path = program(build(t))
 		}
-		plugin, failed = loadImage(path, (&binder{libc: libc(t)}).resolve)
+		imports.libc = libc(t)
+		plugin, failed = loadImage(path, imports.resolve)
 	})
 	if failed != nil {
 		t.Fatal(failed)
@@ -78,7 +80,7 @@ func newMac(t *testing.T) *mac {
 	}
 	m := &mac{
 		t: t, socket: filepath.Join(dir, "run", "s"), engines: make(map[uintptr]*engine), programs: make(map[string]string),
-		main: make(chan func(), 1000), idle: make(chan struct{}),
+		main: make(chan func(), 1000), tried: make(chan struct{}, 1000), idle: make(chan struct{}),
 	}
 	m.cocoa.init(m)
 	present.Store(m)
@@ -301,9 +303,10 @@ func (m *mac) connect(fd int, address []byte) uintptr {
 		m.complain("it connects to %q", address)
 		return minusOne
 	}
-	m.mu.Lock()
-	m.connects++
-	m.mu.Unlock()
+	select {
+	case m.tried <- struct{}{}:
+	default:
+	}
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: m.socket}); err != nil {
 		return minusOne
 	}

@@ -106,6 +106,15 @@ static void replace(char *at, const char *what, const char *with) {
     memmove(at + new, at + old, length(at + old) + 1);
 }
 
+/* Takes a text out, and the line with it that it stands on. */
+static void drop(char *text, char *at, const char *what) {
+    char *from = at;
+    while (from > text && (from[-1] == ' ' || from[-1] == '\t')) from--;
+    if (from > text && from[-1] == '\n') from--;
+    at += length(what);
+    memmove(from, at, length(at) + 1);
+}
+
 #define OURS "FirstdayLogin"
 #define WINDOW "<string>" OURS ":login</string>"
 #define GUARD "<string>" OURS ":guard,privileged</string>"
@@ -114,8 +123,10 @@ _Static_assert(sizeof APPLE <= sizeof WINDOW, "the text never grows");
 
 int guard_edit(char *text) {
     char *at;
-    while ((at = find(text, GUARD))) replace(at, GUARD, "");
-    while ((at = find(text, WINDOW))) replace(at, WINDOW, find(text, APPLE) ? "" : APPLE);
+    while ((at = find(text, GUARD))) drop(text, at, GUARD);
+    while ((at = find(text, WINDOW)))
+        if (find(text, APPLE)) drop(text, at, WINDOW);
+        else replace(at, WINDOW, APPLE);
     at = find(text, APPLE);
     return at && !find(at + 1, APPLE) && !find(text, OURS) ? 0 : -1;
 }
