@@ -227,6 +227,7 @@ func (e *engine) takeBack() {
 			e.m.t.Errorf("a %s is kept %d times", o.class, o.references)
 		}
 	}
+	clear(c.objects)
 }
 
 // fell wants the window to have failed, with no name and no password.
