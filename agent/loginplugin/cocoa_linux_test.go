@@ -179,10 +179,6 @@ func (c *cocoa) send(self uintptr, selector string, a, b uintptr) uintptr {
 		if result = 0; o.class == classOf(a) {
 			result = 1
 		}
-	case "isEqual:":
-		if result = 0; c.objects[a] != nil && c.objects[a].text == o.text {
-			result = 1
-		}
 	case "isMainFrame":
 		if result = 1; strings.HasPrefix(o.text, inFrame) {
 			result = 0

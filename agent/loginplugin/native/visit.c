@@ -310,10 +310,11 @@ static size_t length(const char *s) {
 
 enum core_wish visit_page(struct visit *v, const char *text) {
     lock(v);
-    enum core_wish wish = v->over || v->done ? CORE_NOTHING : core_page(&v->core, text, length(text), now());
+    int waits = !v->over && !v->done; /* else nobody empties the pipe */
+    enum core_wish wish = waits ? core_page(&v->core, text, length(text), now()) : CORE_NOTHING;
     if (wish == CORE_READY) v->ready = 1;
     unlock(v);
-    wake(v);
+    if (waits) wake(v);
     return wish;
 }
 
@@ -335,12 +336,12 @@ int visit_tell(struct visit *v, char *out, size_t room) {
 
 int visit_page_gone(struct visit *v) {
     lock(v);
-    int again = ++v->pages < PAGES;
+    int waits = !v->over && !v->done, again = ++v->pages < PAGES;
     v->ready = 0;
     v->page_at = now();
-    if (!v->done) core_anew(&v->core);
+    if (waits) core_anew(&v->core);
     unlock(v);
-    wake(v);
+    if (waits) wake(v);
     return again;
 }
 

@@ -4,6 +4,8 @@
  * in stubs. All that is not static is called from any thread. */
 #include "visit.h"
 
+#include <string.h>
+
 typedef double CGFloat;
 typedef struct { CGFloat x, y; } CGPoint;
 typedef struct { CGFloat width, height; } CGSize;
@@ -34,7 +36,6 @@ __attribute__((objc_root_class)) @interface NSObject { Class isa; }
 + (NSURL *)URLWithString:(NSString *)s;
 - (NSString *)absoluteString;
 - (NSURL *)URLByDeletingLastPathComponent;
-- (BOOL)isEqual:(id)other;
 @end
 @interface NSURLRequest : NSObject
 + (NSURLRequest *)requestWithURL:(NSURL *)u;
@@ -201,10 +202,9 @@ static void shut_other(FirstdayLoginHost *host) {
     }
 }
 - (void)webView:(WKWebView *)view decidePolicyForNavigationAction:(WKNavigationAction *)action decisionHandler:(void (^)(NSInteger))decide {
-    NSURL *to = [[action request] URL];
-    const char *address = [[to absoluteString] UTF8String];
+    const char *address = [[[[action request] URL] absoluteString] UTF8String];
     int may = 0;
-    if (view == page) may = [to isEqual:file];
+    if (view == page) may = address && !strcmp(address, [[file absoluteString] UTF8String]); /* a bundle's is relative to it */
     else if (view == other && address && [action targetFrame]) may = visit_may_show(visit, address); /* no other windows */
     decide(may ? ALLOW : CANCEL);
 }
