@@ -414,6 +414,22 @@ func TestShippedTakenBack(t *testing.T) {
 			}
 		})
 	}
+	t.Run("while a frame comes", func(t *testing.T) {
+		m := newMac(t)
+		m.plays(func(conn net.Conn) {
+			write(conn, "\n")
+			silence(conn)
+		})
+		begun := make(chan *engine)
+		then := func() { (<-begun).takeBack() }
+		m.received.Store(&then)
+		e := m.begin("login", nil)
+		begun <- e
+		<-m.dropped
+		if len(e.results) > 0 || len(e.hints) > 0 {
+			t.Errorf("%d results, hints %q", len(e.results), e.hints)
+		}
+	})
 	t.Run("while the result is given", func(t *testing.T) {
 		m := newMac(t)
 		m.withPage()

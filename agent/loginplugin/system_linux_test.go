@@ -40,10 +40,12 @@ type mac struct {
 	wipes      int
 	complaints []string
 
-	tried chan struct{} // holds one for each attempt to connect, up to many
-	skew  atomic.Int64  // what was added to the clock
-	main  chan func()   // the main queue
-	idle  chan struct{} // closed when the main queue has ended
+	tried    chan struct{}          // holds one for each attempt to connect, up to many
+	skew     atomic.Int64           // what was added to the clock
+	received atomic.Pointer[func()] // is called once, when the plug-in has received something
+	dropped  chan struct{}          // holds one for each visit that is gone
+	main     chan func()            // the main queue
+	idle     chan struct{}          // closed when the main queue has ended
 }
 
 var (
@@ -80,7 +82,7 @@ func newMac(t *testing.T) *mac {
 	}
 	m := &mac{
 		t: t, socket: filepath.Join(dir, "run", "s"), engines: make(map[uintptr]*engine), programs: make(map[string]string),
-		main: make(chan func(), 1000), tried: make(chan struct{}, 1000), idle: make(chan struct{}),
+		main: make(chan func(), 1000), tried: make(chan struct{}, 1000), dropped: make(chan struct{}, 1000), idle: make(chan struct{}),
 	}
 	m.cocoa.init(m)
 	present.Store(m)
@@ -187,7 +189,7 @@ type binder struct {
 
 // same are the functions that glibc has, with the same meaning and numbers.
 var same = strings.Fields(`calloc free memmove strstr socket close pipe read write kill waitpid memchr memcmp memcpy memset strchr strcmp strcspn strlen strncmp
-	strspn bzero pthread_create pthread_detach pthread_self pthread_mutex_init pthread_mutex_destroy pthread_mutex_lock pthread_mutex_unlock
+	strspn bzero pthread_create pthread_detach pthread_self pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 	posix_spawn_file_actions_init posix_spawn_file_actions_destroy posix_spawn_file_actions_adddup2 posix_spawn_file_actions_addclose`)
 
 func (b *binder) resolve(name string) uintptr {
@@ -241,7 +243,20 @@ var functions = map[string]any{
 		}
 		return 0
 	},
-	"recv": func(fd, at, count, flags uintptr) uintptr { return transfer(unix.SYS_RECVFROM, fd, at, count, flags) },
+	"recv": func(fd, at, count, flags uintptr) uintptr {
+		n := transfer(unix.SYS_RECVFROM, fd, at, count, flags)
+		if then := present.Load().received.Swap(nil); then != nil {
+			(*then)()
+		}
+		return n
+	},
+	"pthread_mutex_destroy": func(uintptr) uintptr { // the last that is done with a visit
+		select {
+		case present.Load().dropped <- struct{}{}:
+		default:
+		}
+		return 0
+	},
 	"send": func(fd, at, count, flags uintptr) uintptr { return transfer(unix.SYS_SENDTO, fd, at, count, flags) },
 	"getpeereid": func(fd, user, group uintptr) uintptr {
 		m := present.Load()
