@@ -22,9 +22,13 @@ import (
 // chosen. It is in no memory of the plug-in's after that.
 func TestShippedSignIn(t *testing.T) {
 	m := newMac(t)
+	m.watches = true
 	m.withPage()
 	s := serve(m)
-	e := m.begin("login", nil)
+	left := make(chan string, 1)
+	e := m.begin("login", nil, func(e *engine) { // when the result is given, not only in the end
+		e.again = func(*engine) { left <- m.left("word 1") + m.left("776F72642031") }
+	})
 	waiting := s.signsIn("waiting")
 	m.say("show")
 	const page = "https://id.acme.example/signin?code=BCDFGHJK"
@@ -61,8 +65,14 @@ func TestShippedSignIn(t *testing.T) {
 	if !strings.Contains(s.log.String(), "session=100021") || strings.Contains(s.log.String(), "word 1") {
 		t.Error("the session is not in the log, or the password is")
 	}
-	if m.wipes < 10 {
-		t.Errorf("%d wipes", m.wipes)
+	<-m.dropped
+	for _, secret := range []string{"word 1", "776F72642031"} { // as the service sends it
+		if !m.wiped(secret) {
+			t.Errorf("%q was in no buffer that is wiped", secret)
+		}
+	}
+	if when := <-left + m.left("word 1"); when != "" {
+		t.Errorf("it is still in %s", when)
 	}
 	for _, call := range []string{"FirstdayLoginWindow setCanBecomeVisibleWithoutLogin:", "WKWebViewConfiguration setWebsiteDataStore:", "WKWebsiteDataStore nonPersistentDataStore",
 		"FirstdayLoginWindow orderFrontRegardless", "FirstdayLoginWindow close", "WKUserContentController removeScriptMessageHandlerForName:"} {

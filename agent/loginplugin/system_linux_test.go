@@ -35,9 +35,12 @@ type mac struct {
 	engines    map[uintptr]*engine
 	programs   map[string]string // what runs instead of a program
 	spawned    [][]string
-	noUnlock   bool // a policy: who has unlocked the disk is not logged on
-	impostor   bool // whoever listens is not root
-	wipes      int
+	noUnlock   bool     // a policy: who has unlocked the disk is not logged on
+	impostor   bool     // whoever listens is not root
+	watches    bool     // what follows is kept
+	wipes      []string // what was overwritten
+	freed      []string // what memory held when it was given back
+	allocated  map[uintptr]uintptr
 	complaints []string
 
 	tried    chan struct{}          // holds one for each attempt to connect, up to many
@@ -81,7 +84,7 @@ func newMac(t *testing.T) *mac {
 		t.Fatal(err)
 	}
 	m := &mac{
-		t: t, socket: filepath.Join(dir, "run", "s"), engines: make(map[uintptr]*engine), programs: make(map[string]string),
+		t: t, socket: filepath.Join(dir, "run", "s"), engines: make(map[uintptr]*engine), programs: make(map[string]string), allocated: make(map[uintptr]uintptr),
 		main: make(chan func(), 1000), tried: make(chan struct{}, 1000), dropped: make(chan struct{}, 1000), idle: make(chan struct{}),
 	}
 	m.cocoa.init(m)
@@ -188,7 +191,7 @@ type binder struct {
 }
 
 // same are the functions that glibc has, with the same meaning and numbers.
-var same = strings.Fields(`calloc free memmove strstr socket close pipe read write kill waitpid memchr memcmp memcpy memset strchr strcmp strcspn strlen strncmp
+var same = strings.Fields(`memmove strstr socket close pipe read write kill waitpid memchr memcmp memcpy memset strchr strcmp strcspn strlen strncmp
 	strspn bzero pthread_create pthread_detach pthread_self pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
 	posix_spawn_file_actions_init posix_spawn_file_actions_destroy posix_spawn_file_actions_adddup2 posix_spawn_file_actions_addclose`)
 
@@ -204,6 +207,32 @@ func (b *binder) resolve(name string) uintptr {
 		return purego.NewCallback(f)
 	}
 	switch {
+	case short == "calloc":
+		real := b.glibc(short)
+		return purego.NewCallback(func(count, size uintptr) uintptr {
+			at, _, _ := purego.SyscallN(real, count, size)
+			m := present.Load()
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if m.watches {
+				m.allocated[at] = count * size
+			}
+			return at
+		})
+	case short == "free":
+		real := b.glibc(short)
+		return purego.NewCallback(func(at uintptr) uintptr {
+			m := present.Load()
+			m.mu.Lock()
+			size := m.allocated[at]
+			if size > 0 {
+				m.freed = append(m.freed, string(bytesAt(at, size)))
+				delete(m.allocated, at)
+			}
+			m.mu.Unlock()
+			purego.SyscallN(real, at)
+			return 0
+		})
 	case short == "posix_spawn":
 		real := b.glibc(short)
 		return purego.NewCallback(func(pid, path, actions, attributes, arguments, environment uintptr) uintptr {
@@ -299,10 +328,12 @@ var functions = map[string]any{
 		if value != 0 || count > room {
 			m.complain("memset_s of %d bytes of %d to %d", count, room, value)
 		}
-		clear(bytesAt(at, count))
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.wipes++
+		if m.watches {
+			m.wipes = append(m.wipes, string(bytesAt(at, count)))
+		}
+		clear(bytesAt(at, count))
 		return 0
 	},
 	"dispatch_async_f": func(_, context, f uintptr) uintptr {
@@ -357,6 +388,30 @@ func (m *mac) poll(at uintptr, count int, timeout time.Duration) uintptr {
 			return uintptr(max(n, 0))
 		}
 	}
+}
+
+// wiped tells whether something was in a buffer that was overwritten.
+func (m *mac) wiped(secret string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.ContainsFunc(m.wipes, func(held string) bool { return strings.Contains(held, secret) })
+}
+
+// left tells where something still is: in memory that was given back, or was not.
+func (m *mac) left(secret string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, held := range m.freed {
+		if strings.Contains(held, secret) {
+			return "memory that was freed"
+		}
+	}
+	for at, size := range m.allocated {
+		if strings.Contains(string(bytesAt(at, size)), secret) {
+			return "memory of the plug-in"
+		}
+	}
+	return ""
 }
 
 // spawn runs what the test has put in the place of a program.
