@@ -22,9 +22,11 @@ agent-%:
 	GOOS=$(firstword $(subst -, ,$*)) GOARCH=$(lastword $(subst -, ,$*)) \
 		$(GOBUILD) -o bin/agents/firstday-agent-$* ./cmd/firstday-agent
 
-# What runs inside Windows' sign-in screen: packages carry it beside the agents.
+# What runs inside Windows' sign-in screen, and packages carry beside the agents; and
+# inside the login window of Macs.
 native:
 	agent/credprov/build.sh bin/agents "$(VERSION)"
+	agent/loginplugin/build.sh bin/native "$(VERSION)"
 
 # What a release brings beside the program: manual pages, completions.
 papers:

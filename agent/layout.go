@@ -60,6 +60,10 @@ func (l Layout) PagesAccount() string { return filepath.Join(l.Data, "pages.json
 // Pages holds what the browser in that window writes, until it has ended.
 func (l Layout) Pages() string { return filepath.Join(l.Data, "pages") }
 
+// FileVault holds at which start of the system somebody was logged on who had
+// unlocked the disk.
+func (l Layout) FileVault() string { return filepath.Join(l.Data, "filevault") }
+
 // State is how far the installation is, written by whoever holds the lock.
 func (l Layout) State() string { return filepath.Join(l.Data, "install.json") }
 

@@ -17,7 +17,7 @@ import (
 func (d *desk) logsOn(want string) {
 	d.t.Helper()
 	screen := d.sees(signin.Done, "")
-	packed, err := d.signIn.Logon(d.t.Context(), screen.Serial)
+	packed, err := d.signIn.Logon(d.t.Context(), screen.Serial, 0)
 	if err != nil || string(packed) != want {
 		d.t.Fatalf("it lets in %q (%v), not %q", packed, err, want)
 	}

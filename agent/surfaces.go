@@ -16,7 +16,8 @@ func (a *Agent) serveSurfaces(ctx context.Context, m *member, refreshes *refresh
 	if address == "" {
 		return
 	}
-	s := &local.Server{SignIn: m.signIn, Refresh: refreshes.ask, Version: a.Version, Log: a.log()}
+	disk := &diskUnlock{path: a.System.Layout().FileVault(), boot: a.System.BootID()}
+	s := &local.Server{SignIn: m.signIn, Refresh: refreshes.ask, FileVault: a.fileVault(disk), Version: a.Version, Log: a.log()}
 	var group sync.WaitGroup
 	defer group.Wait()
 	if k := a.windowKeeper(s, m.signIn, m.signInWindow, r); k != nil {

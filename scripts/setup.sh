@@ -3,8 +3,10 @@
 # usage: setup.sh demo|test|release
 set -eu
 
-# What builds the tile of Windows' sign-in screen, which packages for Windows carry.
-native="clang:clang lld-link:lld llvm-dlltool:llvm windows.h:mingw-w64-common"
+# What builds the tile of Windows' sign-in screen, which packages for Windows carry,
+# and the plug-in of the login window of Macs.
+native="clang:clang lld-link:lld llvm-dlltool:llvm windows.h:mingw-w64-common
+	ld64.lld|ld64.lld-19|ld64.lld-14:lld llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm"
 
 case "${1:-}" in
 demo) need="$native wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file cpio:cpio" ;;
@@ -14,7 +16,7 @@ test) need="$native wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode
 	Xvfb:xvfb zbarimg:zbar-tools liberation-fonts:fonts-liberation
 	useradd:passwd pamtester:pamtester
 	softhsm2-util:softhsm2 swtpm:swtpm pkcs11-tool:opensc systemd-analyze:systemd gcc:gcc libc-dev:libc6-dev
-	llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm cpio:cpio bsdtar:libarchive-tools cksum:coreutils
+	cpio:cpio bsdtar:libarchive-tools cksum:coreutils
 	fsck.fat:dosfstools mkfs.ext4:e2fsprogs mcopy:mtools sgdisk:gdisk sfdisk:fdisk shellcheck:shellcheck dash:dash losetup:mount
 	python3:python3 initdb:postgresql pdftotext:poppler-utils pdfinfo:poppler-utils qpdf:qpdf chromium|chromium-browser|google-chrome:chromium git:git" ;;
 release) need="$native git:git bsdtar:libarchive-tools man:man-db systemd-analyze:systemd fakeroot:fakeroot zsh:zsh fish:fish" ;;

@@ -106,7 +106,7 @@ func (d *desk) Act(_ context.Context, a signin.Action) error {
 	return nil
 }
 
-func (d *desk) Logon(_ context.Context, serial int64) ([]byte, error) {
+func (d *desk) Logon(_ context.Context, serial, _ int64) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if serial != d.screen.Serial || d.logon == nil {

@@ -4,10 +4,7 @@ package credprov_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +18,11 @@ import (
 
 	"firstday.dev/internal/testcredprov"
 	"firstday.dev/internal/testtool"
+	"firstday.dev/internal/testvectors"
 )
+
+// vectors are those of the local protocol.
+const vectors = "../local/testdata"
 
 // core is a command that tries the core.
 type core []string
@@ -101,44 +102,6 @@ func (c core) run(t *testing.T, in []byte, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// vectors gives what services may send, by name, and what surfaces understand.
-func vectors(t *testing.T) (streams map[string][]byte, want map[string]string) {
-	t.Helper()
-	files, err := filepath.Glob("../local/testdata/service/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no vectors: %v", err)
-	}
-	streams, want = make(map[string][]byte), make(map[string]string)
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		script, outcome, _ := strings.Cut(string(data), "---\n")
-		want[name] = strings.TrimSpace(outcome)
-		for line := range strings.Lines(script) {
-			rest, ok := strings.CutPrefix(strings.TrimSpace(line), "send ")
-			if !ok {
-				continue
-			}
-			quoted, err := strconv.QuotedPrefix(rest)
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			text, _ := strconv.Unquote(quoted)
-			times := 1
-			if count := strings.TrimSpace(rest[len(quoted):]); count != "" {
-				if times, err = strconv.Atoi(count); err != nil {
-					t.Fatalf("%s: %v", file, err)
-				}
-			}
-			streams[name] = append(streams[name], strings.Repeat(text, times)...)
-		}
-	}
-	return streams, want
-}
-
 // drawn is what a tile draws of what a surface has understood: the screens that
 // are not hidden, without what it does not show, and none that looks as the one
 // before.
@@ -181,7 +144,7 @@ func drawn(understood string) string {
 }
 
 func (c core) understandsTheVectors(t *testing.T) {
-	streams, want := vectors(t)
+	streams, want := testvectors.Service(t, vectors)
 	for name, stream := range streams {
 		expected := drawn(want[name])
 		if strings.Contains("\n"+want[name], "\nerror ") || strings.Contains("\n"+want[name], "\nok logon") {
@@ -194,46 +157,10 @@ func (c core) understandsTheVectors(t *testing.T) {
 	}
 }
 
-// frames gives what a hostile service may send, each frame after its length in
-// four bytes: noise, and vectors with a few bytes changed, half of them such as a
-// tile understands.
-func frames(t *testing.T, seed uint64, count int) (in []byte) {
-	t.Helper()
-	streams, want := vectors(t)
-	var small, good [][]byte
-	for _, name := range slices.Sorted(maps.Keys(streams)) {
-		if len(streams[name]) >= 6000 {
-			continue
-		}
-		small = append(small, streams[name])
-		if strings.HasPrefix(want[name], "screen ") && strings.HasSuffix(want[name], "\nend") {
-			good = append(good, streams[name])
-		}
-	}
-	random := rand.New(rand.NewPCG(6, seed))
-	for i := range count {
-		var frame []byte
-		switch i % 4 {
-		case 0:
-			frame = make([]byte, random.IntN(2000))
-			for at := range frame {
-				frame[at] = byte(random.Uint32())
-			}
-		case 1:
-			frame = damaged(random, slices.Concat(small[random.IntN(len(small))], small[random.IntN(len(small))]))
-		default:
-			frame = damaged(random, slices.Concat(good[random.IntN(len(good))], good[random.IntN(len(good))]))
-		}
-		in = binary.LittleEndian.AppendUint32(in, uint32(len(frame)))
-		in = append(in, frame...)
-	}
-	return in
-}
-
 // Whatever a service sends, the core stays in its bounds; where there are sanitizers, they look on.
 func (c core) survivesAnyFrames(t *testing.T) {
 	const count = 12000
-	got := c.run(t, frames(t, 1, count), "frames")
+	got := c.run(t, testvectors.Frames(t, vectors, 1, count), "frames")
 	t.Log(got)
 	var all, whole int
 	if _, err := fmt.Sscanf(got, "%d frames, %d to the end", &all, &whole); err != nil || all != count || whole < count/10 {
@@ -250,22 +177,4 @@ func (c core) keepsNoSecrets(t *testing.T) {
 			t.Errorf("%s: %s", what, got)
 		}
 	}
-}
-
-// damaged changes a few bytes, to such as mean something above all.
-func damaged(random *rand.Rand, stream []byte) []byte {
-	const odd = "\n\n= %1aF0\x00\x1f\x7f\x80\xc3\xe0\xf0"
-	stream = slices.Clone(stream)
-	for range random.IntN(4) {
-		at := random.IntN(len(stream) + 1)
-		switch c := odd[random.IntN(len(odd))]; {
-		case random.IntN(3) == 0 || at == len(stream):
-			stream = slices.Insert(stream, at, c)
-		case random.IntN(2) == 0:
-			stream[at] = c
-		default:
-			stream = slices.Delete(stream, at, min(len(stream), at+1+random.IntN(3)))
-		}
-	}
-	return stream
 }

@@ -12,6 +12,7 @@ import (
 
 	"firstday.dev/internal/testcredprov"
 	"firstday.dev/internal/testpki"
+	"firstday.dev/internal/testvectors"
 	"firstday.dev/internal/winetest"
 )
 
@@ -81,7 +82,7 @@ func TestTileSurvivesAnyFramesUnderWine(t *testing.T) {
 	t.Parallel()
 	d := newDevice(t, nil)
 	for seed := range uint64(5) {
-		if err := os.WriteFile(d.p.Path(`frames.bin`), frames(t, seed, 2000), 0o644); err != nil {
+		if err := os.WriteFile(d.p.Path(`frames.bin`), testvectors.Frames(t, vectors, seed, 2000), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		d.run("Frames")

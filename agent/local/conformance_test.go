@@ -238,6 +238,7 @@ type fixed struct {
 	mu    sync.Mutex
 	taken []string
 	given bool
+	disk  bool // FileVault has let somebody in
 }
 
 func newFixed() *fixed {
@@ -273,7 +274,7 @@ func (f *fixed) Act(_ context.Context, a signin.Action) error {
 	return nil
 }
 
-func (f *fixed) Logon(_ context.Context, serial int64) ([]byte, error) {
+func (f *fixed) Logon(_ context.Context, serial, _ int64) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if serial != f.Serial || f.given {
@@ -281,6 +282,14 @@ func (f *fixed) Logon(_ context.Context, serial int64) ([]byte, error) {
 	}
 	f.given = true
 	return []byte("hunter22"), nil
+}
+
+func (f *fixed) fileVault(context.Context) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	first := !f.disk
+	f.disk = true
+	return first
 }
 
 func (f *fixed) actions() []string {
@@ -323,7 +332,7 @@ func TestServiceUnderstands(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			f := newFixed()
 			var log bytes.Buffer
-			s := &Server{SignIn: f, Refresh: func(context.Context) api.Code { return "" }, Log: slog.New(slog.NewTextHandler(&log, nil))}
+			s := &Server{SignIn: f, Refresh: func(context.Context) api.Code { return "" }, FileVault: f.fileVault, Log: slog.New(slog.NewTextHandler(&log, nil))}
 			conn, err := net.Dial("unix", serve(t, s))
 			if err != nil {
 				t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 
 // The verbs of requests, each of which is a line.
 const (
-	verbHello   = "hello"   // VERSION SURFACE
+	verbHello   = "hello"   // VERSION SURFACE [SESSION]
 	verbWatch   = "watch"   // SERIAL
 	verbField   = "field"   // NAME VALUE
 	verbAct     = "act"     // NAME SERIAL [same-device]
@@ -18,6 +18,8 @@ const (
 	verbRefresh = "refresh" // asks the directory
 	verbShown   = "shown"   // the page is there, which the service started a window for
 	verbBye     = "bye"
+	// verbFileVault asks whether who has unlocked the disk is logged on.
+	verbFileVault = "filevault"
 )
 
 const sameDevice = "same-device"
@@ -28,6 +30,7 @@ type request struct {
 	name    string // of the surface, the field or the action
 	number  int64  // the version, or the serial number of the screen
 	value   string // of the field
+	session string // of the system, in which the surface is; empty: it does not say
 	sameDev bool
 }
 
@@ -69,6 +72,9 @@ func (r *request) readWords(words []string) (err error) {
 			return malformed("hello without a version and a surface")
 		}
 		r.name = words[1]
+		if len(words) > 2 {
+			r.session = words[2]
+		}
 		r.number, err = readNumber(words[0])
 	case verbWatch, verbLogon:
 		if len(words) != 1 {
@@ -83,7 +89,7 @@ func (r *request) readWords(words []string) (err error) {
 		if r.number, err = readNumber(words[1]); err == nil && r.number == 0 {
 			err = malformed("an action on no screen")
 		}
-	case verbRefresh, verbShown, verbBye:
+	case verbRefresh, verbShown, verbFileVault, verbBye:
 		if len(words) > 0 {
 			return malformed("%s takes no words", r.verb)
 		}

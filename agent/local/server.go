@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"firstday.dev/agent/signin"
@@ -16,7 +17,7 @@ import (
 type SignIn interface {
 	Next(ctx context.Context, serial int64) (signin.Screen, error)
 	Act(ctx context.Context, a signin.Action) error
-	Logon(ctx context.Context, serial int64) ([]byte, error)
+	Logon(ctx context.Context, serial, surface int64) ([]byte, error)
 }
 
 // Server speaks with surfaces, with several at once. None holds up another, or
@@ -30,9 +31,15 @@ type Server struct {
 	Started func(surface string)
 	// Here tells whether there is a window on this device for the pages of a sign-in
 	// that the surface starts now. nil: there never is.
-	Here    func(surface string) bool
-	Version string // of the agent
-	Log     *slog.Logger
+	Here func(surface string) bool
+	// FileVault tells whether a surface may log on with what was typed at the
+	// screen of FileVault, which it may once each time the system starts. nil: there
+	// is no such screen.
+	FileVault func(context.Context) bool
+	Version   string // of the agent
+	Log       *slog.Logger
+
+	surfaces atomic.Int64 // that there were, which tells them apart
 }
 
 // maxSurfaces is how many there may be at once.
@@ -61,7 +68,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		if err != nil {
 			return err
 		}
-		c := &session{Server: s, conn: conn, lines: lines{r: conn}, typed: make(typed)}
+		c := &session{Server: s, conn: conn, lines: lines{r: conn}, typed: make(typed), number: s.surfaces.Add(1)}
 		select {
 		case room <- struct{}{}:
 			group.Go(func() {
@@ -87,6 +94,7 @@ const (
 	refusedRefresh   = "refresh"
 	refusedLogon     = "logon"
 	refusedDenied    = "denied"
+	refusedFileVault = "filevault"
 )
 
 // session is one surface's connection.
@@ -98,6 +106,7 @@ type session struct {
 
 	surface string // how it named itself
 	shown   func() // is told that the page is there; nil: this surface has none
+	number  int64  // of the surface; 0: it is the window
 
 	group sync.WaitGroup
 	watch context.CancelFunc // ends the watch that waits
@@ -164,7 +173,7 @@ func (c *session) greet(ctx context.Context) (surface string, err error) {
 		c.refuse(refusedVersion, "the agent speaks version 1")
 		return r.name, errBye
 	}
-	c.Log.DebugContext(ctx, "surface", "surface", r.name)
+	c.Log.DebugContext(ctx, "surface", "surface", r.name, "session", r.session)
 	b := newBlock(kindHello, "1")
 	b.add("agent", c.Version)
 	return r.name, c.send(b)
@@ -189,6 +198,8 @@ func (c *session) take(ctx context.Context, r *request) error {
 		}
 		c.shown()
 		return c.send(newBlock(kindOK, verbShown))
+	case verbFileVault:
+		return c.fileVault(ctx)
 	case verbBye:
 		return errBye
 	case verbHello:
@@ -216,7 +227,7 @@ func (c *session) startWatch(ctx context.Context, serial int64) {
 }
 
 func (c *session) act(ctx context.Context, r *request) error {
-	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number}
+	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number, Surface: c.number}
 	c.typed = make(typed)
 	starts := a.Name == signin.Start || a.Name == signin.Retry
 	if starts && c.Here != nil && c.Here(c.surface) {
@@ -240,9 +251,9 @@ func (c *session) act(ctx context.Context, r *request) error {
 	return c.send(newBlock(kindOK, verbAct))
 }
 
-// logon hands over what Windows logs the account on with.
+// logon hands over what the account is logged on with.
 func (c *session) logon(ctx context.Context, serial int64) error {
-	packed, err := c.SignIn.Logon(ctx, serial)
+	packed, err := c.SignIn.Logon(ctx, serial, c.number)
 	defer clear(packed)
 	switch {
 	case errors.Is(err, errDenied):
@@ -257,6 +268,16 @@ func (c *session) logon(ctx context.Context, serial int64) error {
 	out := logonBlock(packed)
 	defer clear(out)
 	return c.write(out)
+}
+
+// fileVault says whether the person who unlocked the disk is logged on.
+func (c *session) fileVault(ctx context.Context) error {
+	if c.FileVault == nil || !c.FileVault(ctx) {
+		c.refuse(refusedFileVault, "nobody is logged on by FileVault, or somebody was already")
+		return nil
+	}
+	c.Log.InfoContext(ctx, "a surface logs on who has unlocked the disk", "surface", c.surface)
+	return c.send(newBlock(kindOK, verbFileVault))
 }
 
 // refresh asks the directory while the surface may go on.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -295,5 +296,44 @@ func TestLogonIsForOneSurface(t *testing.T) {
 	}
 	if diff := cmp.Diff([][]byte{[]byte("hunter22"), nil}, given); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// apart keeps which surfaces act, and ask for what is logged on with.
+type apart struct {
+	*fixed
+	acted, asked []int64
+}
+
+func (a *apart) Act(ctx context.Context, action signin.Action) error {
+	a.acted = append(a.acted, action.Surface)
+	return a.fixed.Act(ctx, action)
+}
+
+func (a *apart) Logon(ctx context.Context, serial, surface int64) ([]byte, error) {
+	a.asked = append(a.asked, surface)
+	return a.fixed.Logon(ctx, serial, surface)
+}
+
+// The sign-in gives what is logged on with to who typed: it is told who that is, by
+// the connection, whatever a surface calls itself.
+func TestSurfacesAreToldApart(t *testing.T) {
+	a := &apart{fixed: newFixed()}
+	l := serveInside(t, a)
+	for range 3 {
+		c, err := NewClient(t.Context(), l.call(), "login-window")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if err := c.Act(t.Context(), signin.Action{Name: signin.Submit, Serial: 7}); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Logon(t.Context(), 7); err != nil && !errors.Is(err, signin.ErrNoLogon) {
+			t.Error(err)
+		}
+	}
+	if diff := cmp.Diff(a.acted, a.asked); diff != "" || len(a.acted) != 3 || slices.Contains(a.acted, 0) || len(slices.Compact(slices.Sorted(slices.Values(a.acted)))) != 3 {
+		t.Errorf("%v act, and %v ask", a.acted, a.asked)
 	}
 }

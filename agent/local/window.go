@@ -33,10 +33,9 @@ func (s *Server) ServePages(ctx context.Context, pipes io.ReadWriteCloser, shown
 }
 
 func (s *Server) serve(ctx context.Context, pipes io.ReadWriteCloser, signIn *windowed, shown func()) {
-	limited := *s
-	limited.SignIn = signIn
+	limited := &Server{SignIn: signIn, Refresh: s.Refresh, Started: s.Started, Version: s.Version, Log: s.Log}
 	conn := OverPipes(pipes)
-	c := &session{Server: &limited, conn: conn, lines: lines{r: conn}, typed: make(typed), shown: shown}
+	c := &session{Server: limited, conn: conn, lines: lines{r: conn}, typed: make(typed), shown: shown}
 	c.run(ctx)
 }
 
@@ -138,7 +137,7 @@ func (w *windowed) Act(ctx context.Context, a signin.Action) error {
 }
 
 // Logon is for tiles.
-func (*windowed) Logon(context.Context, int64) ([]byte, error) { return nil, errDenied }
+func (*windowed) Logon(context.Context, int64, int64) ([]byte, error) { return nil, errDenied }
 
 // MaxNumber is how many digits the window may send.
 const MaxNumber = 16

@@ -1,4 +1,4 @@
-// Package logon writes what Windows logs a person on with: the bytes that a
+// Package logon writes what Windows, or a Mac, logs a person on with: the bytes that a
 // credential provider hands to winlogon. The service packs them, so that the
 // provider, which lives in a process of Windows' own, only copies them.
 package logon

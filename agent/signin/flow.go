@@ -21,6 +21,7 @@ type flow struct {
 	started  *api.SignInResponse
 	token    *api.TokenResponse
 	password string
+	typist   int64 // the surface where it was typed, or the PIN; nobody's if others helped
 	account  string
 	serial   string // of the device
 	noPIN    bool   // though the settings want one: the device cannot keep it
@@ -239,7 +240,7 @@ func (f *flow) press(a Action) []effect {
 	case Skip:
 		return f.create("")
 	case Submit:
-		return f.submit(a.Fields)
+		return f.submit(&a)
 	}
 	return nil
 }
@@ -302,8 +303,13 @@ func (f *flow) signedIn(e signedIn) []effect {
 	return nil
 }
 
-func (f *flow) submit(fields map[string]string) []effect {
+// nobody is no surface.
+const nobody = -1
+
+func (f *flow) submit(a *Action) []effect {
+	fields := a.Fields
 	f.code = ""
+	f.noteTypist(a)
 	switch f.state {
 	case Number:
 		if number := strings.TrimSpace(fields[FieldNumber]); number != "" {
@@ -324,6 +330,18 @@ func (f *flow) submit(fields map[string]string) []effect {
 		return f.takeRenewal(fields)
 	}
 	return nil
+}
+
+// noteTypist keeps which surface may ask for what is logged on with: the one
+// where the password was typed, if the rest was typed there, too.
+func (f *flow) noteTypist(a *Action) {
+	first := f.state == Password && !f.asksOld && a.Fields[FieldPassword] != "" || f.state == Unlock || f.state == Renew && a.Fields[FieldPassword] != ""
+	switch {
+	case first:
+		f.typist = a.Surface
+	case f.state != Number && a.Surface != f.typist:
+		f.typist = nobody
+	}
 }
 
 func (f *flow) takePassword(password, again string) []effect {

@@ -17,19 +17,20 @@ const loggedOnLife = 15 * time.Second
 // ErrNoLogon: there is nothing to log on with, any more.
 var ErrNoLogon = errors.New("there is nothing to log on with")
 
-// Logon gives what Windows logs the account on with that the screen of the
-// serial number shows: once, and within a minute of its making. Who has it wipes
-// it. It gives ErrNoLogon if there is none, or another screen is shown.
-func (m *Machine) Logon(ctx context.Context, serial int64) ([]byte, error) {
+// Logon gives what the account is logged on with that the screen of the serial
+// number shows: once, within a minute of its making, and to the surface alone at
+// which the password or the PIN was typed. Who has it wipes it. It gives
+// ErrNoLogon if there is none, or another screen is shown.
+func (m *Machine) Logon(ctx context.Context, serial, surface int64) ([]byte, error) {
 	var packed []byte
-	err := m.tell(ctx, wanted{serial, &packed})
+	err := m.tell(ctx, wanted{serial, surface, &packed})
 	return packed, err
 }
 
 // wanted is a surface that wants to log on.
 type wanted struct {
-	serial int64
-	packed *[]byte
+	serial, surface int64
+	packed          *[]byte
 }
 
 func (wanted) event() {}
@@ -75,7 +76,7 @@ func (l *loop) keepLogon() {
 }
 
 func (l *loop) giveLogon(w wanted) error {
-	if w.serial != l.shown.Serial || len(l.logon.packed) == 0 {
+	if w.serial != l.shown.Serial || w.surface != l.flow.typist || len(l.logon.packed) == 0 {
 		return ErrNoLogon
 	}
 	*w.packed, l.logon.packed = l.logon.packed, nil

@@ -29,7 +29,7 @@ type Machine struct {
 	Accounts  *Accounts
 	Device    func() Device // for the surfaces; may be called at any time
 	Log       *slog.Logger
-	// Pack writes what Windows logs an account on with; nil: no surface of this
+	// Pack writes what an account is logged on with; nil: no surface of this
 	// system can do that, and so there are no PINs.
 	Pack func(account string, password []byte) ([]byte, error)
 

@@ -64,8 +64,8 @@ type Screen struct {
 	Online bool
 	// Account is the name of the one that was made, in the state Done.
 	Account string
-	// CanLogon tells, in the state Done, that [Machine.Logon] has what Windows logs
-	// that account on with.
+	// CanLogon tells, in the state Done, that [Machine.Logon] has what that
+	// account is logged on with.
 	CanLogon bool
 	// Ends is when the screen goes by itself, if nobody does anything; zero: it
 	// does not.
@@ -125,6 +125,8 @@ type Action struct {
 	// Serial is that of the screen it answers: it has no effect on any other.
 	// 0: whichever is shown.
 	Serial int64
+	// Surface tells surfaces apart, see [Machine.Logon]. 0: one that never asks.
+	Surface int64
 }
 
 // Device is what the surface tells of the device, for the telephone.

@@ -68,7 +68,7 @@ func (s *script) Act(_ context.Context, a signin.Action) error {
 	return nil
 }
 
-func (*script) Logon(context.Context, int64) ([]byte, error) { return nil, signin.ErrNoLogon }
+func (*script) Logon(context.Context, int64, int64) ([]byte, error) { return nil, signin.ErrNoLogon }
 
 func (s *script) actions() (names []string) {
 	s.mu.Lock()

@@ -1,5 +1,3 @@
-//go:build unix
-
 package agent
 
 // packLogon is nil: here, no surface of ours logs anybody on.

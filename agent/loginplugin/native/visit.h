@@ -1,0 +1,67 @@
+/* One stay at the login window: from when macOS invokes the mechanism until there
+ * is a result, or macOS takes it back. */
+#ifndef FIRSTDAY_VISIT_H
+#define FIRSTDAY_VISIT_H
+
+#include "abi.h"
+#include "core.h"
+#include "system.h"
+
+/* The hint that the guard looks for. Its value is why. */
+#define FALLBACK "firstday.fallback"
+
+struct visit {
+    const AuthorizationCallbacks *calls;
+    void *engine;
+    int references; /* the mechanism's, the thread's, and one for each block on the main queue */
+    int wake[2];    /* a pipe that ends the thread's wait */
+    char session[16];
+    int unlocked;   /* somebody has unlocked the disk */
+    void *host;     /* the window's; of the main thread alone */
+
+    pthread_mutex_t lock; /* over all that follows */
+    pthread_t caller;     /* who gives the result */
+    int over, done;       /* macOS has taken it back; there is a result, which owns the core */
+    int calling;          /* and is being given */
+    int opened, ready;    /* the window is; its page listens */
+    int losses, pages;    /* connections lost, and pages */
+    unsigned long long page_at; /* since when the page is waited for */
+    struct core core;
+
+    char piece[4096], out[CORE_OUT]; /* the thread's */
+};
+
+/* Begins. NULL: there is no memory. The result comes by itself. */
+struct visit *visit_begin(const AuthorizationCallbacks *calls, void *engine);
+
+/* Ends: after it, the engine is not called any more. */
+void visit_end(struct visit *v);
+
+/* References to a visit. */
+struct visit *visit_keep(struct visit *v);
+void visit_drop(struct visit *v);
+
+/* Tells whether a result is still waited for. */
+int visit_waits(struct visit *v);
+
+/* What the page says, and what it is to be told: JSON, "" if there is nothing. */
+enum core_wish visit_page(struct visit *v, const char *text);
+int visit_tell(struct visit *v, char *out, size_t room);
+
+/* The page is gone, and is loaded again. 0: not once more. */
+int visit_page_gone(struct visit *v);
+
+/* The address that the screen wants to be shown; whether another one may be. */
+int visit_address(struct visit *v, char *out, size_t room);
+int visit_may_show(struct visit *v, const char *address);
+
+/* The person wants Apple's login window, whatever the page does. */
+void visit_apple(struct visit *v);
+
+/* window.m. All but the last return at once; the work is done on the main thread. */
+void window_open(struct visit *v);
+void window_tell(struct visit *v);
+void window_close(struct visit *v);
+int window_may_unlock(void); /* no policy says that who has unlocked the disk is not logged on */
+
+#endif
