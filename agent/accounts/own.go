@@ -165,11 +165,8 @@ func (o *Own) Remove() error {
 	if errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if err != nil { // which one it was is lost; that must not keep the agent here
+	if err != nil || r.Tag == "" { // which one it was is lost; that must not keep it here
 		return o.removeAlike()
-	}
-	if r.Tag == "" {
-		return nil
 	}
 	name, sid, err := o.find()
 	if errors.Is(err, ErrExists) { // somebody else's, and so is what hides the name
@@ -189,19 +186,19 @@ func (o *Own) Remove() error {
 
 // removeAlike removes the account that has our name and says that it is ours.
 func (o *Own) removeAlike() error {
-	sid, comment, err := o.system.holder(OwnName)
+	sid, comment, err := o.system.holder(o.Name)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return o.finish("", OwnName)
-	case errors.Is(err, ErrExists), err == nil && !isOwn(OwnName, comment):
+		return o.finish("", o.Name)
+	case errors.Is(err, ErrExists), err == nil && !isOwn(o.Name, comment):
 		return o.finish("", "")
 	case err != nil:
 		return err
 	}
-	if err := o.system.remove(OwnName); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := o.system.remove(o.Name); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	return o.finish(sid, OwnName)
+	return o.finish(sid, o.Name)
 }
 
 // finish removes what is left of an account that is gone.

@@ -311,6 +311,32 @@ func TestOwnAccountThatOthersChanged(t *testing.T) {
 
 // A record that cannot be read is no reason to make another account, or to leave
 // one behind, or to refuse to be removed.
+// An administrator has deleted the data folder; the other account is not touched.
+func TestOwnAccountWithoutARecord(t *testing.T) {
+	w := newPretendWindows()
+	for _, name := range []string{OwnName, PagesName} {
+		o := w.start(t, filepath.Join(t.TempDir(), "own.json"))
+		o.Name = name
+		if err := o.ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := w.start(t, filepath.Join(t.TempDir(), "own.json"))
+	o.Name = PagesName
+	if err := o.ready(t.Context()); !errors.Is(err, ErrExists) {
+		t.Errorf("ready without a record: %v", err)
+	}
+	if err := o.Remove(); err != nil {
+		t.Error(err)
+	}
+	if _, there := w.Users[OwnName]; !there || len(w.Users) != 1 {
+		t.Errorf("left are %+v", w.Users)
+	}
+	if len(w.Rights) != 1 || len(w.Hidden) != 1 {
+		t.Errorf("left are %+v and %+v", w.Rights, w.Hidden)
+	}
+}
+
 func TestOwnAccountOfADamagedRecord(t *testing.T) {
 	person := pretendUser{"S-1-5-21-1-2-3-1007", "theirs", "a person's"}
 	for name, c := range map[string]struct{ has, left map[string]pretendUser }{
