@@ -124,16 +124,11 @@ func (s windowsStore) Create(ctx context.Context, n New) (*Account, error) {
 	return nil, errors.Join(err, deleteUser(n.Name))
 }
 
-// checkFree asks for every kind of thing that has a name: users, groups, the
-// computer, what every Windows calls its own in its own language, and a profile
-// that is left of somebody.
+// checkFree tells whether a person may get the name: nobody has it, nor is a
+// profile left of somebody who had it.
 func checkFree(name string) error {
-	computer, err := windows.ComputerName()
-	if err != nil {
-		return fmt.Errorf("asking for the computer's name: %w", err)
-	}
-	if strings.EqualFold(computer, name) {
-		return taken(name, "it is the computer's")
+	if err := checkUnused(name); err != nil {
+		return err
 	}
 	profiles, err := windows.KnownFolderPath(windows.FOLDERID_UserProfiles, windows.KF_FLAG_DEFAULT)
 	if err != nil {
@@ -142,6 +137,19 @@ func checkFree(name string) error {
 	profile := filepath.Join(profiles, name)
 	if _, err := os.Lstat(profile); !errors.Is(err, fs.ErrNotExist) {
 		return errors.Join(taken(name, profile+" is there"), err)
+	}
+	return nil
+}
+
+// checkUnused asks for every kind of thing that has a name: users, groups, the
+// computer, and what every Windows calls its own in its own language.
+func checkUnused(name string) error {
+	computer, err := windows.ComputerName()
+	if err != nil {
+		return fmt.Errorf("asking for the computer's name: %w", err)
+	}
+	if strings.EqualFold(computer, name) {
+		return taken(name, "it is the computer's")
 	}
 	sid, _, _, err := windows.LookupSID("", name)
 	switch {

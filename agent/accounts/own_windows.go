@@ -71,7 +71,7 @@ func (windowsOwn) holder(name string) (sid, comment string, err error) {
 	if !errors.Is(err, ErrNotFound) {
 		return "", "", err
 	}
-	err = checkFree(name)
+	err = checkUnused(name)
 	if err == nil {
 		return "", "", notFound(name)
 	}
