@@ -242,13 +242,18 @@ func (a *arrangement) fact(f *fact, x, y, width int) int {
 
 // code puts the code in letters as large as fit into a line.
 func (a *arrangement) code(f *fact, x, y, width int) int {
-	set, h := font{a.px(codeFont), true}, 0
-	for {
-		_, line := a.measure(set, f.value, 1<<14)
-		if _, h = a.measure(set, f.value, width); h <= line || set.height <= a.px(valueFont) {
+	set, least := font{a.px(codeFont), true}, a.px(valueFont)
+	w, _ := a.measure(set, f.value, 1<<14)
+	if w > width {
+		set.height = max(least, set.height*width/w)
+	}
+	_, h := a.measure(set, f.value, width)
+	for set.height > least { // letters do not shrink evenly, and spaces break lines
+		if _, line := a.measure(set, f.value, 1<<14); h <= line {
 			break
 		}
-		set.height = set.height * 15 / 16
+		set.height = max(least, set.height*15/16)
+		_, h = a.measure(set, f.value, width)
 	}
 	a.boxes = append(a.boxes, box{f.id, roleValue, f.value, rect{x, y, width, h}, set})
 	return y + h
