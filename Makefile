@@ -25,8 +25,9 @@ agent-%:
 # What runs inside Windows' sign-in screen, and packages carry beside the agents; and
 # inside the login window of Macs.
 native:
-	agent/credprov/build.sh bin/agents "$(VERSION)"
+	agent/credprov/build.sh bin/native "$(VERSION)"
 	agent/loginplugin/build.sh bin/native "$(VERSION)"
+	mkdir -p bin/agents && cp bin/native/firstday-credprov-*.dll bin/agents/
 
 # What a release brings beside the program: manual pages, completions.
 papers:
