@@ -1,6 +1,7 @@
 package window
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -108,7 +110,7 @@ func startWindow(t *testing.T, sc *script) *started {
 
 const emSetSel = 0x00b1
 
-const patience = 90 * time.Second
+const patience = 30 * time.Second
 
 // until waits for something to be so.
 func (s *started) until(what string, so func() bool) {
@@ -275,6 +277,29 @@ func (s *started) shot() *image.RGBA {
 		out.Set(i%width, i/width, color.RGBA{raw[4*i+2], raw[4*i+1], raw[4*i], 255})
 	}
 	return out
+}
+
+// answer has the service answer each watch with the next screen, and hang up on
+// who asks for anything else. After the last one it says nothing.
+func (s *started) answer(screens [][]byte) {
+	go func() {
+		requests := bufio.NewScanner(s.pipes.ReadCloser)
+		for requests.Scan() {
+			block := []byte("hello 1\n\n")
+			switch verb, _, _ := strings.Cut(requests.Text(), " "); {
+			case verb == "watch" && len(screens) > 0:
+				block, screens = screens[0], screens[1:]
+			case verb == "watch":
+				continue
+			case verb != "hello":
+				_ = s.pipes.Out.Close()
+				return
+			}
+			if _, err := s.pipes.Write(block); err != nil {
+				return
+			}
+		}
+	}()
 }
 
 // serveBytes sends bytes to the window, whatever they are, and hangs up or not.

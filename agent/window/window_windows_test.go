@@ -1,6 +1,7 @@
 package window
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -320,18 +321,14 @@ func TestWindowsEndsWhenTheServiceHangs(t *testing.T) {
 // Whatever screens come, it shows them; whatever else comes, it ends.
 func TestWindowsRandomBlocks(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	stream := func(blocks int) []byte {
-		out := []byte("hello 1\n\n")
-		for i := range blocks {
-			out = append(out, randomBlock(random, i+1)...)
+	screens := func(n int) (blocks [][]byte) {
+		for i := range n {
+			blocks = append(blocks, randomBlock(random, i+1))
 		}
-		return out
+		return blocks
 	}
 	s := startProgram(t, "signin-window")
-	all := append(stream(2000), "screen 2001\nstate=waiting\ntitle=The last one\n\n"...)
-	if err := s.serveBytes(all); err != nil {
-		t.Fatal(err)
-	}
+	s.answer(append(screens(2000), []byte("screen 2001\nstate=waiting\ntitle=The last one\n\n")))
 	s.until("the last one is seen", func() bool { s.window = s.find(); return s.window != 0 && textOf(s.window) == "The last one" })
 	if err := s.pipes.Out.Close(); err != nil {
 		t.Error(err)
@@ -340,7 +337,7 @@ func TestWindowsRandomBlocks(t *testing.T) {
 		t.Errorf("code %d: %s", code, &s.stderr)
 	}
 	for range 10 {
-		damaged := stream(20)
+		damaged := append([]byte("hello 1\n\n"), bytes.Join(screens(20), nil)...)
 		for range 5 {
 			damaged[random.IntN(len(damaged))] = byte(random.IntN(256))
 		}
