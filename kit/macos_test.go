@@ -281,7 +281,7 @@ func TestOutsideJudgesAcceptTheMacPackage(t *testing.T) {
 	}
 	run("sh", "-c", "mkdir root && cd root && gzip -dc ../firstday.pkg/Payload | "+testtool.Need(t, "bsdtar")+" -xf -")
 	agent := filepath.Join(dir, "root", "Library", "Application Support", "Firstday", "Agent", "1.2.3", "firstday-agent")
-	headers := run(testtool.Need(t, "llvm-objdump", "llvm-objdump-19", "llvm-objdump-14"), "--macho", "--arch=all", "--private-headers", agent)
+	headers := run(testtool.LLVM(t, "llvm-objdump"), "--macho", "--arch=all", "--private-headers", agent)
 	if strings.Count(headers, "LC_CODE_SIGNATURE") != 2 {
 		t.Error("the agent is not signed twice")
 	}

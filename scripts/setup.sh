@@ -6,7 +6,7 @@ set -eu
 # What builds the tile of Windows' sign-in screen, which packages for Windows carry,
 # and the plug-in of the login window of Macs.
 native="clang:clang lld-link:lld llvm-dlltool:llvm windows.h:mingw-w64-common
-	ld64.lld|ld64.lld-19|ld64.lld-14:lld llvm-lipo|llvm-lipo-19|llvm-lipo-14:llvm"
+	ld64.lld-N:lld llvm-lipo-N:llvm"
 
 case "${1:-}" in
 demo) need="$native wimlib-imagex:wimtools 7zz|7z:7zip osslsigncode:osslsigncode openssl:openssl file:file cpio:cpio" ;;
@@ -30,8 +30,10 @@ have() {
 			[ -e /usr/include/stdlib.h ] && return 0
 		elif [ "$name" = libc-dev-arm64 ]; then
 			[ -e /usr/aarch64-linux-gnu/include/stdlib.h ] && return 0
-		elif command -v "$name" >/dev/null 2>&1; then
+		elif command -v "${name%-N}" >/dev/null 2>&1; then
 			return 0
+		elif [ "$name" != "${name%-N}" ] && ls /usr/bin/"${name%-N}"-[0-9]* >/dev/null 2>&1; then
+			return 0 # of some version of LLVM
 		fi
 	done
 	[ "$1" = windows.h ] && [ -e "${MINGW_HEADERS:-/usr/share/mingw-w64/include}/windows.h" ] && return 0

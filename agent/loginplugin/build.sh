@@ -13,16 +13,17 @@ esac
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-# first NAME… gives the first program that is there.
-first() {
-	for name in "$@"; do
+# newest NAME gives the program of that name; Debian and Ubuntu have some under the
+# name of their version of LLVM only.
+newest() {
+	for name in "$1" $(seq -f "$1-%g" 30 -1 14); do
 		if command -v "$name" >/dev/null; then
 			echo "$name"
 			return
 		fi
 	done
 }
-clang=$(first clang clang-19 clang-14) lld=$(first ld64.lld ld64.lld-19 ld64.lld-14) lipo=$(first llvm-lipo llvm-lipo-19 llvm-lipo-14)
+clang=$(newest clang) lld=$(newest ld64.lld) lipo=$(newest llvm-lipo)
 missing=
 [ -n "$clang" ] || missing="$missing clang"
 [ -n "$lld" ] || missing="$missing ld64.lld"

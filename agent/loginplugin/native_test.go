@@ -27,9 +27,9 @@ import (
 // build builds the bundle, and gives its folder.
 func build(t *testing.T) string {
 	t.Helper()
-	testtool.Need(t, "clang", "clang-19", "clang-14")
-	testtool.Need(t, "ld64.lld", "ld64.lld-19", "ld64.lld-14")
-	testtool.Need(t, "llvm-lipo", "llvm-lipo-19", "llvm-lipo-14")
+	testtool.LLVM(t, "clang")
+	testtool.LLVM(t, "ld64.lld")
+	testtool.LLVM(t, "llvm-lipo")
 	dir := t.TempDir()
 	if out, err := exec.Command("./build.sh", dir, "1.2.3").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -239,7 +239,7 @@ func checkLoads(t *testing.T, f *macho.File) {
 // LLVM is asked, too: it reads the trie of exports and the opcodes that dyld binds
 // by, not the table of symbols.
 func TestLLVMFindsTheSame(t *testing.T) {
-	objdump := testtool.Need(t, "llvm-objdump", "llvm-objdump-19", "llvm-objdump-14")
+	objdump := testtool.LLVM(t, "llvm-objdump")
 	path := program(build(t))
 	for _, arch := range []string{"x86_64", "arm64"} {
 		run := func(what ...string) string {

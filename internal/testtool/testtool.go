@@ -3,6 +3,7 @@ package testtool
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -24,6 +25,17 @@ func Need(tb testing.TB, names ...string) string {
 	}
 	tb.Skipf("none of %q is installed; `make setup` installs them", names)
 	return ""
+}
+
+// LLVM is Need for programs of LLVM, some of which Debian and Ubuntu have under the
+// name of their version only: the newest one is taken.
+func LLVM(tb testing.TB, name string) string {
+	tb.Helper()
+	names := []string{name}
+	for version := 30; version >= 14; version-- {
+		names = append(names, fmt.Sprintf("%s-%d", name, version))
+	}
+	return Need(tb, names...)
 }
 
 // Build builds a program of a module of tools, whose go.mod is named from the

@@ -36,7 +36,7 @@ func contents(t testing.TB, path string) Program {
 }
 
 func TestMakeFatIsLipo(t *testing.T) {
-	lipo := testtool.Need(t, "llvm-lipo", "llvm-lipo-19", "llvm-lipo-14")
+	lipo := testtool.LLVM(t, "llvm-lipo")
 	amd64, arm64 := build(t, "amd64"), build(t, "arm64")
 	for name, programs := range map[string][]string{"both": {arm64, amd64}, "one": {amd64}} {
 		path := filepath.Join(t.TempDir(), "fat")

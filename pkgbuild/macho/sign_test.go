@@ -100,7 +100,7 @@ func judgeAll(t *testing.T, b []byte, identifier string) {
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	objdump := testtool.Need(t, "llvm-objdump", "llvm-objdump-19", "llvm-objdump-14")
+	objdump := testtool.LLVM(t, "llvm-objdump")
 	out, err := exec.Command(objdump, "--macho", "--arch=all", "--private-headers", path).CombinedOutput()
 	if err != nil || strings.Count(string(out), "LC_CODE_SIGNATURE") != len(slices) {
 		t.Errorf("llvm-objdump: %v\n%s", err, out)
