@@ -382,7 +382,27 @@ func (in *installation) started(ctx context.Context) (bool, error) {
 	if err != nil || current == ServiceOffline {
 		return err == nil, err
 	}
-	return current == ServiceRunning && in.reports(), nil
+	if current != ServiceRunning || !in.reports() {
+		return false, nil
+	}
+	returned, err := in.keyReturned()
+	return !returned, err
+}
+
+// keyReturned: this device is enrolled, and the connect key that was erased then
+// is back with the package. Only a service that starts looks for it: it erases
+// the key again, or enrols a device anew that was removed.
+func (in *installation) keyReturned() (bool, error) {
+	raw, err := os.ReadFile(in.layout.Enrollment())
+	if err != nil {
+		return false, err
+	}
+	e, err := api.ReadEnrollment(bytes.NewReader(raw))
+	if err != nil || e.ConnectKey == "" {
+		return false, err
+	}
+	enrolled, err := readRecord(in.layout.Device(), e.Directory)
+	return enrolled != nil, err
 }
 
 func (in *installation) reports() bool {

@@ -157,6 +157,31 @@ func TestDeviceEnrolsAndHearsOfChanges(t *testing.T) {
 	}
 }
 
+// Installer puts the connect key back wherever a package is installed again.
+func TestInstalledAgainTheConnectKeyIsErasedAgain(t *testing.T) {
+	d := testdirectory.New(t)
+	key := d.MustMint(api.NewConnectKey{})
+	m := newMachine(t)
+	m.tile = nil
+	m.limits.dial = dialDirectory
+	e := sample("1.2.3")
+	e.Payloads, e.Directory, e.ConnectKey = nil, d.At, key
+	held := func() bool {
+		raw, err := os.ReadFile(m.Layout().Enrollment())
+		return err != nil || bytes.Contains(raw, []byte(key.Reveal()))
+	}
+	for range 2 {
+		m.put(e, "1.2.3")
+		if _, err := m.agent("1.2.3").InstallInPlace(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the connect key to be erased", func() bool { return !held() })
+	}
+	if device := d.OnlyDevice(); device.State != api.DeviceActive {
+		t.Errorf("the directory knows %+v", device)
+	}
+}
+
 func TestDeviceWaitsForItsDirectory(t *testing.T) {
 	d := testdirectory.New(t)
 	key := d.MustMint(api.NewConnectKey{})
