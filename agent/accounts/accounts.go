@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"firstday.dev/agent/securetoken"
 )
 
 // Store is the local accounts of one system. [Open] gives the real one,
@@ -74,6 +76,24 @@ type Changer interface {
 	ChangePassword(ctx context.Context, name string, old, password []byte) error
 }
 
+// TokenGiver is a [Store] of a system whose accounts need a secure token to unlock
+// the disk and to approve updates: that of macOS.
+type TokenGiver interface {
+	// GiveToken lets the system give one to an enabled account, whose password it
+	// is, if there is a way that costs nobody anything. It gives how the account
+	// stands afterwards, as the system tells, and an error if that is not all that
+	// there is to know.
+	GiveToken(ctx context.Context, name string, password []byte) (securetoken.State, error)
+	// TokenStates tells how accounts stand. Those that are not there are left out.
+	TokenStates(ctx context.Context, names []string) ([]AccountToken, error)
+}
+
+// AccountToken is how an account stands.
+type AccountToken struct {
+	Account string            `json:"account"`
+	State   securetoken.State `json:"state"`
+}
+
 // Errors of a [Store], which wrap more words.
 var (
 	ErrNotFound = errors.New("no such account")
@@ -110,8 +130,11 @@ type Account struct {
 	// Unused: Create made it, and it was never enabled since.
 	Unused bool
 	Home   string // empty as long as there is none, on Windows
+	// Hidden: the system's own sign-in screen leaves the account out. macOS only.
+	Hidden bool
 	// SecureToken tells whether the account may unlock FileVault and approve
-	// updates: macOS only, nil elsewhere and where the system does not say.
+	// updates: macOS only, nil elsewhere and where the system does not say. It is
+	// what the disk says, see [TokenGiver] for who needs to be sure.
 	SecureToken *bool
 }
 

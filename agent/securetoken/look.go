@@ -21,22 +21,24 @@ const (
 // Tokens tells who has a token, and whether macOS gives them out. The error says
 // what is not known.
 func Tokens(ctx context.Context, c Commands) (*Mac, error) {
-	m := new(Mac)
-	out, _, err := c.Run(ctx, nil, diskutil, "apfs", "listUsers", "/", "-plist")
-	holders, unread := parseHolders(out)
-	if unread == nil {
-		m.Holders = &holders
-	} else {
-		unread = errors.Join(unread, err)
-	}
-	out, said, err := c.Run(ctx, nil, profiles, "status", "-type", "bootstraptoken")
+	m, err := Holders(ctx, c)
+	out, said, failed := c.Run(ctx, nil, profiles, "status", "-type", "bootstraptoken")
 	yes, silent := parseBootstrap(append(out, said...))
-	if silent == nil {
-		m.Escrowed = &yes
-	} else {
-		silent = errors.Join(silent, err)
+	if silent != nil {
+		return m, errors.Join(err, silent, failed)
 	}
-	return m, errors.Join(unread, silent)
+	m.Escrowed = &yes
+	return m, err
+}
+
+// Holders tells who has a token, and nothing else.
+func Holders(ctx context.Context, c Commands) (*Mac, error) {
+	out, _, failed := c.Run(ctx, nil, diskutil, "apfs", "listUsers", "/", "-plist")
+	holders, err := parseHolders(out)
+	if err != nil {
+		return new(Mac), errors.Join(err, failed)
+	}
+	return &Mac{Holders: &holders}, nil
 }
 
 // Disk adds what fdesetup says of FileVault, for a diagnosis.

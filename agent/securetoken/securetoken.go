@@ -84,7 +84,7 @@ func (s State) Problem(account string) string {
 	case Held, Coming:
 		return ""
 	case Missing:
-		return fmt.Sprintf("account %.31s has no secure token: no FileVault and, on Apple silicon, no updates. Run: sudo sysadminctl interactive -secureTokenOn %.31s -password -", account, account)
+		return fmt.Sprintf("account %.31s has no secure token: no FileVault, no updates on Apple silicon. Run: sudo sysadminctl interactive -secureTokenOn %.31s -password -", account, account)
 	default:
 		return fmt.Sprintf("whether account %.31s has a secure token is not known; see: sysadminctl -secureTokenStatus %.31s, diskutil apfs listUsers /", account, account)
 	}
