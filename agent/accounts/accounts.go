@@ -82,7 +82,7 @@ type TokenGiver interface {
 	// GiveToken lets the system give one to an enabled account, whose password it
 	// is, if there is a way that costs nobody anything. It gives how the account
 	// stands afterwards, as the system tells, and an error if that is not all that
-	// there is to know.
+	// there is to know. Empty: accounts of the system have none.
 	GiveToken(ctx context.Context, name string, password []byte) (securetoken.State, error)
 	// TokenStates tells how accounts stand. Those that are not there are left out.
 	TokenStates(ctx context.Context, names []string) ([]AccountToken, error)

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"firstday.dev/agent/securetoken"
 	"firstday.dev/api"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/internal/strictjson"
@@ -34,6 +35,8 @@ type InMemory struct {
 	Refuse func(password []byte) string
 	// Rules are what it tells of that policy.
 	Rules PasswordRules
+	// Escrowed: the MDM of a Mac gives secure tokens.
+	Escrowed bool
 
 	platform platform
 	file     string // "" if only in memory
@@ -48,8 +51,8 @@ type InMemory struct {
 // is taken back, as if the process had been killed there.
 type Step struct {
 	// Call is find, list, create, furnish, enable, disable, remove,
-	// administrator, password, reset, change or fullname. A Create is a create, which makes the
-	// tagged account, and a furnish, which gives it the rest.
+	// administrator, password, reset, change, token or fullname. A Create is a create, which
+	// makes the tagged account, and a furnish, which gives it the rest.
 	Call string
 	Name string // of the account, empty for list
 	Done bool   // it is after the step
@@ -389,6 +392,54 @@ func (m *InMemory) ChangePassword(ctx context.Context, name string, old, passwor
 		}
 		return m.setPassword(a, password)
 	})
+}
+
+// GiveToken is a [TokenGiver]'s: only the first of a Mac is had so.
+func (m *InMemory) GiveToken(ctx context.Context, name string, password []byte) (state securetoken.State, err error) {
+	if m.platform.name != api.MacOS {
+		return "", nil
+	}
+	err = m.change(ctx, "token", name, func(a *memoryAccount) error {
+		right, err := a.has(password)
+		if err == nil && !right {
+			err = fmt.Errorf("%w: it is not the account's own", ErrPassword)
+		}
+		if err == nil && !m.Escrowed && !slices.ContainsFunc(m.state.Accounts, (*memoryAccount).hasToken) {
+			a.SecureToken = new(true)
+		}
+		state = m.tokenState(a)
+		return err
+	})
+	return state, err
+}
+
+// TokenStates is a [TokenGiver]'s.
+func (m *InMemory) TokenStates(_ context.Context, names []string) ([]AccountToken, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(); err != nil || m.platform.name != api.MacOS {
+		return nil, err
+	}
+	var states []AccountToken
+	for _, name := range names {
+		if a := m.find(name); a != nil {
+			states = append(states, AccountToken{a.Name, m.tokenState(a)})
+		}
+	}
+	return states, nil
+}
+
+func (a *memoryAccount) hasToken() bool { return a.SecureToken != nil && *a.SecureToken }
+
+func (m *InMemory) tokenState(a *memoryAccount) securetoken.State {
+	switch {
+	case a.hasToken():
+		return securetoken.Held
+	case m.Escrowed:
+		return securetoken.Coming
+	default:
+		return securetoken.Missing
+	}
 }
 
 func (m *InMemory) SetFullName(ctx context.Context, name, fullName string) error {
