@@ -85,7 +85,11 @@ type TokenGiver interface {
 	// there is to know. Empty: accounts of the system have none.
 	GiveToken(ctx context.Context, name string, password []byte) (securetoken.State, error)
 	// TokenStates tells how accounts stand. Those that are not there are left out.
+	// An error says what is not known; the states hold all the same.
 	TokenStates(ctx context.Context, names []string) ([]AccountToken, error)
+	// Tokens is all that the system says of them, for a diagnosis; nil if accounts
+	// of the system have none.
+	Tokens(ctx context.Context) (*securetoken.Mac, error)
 }
 
 // AccountToken is how an account stands.

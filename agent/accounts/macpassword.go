@@ -79,6 +79,12 @@ func (s macStore) holders(ctx context.Context) *securetoken.Mac {
 	return m
 }
 
+// Tokens is a [TokenGiver]'s.
+func (s macStore) Tokens(ctx context.Context) (*securetoken.Mac, error) {
+	m, err := securetoken.Tokens(ctx, s.tools)
+	return m, errors.Join(err, m.Disk(ctx, s.tools))
+}
+
 // TokenStates is a [TokenGiver]'s.
 func (s macStore) TokenStates(ctx context.Context, names []string) ([]AccountToken, error) {
 	m, err := securetoken.Tokens(ctx, s.tools)

@@ -413,6 +413,22 @@ func (m *InMemory) GiveToken(ctx context.Context, name string, password []byte) 
 	return state, err
 }
 
+// Tokens is a [TokenGiver]'s.
+func (m *InMemory) Tokens(context.Context) (*securetoken.Mac, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(); err != nil || m.platform.name != api.MacOS {
+		return nil, err
+	}
+	holders := []securetoken.Holder{}
+	for _, a := range m.state.Accounts {
+		if a.hasToken() {
+			holders = append(holders, securetoken.Holder{ID: a.ID, Owner: true})
+		}
+	}
+	return &securetoken.Mac{Holders: &holders, Escrowed: new(m.Escrowed), FileVault: "FileVault is Off."}, nil
+}
+
 // TokenStates is a [TokenGiver]'s.
 func (m *InMemory) TokenStates(_ context.Context, names []string) ([]AccountToken, error) {
 	m.mu.Lock()
