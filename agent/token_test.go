@@ -72,6 +72,10 @@ func TestMissingTokenIsSaid(t *testing.T) {
 	if _, err := m.accounts.GiveToken(t.Context(), "ann", []byte("of ann")); err != nil {
 		t.Fatal(err)
 	}
+	look(accounts.AccountToken{Account: "ann", State: securetoken.Alone})
+	if err := m.accounts.SetAdministrator(t.Context(), "ann", true); err != nil {
+		t.Fatal(err)
+	}
 	look(accounts.AccountToken{Account: "ann", State: securetoken.Held})
 
 	if err := os.WriteFile(ledger, []byte("{"), 0o600); err != nil {

@@ -151,10 +151,14 @@ func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx) // what is begun is ended
-	err = s.dir.create(n.Name, macRecord{
+	record := macRecord{
 		attrNumber: {number}, attrGroup: {staffGroup}, attrHome: {s.home(n.Name)}, attrShell: {macShell},
 		attrFullName: {realName(n.Name, n.FullName)}, attrMark: {mark(n.Tag, true)}, attrAuthority: {noTokenAuthority},
-	})
+	}
+	for _, own := range ownAttributes {
+		record[writersOf+own] = []string{n.Name}
+	}
+	err = s.dir.create(n.Name, record)
 	if err == nil {
 		err = s.furnish(ctx, n)
 	}
@@ -288,6 +292,9 @@ func (s macStore) ResetPassword(ctx context.Context, name, id string, password [
 	}
 	if err := a.mayReset(id); err != nil {
 		return err
+	}
+	if has := s.holders(ctx).Has(id); has != nil && *has {
+		return fmt.Errorf("account %s: %w: its secure token would be lost with the old password", name, ErrDenied)
 	}
 	return s.resetPassword(ctx, name, r, password)
 }

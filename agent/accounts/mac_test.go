@@ -22,6 +22,9 @@ func TestMacAccountInTheRecords(t *testing.T) {
 		attrHome: {s.home("jane")}, attrGUID: {"00000000-0000-4000-8000-000000000004"}, attrMark: {"firstday/T-1/unused"},
 		attrAuthority: {";DisabledTags;SecureToken", ";ShadowHash;HASHLIST:<SALTED-SHA512-PBKDF2>", ";DisabledUser;"},
 	}
+	for _, own := range []string{"passwd", "hint", "picture", "jpegphoto", "AvatarRepresentation", "UserCertificate", "unlockOptions", "inputSources"} {
+		want["dsAttrTypeNative:_writers_"+own] = []string{"jane"}
+	}
 	if diff := cmp.Diff(want, l.find("jane")); diff != "" {
 		t.Error(diff)
 	}

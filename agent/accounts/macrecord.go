@@ -33,6 +33,15 @@ const (
 	attrMark         = "dsAttrTypeNative:_firstday_account"
 )
 
+// writersOf names who may change an attribute without being an administrator. The
+// person may change these of their own, as with an account that System Settings
+// makes; without the first they could not even change their password.
+const writersOf = "dsAttrTypeNative:_writers_"
+
+var ownAttributes = []string{
+	"passwd", "hint", "picture", "jpegphoto", "AvatarRepresentation", "UserCertificate", "unlockOptions", "inputSources",
+}
+
 const (
 	disabledAuthority = ";DisabledUser;"
 	hashAuthority     = ";ShadowHash;" // there is a password

@@ -32,8 +32,18 @@ func TestMacFirstTokenGoesToWhoStays(t *testing.T) {
 		t.Error("a wrong password was set")
 	}
 	for range 2 {
-		if state, err := s.GiveToken(t.Context(), "jane", []byte("another horse")); err != nil || state != securetoken.Held {
+		// It is the only one, and no administrator's.
+		if state, err := s.GiveToken(t.Context(), "jane", []byte("another horse")); err != nil || state != securetoken.Alone {
 			t.Errorf("%s, %v", state, err)
+		}
+	}
+	for name, change := range map[string]func(){
+		"an administrator has one":  func() { l.groups[0][attrMembersGUIDs] = []string{l.find("jane").first(attrGUID)} },
+		"the MDM can give them all": func() { l.escrowed, l.groups[0][attrMembersGUIDs] = true, nil },
+	} {
+		change()
+		if state, err := s.GiveToken(t.Context(), "jane", []byte("another horse")); err != nil || state != securetoken.Held {
+			t.Errorf("%s: %s, %v", name, state, err)
 		}
 	}
 	if a, err := s.Find(t.Context(), "jane"); err != nil || a.SecureToken == nil || !*a.SecureToken || !l.canSignIn("jane", "another horse") {
@@ -66,6 +76,21 @@ func TestMacTokenOfTheSecond(t *testing.T) {
 				t.Errorf("%s, %v, %v", state, err, l.tokens)
 			}
 		})
+	}
+}
+
+// Who has a token would lose it, or macOS would refuse.
+func TestMacBreakGlassWithToken(t *testing.T) {
+	s, l := openMac(t)
+	const id = "11111111-0000-4000-8000-000000000000"
+	l.users = append(l.users, macRecord{attrName: {"rescue"}, attrNumber: {"501"}, attrGUID: {id}})
+	l.groups[0][attrMembers] = append(l.groups[0][attrMembers], "rescue")
+	if err := s.ResetPassword(t.Context(), "rescue", id, []byte("correct horse")); err != nil || l.passwords["rescue"] != "correct horse" {
+		t.Error(err)
+	}
+	l.tokens[id] = true
+	if err := s.ResetPassword(t.Context(), "rescue", id, []byte("another horse")); !errors.Is(err, ErrDenied) || l.passwords["rescue"] != "correct horse" {
+		t.Errorf("%v, %v", err, l.passwords)
 	}
 }
 

@@ -449,6 +449,8 @@ func (a *memoryAccount) hasToken() bool { return a.SecureToken != nil && *a.Secu
 
 func (m *InMemory) tokenState(a *memoryAccount) securetoken.State {
 	switch {
+	case a.hasToken() && !m.Escrowed && !slices.ContainsFunc(m.state.Accounts, func(a *memoryAccount) bool { return a.hasToken() && a.Administrator }):
+		return securetoken.Alone
 	case a.hasToken():
 		return securetoken.Held
 	case m.Escrowed:

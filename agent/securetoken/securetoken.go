@@ -52,6 +52,9 @@ type State string
 const (
 	// Held: both tools say that the account has a token.
 	Held State = "held"
+	// Alone: so they do, but no administrator has one. Nobody can give another one
+	// then, unless the MDM does.
+	Alone State = "alone"
 	// Coming: it has none, and macOS gives it one when its person signs in at the
 	// login window with the MDM in reach.
 	Coming State = "coming"
@@ -61,7 +64,8 @@ const (
 	Unknown State = "unknown"
 )
 
-// Judge weighs both tools: told is what sysadminctl says of the account.
+// Judge weighs both tools: told is what sysadminctl says of the account. Who is an
+// administrator it does not know: see Alone.
 func (m *Mac) Judge(id string, told *bool) State {
 	onDisk := m.Has(id)
 	switch {
@@ -83,6 +87,8 @@ func (s State) Problem(account string) string {
 	switch s {
 	case Held, Coming:
 		return ""
+	case Alone:
+		return fmt.Sprintf("account %.31s has a secure token, but no administrator has: nobody can give another one. Make it one, or have an MDM keep a bootstrap token", account)
 	case Missing:
 		return fmt.Sprintf("account %.31s has no secure token: no FileVault, no updates on Apple silicon. Run: sudo sysadminctl interactive -secureTokenOn %.31s -password -", account, account)
 	default:

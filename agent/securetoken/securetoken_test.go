@@ -42,7 +42,7 @@ func TestJudge(t *testing.T) {
 
 // The directory takes 200 bytes, and cuts what is longer: the help is at the end.
 func TestProblemsFit(t *testing.T) {
-	for _, s := range []State{Held, Coming, Missing, Unknown} {
+	for _, s := range []State{Held, Alone, Coming, Missing, Unknown} {
 		p := s.Problem(strings.Repeat("a", 31))
 		if (p == "") != (s == Held || s == Coming) || len(p) > 200 {
 			t.Errorf("%s: %d bytes, %q", s, len(p), p)

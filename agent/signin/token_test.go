@@ -31,7 +31,7 @@ func TestFirstTokenGoesToWhoIsBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	states, err := store.TokenStates(t.Context(), []string{"ann"})
-	if err != nil || len(states) != 1 || states[0].State != securetoken.Held {
+	if err != nil || len(states) != 1 || states[0].State != securetoken.Alone {
 		t.Errorf("%v, %v", states, err)
 	}
 }
