@@ -136,10 +136,6 @@ type Account struct {
 	Home   string // empty as long as there is none, on Windows
 	// Hidden: the system's own sign-in screen leaves the account out. macOS only.
 	Hidden bool
-	// SecureToken tells whether the account may unlock FileVault and approve
-	// updates: macOS only, nil elsewhere and where the system does not say. It is
-	// what the disk says, see [TokenGiver] for who needs to be sure.
-	SecureToken *bool
 }
 
 // New says what account to make.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"firstday.dev/agent/securetoken"
@@ -107,7 +108,6 @@ func (s macStore) Find(ctx context.Context, name string) (*Account, error) {
 		return nil, err
 	}
 	a := r.account(admin)
-	a.SecureToken = s.holders(ctx).Has(a.ID)
 	return &a, nil
 }
 
@@ -123,15 +123,11 @@ func (s macStore) List(ctx context.Context) ([]Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	holders := s.holders(ctx)
 	var people []Account
 	for _, r := range users {
-		if !r.isPerson() {
-			continue
+		if r.isPerson() {
+			people = append(people, r.account(admin))
 		}
-		a := r.account(admin)
-		a.SecureToken = holders.Has(a.ID)
-		people = append(people, a)
 	}
 	return people, nil
 }
@@ -160,7 +156,7 @@ func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
 	}
 	err = s.dir.create(n.Name, record)
 	if err == nil {
-		err = s.furnish(ctx, n)
+		err = s.furnish(ctx, n, number)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.takeBack(ctx, n))
@@ -171,7 +167,7 @@ func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
 // furnish sets the password before it disables the account: nobody has reported
 // whether a disabled one can be given its first. For the moment between the two,
 // who knows the password could sign in.
-func (s macStore) furnish(ctx context.Context, n New) error {
+func (s macStore) furnish(ctx context.Context, n New, number string) error {
 	if err := s.dir.setPassword(n.Name, n.Password); err != nil {
 		return err
 	}
@@ -183,7 +179,22 @@ func (s macStore) furnish(ctx context.Context, n New) error {
 			return err
 		}
 	}
-	return s.makeHome(ctx, n.Name)
+	if err := s.makeHome(ctx, n.Name); err != nil {
+		return err
+	}
+	return s.checkOwner(s.home(n.Name), number)
+}
+
+// checkOwner refuses a home that its person could not write to.
+func (s macStore) checkOwner(home, number string) error {
+	info, err := os.Lstat(home)
+	if err != nil {
+		return err
+	}
+	if owner, ok := s.owner(info); !info.IsDir() || ok && strconv.Itoa(owner) != number {
+		return fmt.Errorf("the home %s is not a folder of user %s, but %v of user %d", home, number, info.Mode(), owner)
+	}
+	return nil
 }
 
 // takeBack undoes a Create that failed, unless somebody else was faster.
@@ -293,7 +304,11 @@ func (s macStore) ResetPassword(ctx context.Context, name, id string, password [
 	if err := a.mayReset(id); err != nil {
 		return err
 	}
-	if has := s.holders(ctx).Has(id); has != nil && *has {
+	tokens, err := securetoken.Holders(ctx, s.tools)
+	if err != nil {
+		return fmt.Errorf("account %s: whether it has a secure token: %w", name, err)
+	}
+	if has := tokens.Has(id); has == nil || *has {
 		return fmt.Errorf("account %s: %w: its secure token would be lost with the old password", name, ErrDenied)
 	}
 	return s.resetPassword(ctx, name, r, password)

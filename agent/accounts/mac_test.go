@@ -60,6 +60,20 @@ func TestMacCreateTakesBack(t *testing.T) {
 	}
 }
 
+// createhomedir may leave a home to root.
+func TestMacHomeOfAnother(t *testing.T) {
+	s, l := openMac(t)
+	l.owners["jane"] = 0
+	if _, err := s.Create(t.Context(), jane()); err == nil {
+		t.Error("made")
+	}
+	clean(t, "a home of root's", s, l)
+	l.owners["jane"] = 601
+	if _, err := s.Create(t.Context(), jane()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMacNamesInTheWay(t *testing.T) {
 	s, l := openMac(t)
 	l.users = append(l.users,

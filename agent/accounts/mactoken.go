@@ -9,12 +9,6 @@ import (
 	"firstday.dev/agent/securetoken"
 )
 
-// holders tells who has a secure token, as far as the system says.
-func (s macStore) holders(ctx context.Context) *securetoken.Mac {
-	m, _ := securetoken.Holders(ctx, s.tools) // TokenStates tells why not
-	return m
-}
-
 // Tokens is a [TokenGiver]'s.
 func (s macStore) Tokens(ctx context.Context) (*securetoken.Mac, error) {
 	m, err := securetoken.Tokens(ctx, s.tools)

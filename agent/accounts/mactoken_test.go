@@ -46,8 +46,8 @@ func TestMacFirstTokenGoesToWhoStays(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, state, err)
 		}
 	}
-	if a, err := s.Find(t.Context(), "jane"); err != nil || a.SecureToken == nil || !*a.SecureToken || !l.canSignIn("jane", "another horse") {
-		t.Errorf("%+v, %v", a, err)
+	if !l.canSignIn("jane", "another horse") {
+		t.Error("the password is another one")
 	}
 }
 
@@ -88,7 +88,11 @@ func TestMacBreakGlassWithToken(t *testing.T) {
 	if err := s.ResetPassword(t.Context(), "rescue", id, []byte("correct horse")); err != nil || l.passwords["rescue"] != "correct horse" {
 		t.Error(err)
 	}
-	l.tokens[id] = true
+	l.silent = "diskutil"
+	if err := s.ResetPassword(t.Context(), "rescue", id, []byte("another horse")); !errors.Is(err, errBroken) {
+		t.Errorf("where it is not known: %v", err)
+	}
+	l.silent, l.tokens[id] = "", true
 	if err := s.ResetPassword(t.Context(), "rescue", id, []byte("another horse")); !errors.Is(err, ErrDenied) || l.passwords["rescue"] != "correct horse" {
 		t.Errorf("%v, %v", err, l.passwords)
 	}

@@ -75,6 +75,7 @@ type memoryAccount struct {
 	Hash []byte `json:",omitempty"`
 	// Person: somebody signs in with it; not the system's own.
 	Person bool
+	Token  bool `json:",omitempty"` // a secure token
 }
 
 // maxMemoryFile bounds the file, in bytes.
@@ -282,9 +283,6 @@ func (m *InMemory) Create(ctx context.Context, n New) (*Account, error) {
 func (m *InMemory) furnish(n New) error {
 	a := m.find(n.Name)
 	a.FullName, a.Administrator = m.platform.fullName(n.FullName), n.Administrator
-	if m.platform.name == api.MacOS {
-		a.SecureToken = new(false)
-	}
 	if err := m.setPassword(a, n.Password); err != nil {
 		return err
 	}
@@ -405,7 +403,7 @@ func (m *InMemory) GiveToken(ctx context.Context, name string, password []byte) 
 			err = fmt.Errorf("%w: it is not the account's own", ErrPassword)
 		}
 		if err == nil && !m.Escrowed && !slices.ContainsFunc(m.state.Accounts, (*memoryAccount).hasToken) {
-			a.SecureToken = new(true)
+			a.Token = true
 		}
 		state = m.tokenState(a)
 		return err
@@ -445,7 +443,7 @@ func (m *InMemory) TokenStates(_ context.Context, names []string) ([]AccountToke
 	return states, nil
 }
 
-func (a *memoryAccount) hasToken() bool { return a.SecureToken != nil && *a.SecureToken }
+func (a *memoryAccount) hasToken() bool { return a.Token }
 
 func (m *InMemory) tokenState(a *memoryAccount) securetoken.State {
 	switch {
