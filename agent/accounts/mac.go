@@ -55,6 +55,25 @@ type macDirectory interface {
 	deleteUser(name string) error
 }
 
+// realName gives the full name, which an account must have, and which the login
+// window takes for the account's own: where somebody else answers to it, the
+// account's name stands behind.
+func (s macStore) realName(name, fullName string) (string, error) {
+	fullName = macPlatform.fullName(fullName)
+	if fullName == "" {
+		return name, nil
+	}
+	users, err := s.dir.records(macUsers)
+	if err != nil {
+		return "", err
+	}
+	wanted := fold(fullName)
+	if slices.ContainsFunc(users, func(r macRecord) bool { return r.first(attrName) != name && r.is(wanted) }) {
+		fullName += " (" + name + ")"
+	}
+	return fullName, nil
+}
+
 // user gives a record by its very name: an alias is not enough to change it.
 func (s macStore) user(name string) (macRecord, error) {
 	users, err := s.dir.records(macUsers)
@@ -146,10 +165,14 @@ func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
+	fullName, err := s.realName(n.Name, n.FullName)
+	if err != nil {
+		return nil, err
+	}
 	ctx = context.WithoutCancel(ctx) // what is begun is ended
 	record := macRecord{
 		attrNumber: {number}, attrGroup: {staffGroup}, attrHome: {s.home(n.Name)}, attrShell: {macShell},
-		attrFullName: {realName(n.Name, n.FullName)}, attrMark: {mark(n.Tag, true)}, attrAuthority: {noTokenAuthority},
+		attrFullName: {fullName}, attrMark: {mark(n.Tag, true)}, attrAuthority: {noTokenAuthority},
 	}
 	for _, own := range ownAttributes {
 		record[writersOf+own] = []string{n.Name}
@@ -330,5 +353,8 @@ func (s macStore) SetFullName(ctx context.Context, name, fullName string) error 
 	if err != nil {
 		return err
 	}
-	return s.dir.set(name, attrFullName, []string{realName(r.first(attrName), fullName)})
+	if fullName, err = s.realName(r.first(attrName), fullName); err != nil {
+		return err
+	}
+	return s.dir.set(name, attrFullName, []string{fullName})
 }

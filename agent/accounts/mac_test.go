@@ -60,6 +60,24 @@ func TestMacCreateTakesBack(t *testing.T) {
 	}
 }
 
+// The login window takes full names for names.
+func TestMacFullNameOfAnother(t *testing.T) {
+	s, l := openMac(t)
+	l.users = append(l.users, macRecord{attrName: {"jdoe"}, attrFullName: {"jane DOE"}, attrNumber: {"501"}, attrGUID: {"G-x"}})
+	a, err := s.Create(t.Context(), jane())
+	if err != nil || a.FullName != "Jane Doe (jane)" {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	for full, want := range map[string]string{"Jane Smith": "Jane Smith", "JDOE": "JDOE (jane)", "root": "root (jane)", "jane": "", "": "", "Jane Doe": "Jane Doe (jane)"} {
+		if err := s.SetFullName(t.Context(), "jane", full); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := s.Find(t.Context(), "jane"); err != nil || a.FullName != want {
+			t.Errorf("%s: %+v, %v", full, a, err)
+		}
+	}
+}
+
 // createhomedir may leave a home to root.
 func TestMacHomeOfAnother(t *testing.T) {
 	s, l := openMac(t)

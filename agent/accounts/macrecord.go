@@ -140,16 +140,8 @@ func (r macRecord) account(admin macRecord) Account {
 		Disabled:      r.isDisabled(), Hidden: r.isHidden(),
 	}
 	if a.FullName == a.Name {
-		a.FullName = "" // see realName
+		a.FullName = "" // it has none, see realName
 	}
 	a.Tag, a.Unused = readMark(r.first(attrMark))
 	return a
-}
-
-// realName: an account must have one.
-func realName(name, fullName string) string {
-	if fullName = macPlatform.fullName(fullName); fullName != "" {
-		return fullName
-	}
-	return name
 }
