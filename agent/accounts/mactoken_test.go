@@ -2,6 +2,8 @@ package accounts
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -138,5 +140,23 @@ func TestMacCodes(t *testing.T) {
 	}
 	if err := macError("changing", "jane", 10001, "No."); errors.Is(err, ErrPassword) || err.Error() != `changing account "jane": No. (OpenDirectory error 10001)` {
 		t.Error(err)
+	}
+}
+
+func TestDocumentsListTheMacCodes(t *testing.T) {
+	const page = "../../docs/macos-accounts.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for number := range macCodes {
+		if !strings.Contains(string(text), fmt.Sprintf("\n| %d kODError", number)) {
+			t.Errorf("%s does not tell of %d", page, number)
+		}
+	}
+	for _, state := range []securetoken.State{securetoken.Held, securetoken.Alone, securetoken.Coming, securetoken.Missing, securetoken.Unknown} {
+		if !strings.Contains(string(text), "`"+string(state)+"`") {
+			t.Errorf("%s does not tell of %s", page, state)
+		}
 	}
 }
