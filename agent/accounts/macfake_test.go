@@ -143,10 +143,10 @@ func (l *localNode) checkPassword(name string, password []byte) error {
 	shut := l.find(name).isDisabled()
 	number := 0
 	switch {
-	case shut && !(l.looksFirst && wrong):
-		number = 5301
-	case wrong:
+	case wrong && (!shut || l.looksFirst):
 		number = 5000
+	case shut:
+		number = 5301
 	}
 	if err := l.do("check", func() {}); err != nil || number == 0 {
 		return err

@@ -14,8 +14,8 @@ func (s macStore) PasswordWorks(ctx context.Context, name string, password []byt
 	if err != nil {
 		return false, err
 	}
-	if macPlatform.checkPassword(password) != nil {
-		return false, nil
+	if unusable := macPlatform.checkPassword(password); unusable != nil {
+		return false, nil //nolint:nilerr // so it is nobody's
 	}
 	err = s.dir.checkPassword(name, password)
 	if errors.Is(err, errShut) && r.isDisabled() && r.first(attrMark) != "" {
