@@ -23,13 +23,16 @@ import (
 //
 // Changing calls need the most privileged account of the system. They must not
 // overlap: the agent is their only caller and does one thing at a time. All but
-// Create give ErrNotFound if there is no such account.
+// Create and CheckFree give ErrNotFound if there is no such account.
 type Store interface {
 	// Find gives the account of that name, ErrNotFound if there is none.
 	Find(ctx context.Context, name string) (*Account, error)
 	// List gives the accounts of people, disabled ones too. Those of services
 	// and of the system itself are not among them.
 	List(ctx context.Context) ([]Account, error)
+	// CheckFree gives the error that Create would give for the name now: ErrExists or
+	// ErrName.
+	CheckFree(ctx context.Context, name string) error
 	// Create makes an account that nobody can sign in to before Enable. It gives
 	// ErrExists if a user or group has the name already, in whatever case, or a
 	// home is left of one who had it; ErrName if the system takes no such name;

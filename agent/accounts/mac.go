@@ -151,6 +151,17 @@ func (s macStore) List(ctx context.Context) ([]Account, error) {
 	return people, nil
 }
 
+func (s macStore) CheckFree(ctx context.Context, name string) error {
+	if err := macPlatform.checkName(name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := s.place(name)
+	return err
+}
+
 // Create keeps macOS from giving the account a secure token with its password. It
 // may be one that nobody knows, or the account may be taken back: the Mac's first
 // token, which cannot be had again, would be gone with it. See GiveToken.

@@ -50,7 +50,7 @@ type InMemory struct {
 // did, as it does after any error. With an error that wraps [ErrKilled] nothing
 // is taken back, as if the process had been killed there.
 type Step struct {
-	// Call is find, list, create, furnish, enable, disable, remove,
+	// Call is find, list, free, create, furnish, enable, disable, remove,
 	// administrator, password, reset, change, token or fullname. A Create is a create, which
 	// makes the tagged account, and a furnish, which gives it the rest.
 	Call string
@@ -248,6 +248,23 @@ func (m *InMemory) List(ctx context.Context) ([]Account, error) {
 		return nil, err
 	}
 	return people, nil
+}
+
+func (m *InMemory) CheckFree(ctx context.Context, name string) error {
+	if err := m.platform.checkName(name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.step(ctx, "free", name, func() error {
+		if err := m.load(); err != nil {
+			return err
+		}
+		if by := m.takenBy(name); by != "" {
+			return taken(name, by)
+		}
+		return nil
+	})
 }
 
 func (m *InMemory) Create(ctx context.Context, n New) (*Account, error) {

@@ -65,7 +65,8 @@ func (a *Accounts) nameOf(user api.Person, template string) (string, error) {
 	return name, nil
 }
 
-// Check tells early what Make would find: that the name is somebody else's.
+// Check tells early what Make would find: that the name is somebody else's, or that
+// a home is left of one who had it.
 func (a *Accounts) Check(ctx context.Context, user api.Person, template string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,14 +81,10 @@ func (a *Accounts) Check(ctx context.Context, user api.Person, template string) 
 	if err != nil {
 		return err
 	}
-	_, err = a.Store.Find(ctx, name)
-	switch {
-	case errors.Is(err, accounts.ErrNotFound):
-		return nil
-	case err != nil:
+	if err := a.Store.CheckFree(ctx, name); err != nil {
 		return refusal(err)
 	}
-	return api.Refuse(api.CodeAccountExists, "%s", name)
+	return nil
 }
 
 // access is an account that is open, and a password that opens it; empty: the
@@ -119,6 +116,9 @@ func (a *Accounts) Make(ctx context.Context, d Directory, o order) (*access, err
 	return &access{j.Name, works}, nil
 }
 
+// tokenPatience is how long who signs in waits for the system's tools.
+const tokenPatience = 10 * time.Second
+
 // giveToken has the system give an account that stays what unlocks the disk. Without
 // it the account works, too; status and the directory tell.
 func (a *Accounts) giveToken(ctx context.Context, name, password string) {
@@ -126,6 +126,8 @@ func (a *Accounts) giveToken(ctx context.Context, name, password string) {
 	if !ok || password == "" {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
+	defer cancel()
 	text := []byte(password)
 	defer clear(text)
 	state, err := g.GiveToken(ctx, name, text)
