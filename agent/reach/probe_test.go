@@ -111,8 +111,9 @@ func TestLookEndsAfterPatience(t *testing.T) {
 				dial := func(_ context.Context, _, _ string) (net.Conn, error) {
 					near, far := net.Pipe()
 					go func() {
-						go io.Copy(io.Discard, far)
+						far.Read(make([]byte, 64<<10)) // the request
 						answer(far)
+						io.Copy(io.Discard, far)
 					}()
 					return near, nil
 				}

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,14 +17,24 @@ var (
 // sight is a look that takes a while.
 type sight struct {
 	takes time.Duration
-	state State
 	looks atomic.Int32
+
+	mu    sync.Mutex
+	state State
+}
+
+func (s *sight) set(state State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = state
 }
 
 func (s *sight) look(ctx context.Context) State {
 	s.looks.Add(1)
 	select {
 	case <-time.After(s.takes):
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		return s.state
 	case <-ctx.Done():
 		return State{Internet: No, Directory: No}
@@ -42,7 +53,7 @@ func TestWatchLooksAgainWhenSomebodyWantsToKnow(t *testing.T) {
 		if n := s.looks.Load(); n != 1 {
 			t.Errorf("%d looks while nobody asked", n)
 		}
-		s.state = good
+		s.set(good)
 		begun := time.Now()
 		if got := w.State(t.Context()); got != bad || time.Since(begun) != 0 { // at once
 			t.Errorf("%+v after %v", got, time.Since(begun))
@@ -58,7 +69,7 @@ func TestWatchLooksAgainWhenSomebodyWantsToKnow(t *testing.T) {
 		if n := s.looks.Load(); n != 2 {
 			t.Errorf("%d looks at what is well", n)
 		}
-		s.state = bad
+		s.set(bad)
 		time.Sleep(goodFor)
 		w.State(t.Context())
 		for range 8 {
@@ -102,7 +113,7 @@ func TestRefreshOverlaysALookUnderWay(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		w.Refresh()
 		time.Sleep(600 * time.Millisecond) // the first is over
-		s.state = good
+		s.set(good)
 		if got := w.State(t.Context()); got != good || s.looks.Load() != 2 {
 			t.Errorf("%+v after %d looks", got, s.looks.Load())
 		}
