@@ -54,11 +54,8 @@ func timely(ctx context.Context, c Code) Code {
 func (r *Radio) attempt(ctx context.Context, f facts, j Join) error {
 	saved := slices.Contains(f.saved, j.Name)
 	security := r.securityOf(j)
-	switch {
-	case security == SecurityEnterprise && j.Identity == "" && !saved:
+	if security == SecurityEnterprise && j.Identity == "" && !saved {
 		return &refusal{CodeIdentity, errors.New("the network wants an identity")}
-	case j.Identity != "" && !slices.ContainsFunc(f.identities, func(i Identity) bool { return i.ID == j.Identity }):
-		return &refusal{CodeIdentity, errors.New("there is no such identity any more")}
 	}
 	// One at a time, whoever does it; but not after what hangs.
 	limited, cancel := context.WithTimeout(ctx, airTime)

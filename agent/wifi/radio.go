@@ -64,6 +64,7 @@ type Radio struct {
 	}
 	sightings
 	join    joined
+	joining chan struct{} // of the last join, closed with it; nil: there was none
 	endJoin context.CancelFunc
 }
 
@@ -159,12 +160,15 @@ func (r *Radio) Scan() {
 	if r.closed || r.scan.running {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, scanTime)
+	ctx, cancel := context.WithCancel(r.ctx)
 	r.scan.number++
 	r.scan.running, r.scan.end = true, cancel
-	number := r.scan.number
+	number, joining := r.scan.number, r.joining
 	r.behind.Go(func() {
 		defer cancel()
+		if joining != nil {
+			<-joining // which the person is waiting for
+		}
 		s, err := r.scanInTurn(ctx)
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -199,7 +203,10 @@ func (r *Radio) Join(j Join) error {
 	r.endJoin = cancel
 	number := r.join.number + 1
 	r.join = joined{number: number, name: j.Name, progress: JoinRunning}
+	joining := make(chan struct{})
+	r.joining = joining
 	r.behind.Go(func() {
+		defer close(joining)
 		defer cancel()
 		defer clear(j.Password)
 		code, err := r.joinInTurn(ctx, j)

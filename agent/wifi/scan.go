@@ -17,6 +17,8 @@ func (r *Radio) scanInTurn(ctx context.Context) (sightings, error) {
 		return sightings{}, ctx.Err()
 	}
 	defer func() { <-r.turn }()
+	ctx, cancel := context.WithTimeout(ctx, scanTime)
+	defer cancel()
 	f, err := r.survey(ctx)
 	if err != nil {
 		return sightings{}, err

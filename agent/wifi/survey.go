@@ -93,18 +93,19 @@ func (r *Radio) currentName(ctx context.Context, device string, s summary) strin
 	return r.tools.current(ctx, device)
 }
 
-// nameOnAir asks CoreWLAN, unless it is doing something.
+// shortCall is what calls get that should come back at once, and their turn.
+const shortCall = 2 * time.Second
+
+// nameOnAir asks CoreWLAN, unless it is doing something else.
 func (r *Radio) nameOnAir(ctx context.Context, device string) string {
 	if r.air == nil {
 		return ""
 	}
-	select {
-	case r.onAir <- struct{}{}:
-	default:
-		return ""
-	}
 	ctx, cancel := context.WithTimeout(ctx, shortCall)
 	defer cancel()
+	if r.onAir.enter(ctx) != nil {
+		return ""
+	}
 	name, _ := through(ctx, r.onAir, func() (string, error) { return r.air.name(device), nil })
 	if name == redacted || !showable(name) {
 		return ""
@@ -112,23 +113,23 @@ func (r *Radio) nameOnAir(ctx context.Context, device string) string {
 	return name
 }
 
-// shortCall is what calls get that should come back at once.
-const shortCall = 2 * time.Second
-
+// listIdentities gives those of before where the keychain does not answer.
 func (r *Radio) listIdentities(ctx context.Context) []Identity {
 	if r.identities == nil {
 		return nil
 	}
-	select {
-	case r.onKeys <- struct{}{}:
-	default: // it hangs
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, shortCall)
 	defer cancel()
-	ids, err := through(ctx, r.onKeys, r.identities)
+	err := r.onKeys.enter(ctx)
+	var ids []Identity
+	if err == nil {
+		ids, err = through(ctx, r.onKeys, r.identities)
+	}
 	if err != nil {
 		r.log.Debug("identities are not known", "error", err)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.facts.identities
 	}
 	return ids[:min(len(ids), maxIDs)]
 }

@@ -23,16 +23,16 @@
 //   - Joining. CoreWLAN's associateToNetwork wants a network that it has seen. What it
 //     cannot see by its name, networksetup may join by it. networksetup ends with 0
 //     whatever happens and says why on stdout (kota65535/sony_camera_remote_api,
-//     ybar); it takes "-" in a password's place and reads it from stdin, so that no
-//     password is on a command line (its manual page, as translated in 2018, and
-//     ybar); without one it takes the keychain's (ybar).
+//     NineFiveB/YBar); it takes "-" in a password's place and reads it from stdin, so
+//     that no password is on a command line (its manual page, as translated in 2018,
+//     and YBar); without one it takes the keychain's (YBar).
 //   - The switch. "networksetup -setairportpower" of a device that is none turns the
 //     only Wi-Fi there is off: the device's name is never guessed.
 //   - 802.1X. associateToEnterpriseNetwork takes an identity of the System keychain:
 //     XCreds does so at the login window since 3.0 (its issue 53).
 //
-// networksetup, ipconfig and system_profiler's JSON speak English whatever the
-// system does: the keys of the latter are what its words for people are looked up by.
+// networksetup and ipconfig were seen in English only, and the keys of
+// system_profiler's JSON are what its words for people are looked up by.
 package wifi
 
 import (
