@@ -3,6 +3,7 @@ package wifi
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -55,7 +56,11 @@ func (t tools) ports(ctx context.Context) ([]port, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readPorts(text), nil
+	ports := readPorts(text)
+	if len(ports) == 0 { // every Mac has some
+		return nil, errors.New("networksetup lists no hardware")
+	}
+	return ports, nil
 }
 
 func (t tools) power(ctx context.Context, device string) (bool, error) {
