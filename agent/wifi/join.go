@@ -155,7 +155,7 @@ func (r *Radio) securityOf(j Join) Security {
 	defer r.mu.Unlock()
 	security := SecurityPassword
 	found := false
-	for _, s := range r.seen {
+	for _, s := range r.last.seen {
 		if s.name == j.Name && (!found || wants(s.security) > wants(security)) {
 			security, found = s.security, true
 		}

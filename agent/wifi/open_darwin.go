@@ -17,7 +17,6 @@ import (
 // Open gives this Mac's. Close ends it.
 func Open(log *slog.Logger) (*Radio, error) {
 	r := newRadio(authdb.System{}, log)
-	r.addresses = interfaceAddresses
 	if version, err := unix.Sysctl("kern.osproductversion"); err == nil {
 		r.savedFirst = currentIsFirst(version)
 	}

@@ -1,6 +1,8 @@
 package wifi
 
 import (
+	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -288,7 +290,7 @@ func TestPick(t *testing.T) {
 			t.Errorf("%s: %d, %v", name, got, err)
 		}
 	}
-	if _, err := pick(seen, Join{Name: "Gone"}); err != errNotSeen {
+	if _, err := pick(seen, Join{Name: "Gone"}); !errors.Is(err, errNotSeen) {
 		t.Error(err)
 	}
 }
@@ -319,6 +321,32 @@ func TestCurrentIsFirst(t *testing.T) {
 	for version, want := range map[string]bool{"26.0": true, "26": true, "27.1.2": true, "15.6.1": false, "13.0": false, "": false, "x": false} {
 		if currentIsFirst(version) != want {
 			t.Error(version)
+		}
+	}
+}
+
+func TestAddressesOfThisDevice(t *testing.T) {
+	all, err := interfaceAddresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	loopback := false
+	for _, list := range all {
+		for _, a := range list {
+			loopback = loopback || a.IsLoopback()
+			if a.Is4In6() {
+				t.Error(a)
+			}
+		}
+	}
+	if !loopback {
+		t.Errorf("%v", all)
+	}
+	for text, want := range map[string]bool{
+		"192.168.1.5": true, "2001:db8::1": true, "fd00::1": true, "169.254.1.1": false, "fe80::1": false, "127.0.0.1": false, "0.0.0.0": false, "ff02::1": false,
+	} {
+		if usable(netip.MustParseAddr(text)) != want {
+			t.Error(text)
 		}
 	}
 }

@@ -62,7 +62,7 @@ type Radio struct {
 		running bool
 		end     context.CancelFunc
 	}
-	sightings
+	last    sightings
 	join    joined
 	joining chan struct{} // of the last join, closed with it; nil: there was none
 	endJoin context.CancelFunc
@@ -85,7 +85,7 @@ type joined struct {
 }
 
 func newRadio(c Commands, log *slog.Logger) *Radio {
-	r := &Radio{tools: tools{c}, log: log, turn: make(chan struct{}, 1), onAir: newLane(), onKeys: newLane()}
+	r := &Radio{tools: tools{c}, addresses: interfaceAddresses, log: log, turn: make(chan struct{}, 1), onAir: newLane(), onKeys: newLane()}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -177,11 +177,11 @@ func (r *Radio) Scan() {
 		}
 		r.scan.running = false
 		if err != nil {
-			r.sightings.withheld = WithheldFailed // what was seen before is still shown
+			r.last.withheld = WithheldFailed // what was seen before is still shown
 			r.log.Warn("no scan for networks", "error", err)
 			return
 		}
-		r.sightings = s
+		r.last = s
 	})
 }
 
@@ -239,8 +239,8 @@ func (r *Radio) interrupt() {
 func (r *Radio) status() Status {
 	f := r.facts
 	s := Status{
-		Link: f.link, Power: f.power, Name: f.name, Withheld: r.sightings.withheld,
-		Scanning: r.scan.running, Scanned: r.scanned, Identities: slices.Clone(f.identities),
+		Link: f.link, Power: f.power, Name: f.name, Withheld: r.last.withheld,
+		Scanning: r.scan.running, Scanned: r.last.scanned, Identities: slices.Clone(f.identities),
 		Join: r.join.progress, JoinCode: r.join.code, JoinName: r.join.name,
 	}
 	if s.Link == "" { // nothing was ever seen
@@ -251,7 +251,7 @@ func (r *Radio) status() Status {
 	}
 	switch f.power {
 	case PowerOn:
-		s.Networks = list(r.seen, f.saved, s.Withheld != "")
+		s.Networks = list(r.last.seen, f.saved, s.Withheld != "")
 	case PowerOff:
 		s.Withheld = WithheldOff
 	default:

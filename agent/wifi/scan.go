@@ -54,12 +54,12 @@ func (r *Radio) see(ctx context.Context, device string) ([]sighting, error) {
 	}
 	profiled, profileErr := r.tools.scan(ctx, device)
 	switch {
-	case profileErr == nil && (err != nil || slices.ContainsFunc(profiled, named)):
-		return profiled, nil
-	case err == nil: // networks without names, or none at all
-		return seen, nil
+	case err != nil && profileErr != nil:
+		return nil, errors.Join(err, profileErr)
+	case err != nil || slices.ContainsFunc(profiled, named):
+		seen = profiled
 	}
-	return nil, errors.Join(err, profileErr)
+	return seen, nil // without names, or none at all, if nobody saw more
 }
 
 // airTime is what CoreWLAN gets for a scan, or to end what it is doing.
@@ -116,7 +116,7 @@ func list(seen []sighting, saved []string, withheld bool) []Network {
 			}
 			return 1
 		}
-		if a.Strength == b.Strength && !(withheld && a.Saved) { // saved ones keep their order
+		if a.Strength == b.Strength && (!withheld || !a.Saved) { // saved ones keep their order
 			return cmp.Compare(a.Name, b.Name)
 		}
 		return b.Strength - a.Strength
