@@ -37,8 +37,15 @@ func (r *Radio) joinInTurn(ctx context.Context, j Join) (Code, error) {
 			return timely(ctx, CodeFailed), err
 		}
 	}
-	err = r.attempt(ctx, f, j)
-	return r.settle(ctx, j.Name, err)
+	onAir, err := r.attempt(ctx, f, j)
+	code, err := r.settle(ctx, j.Name, err)
+	if code == "" && onAir && j.Identity == "" {
+		// Else the Mac would not find back to it after its next start.
+		if err := r.tools.remember(ctx, f.device, j); err != nil {
+			r.log.Warn("the network is joined, but not saved", "error", err)
+		}
+	}
+	return code, err
 }
 
 // timely gives the code of something that went wrong, which may be since the time
@@ -50,47 +57,44 @@ func timely(ctx context.Context, c Code) Code {
 	return c
 }
 
-// attempt asks who can do it. What macOS has saved it knows best how to join.
-func (r *Radio) attempt(ctx context.Context, f facts, j Join) error {
+// attempt asks who can do it, and tells whether CoreWLAN did, which saves nothing.
+// What macOS has saved it knows best how to join.
+func (r *Radio) attempt(ctx context.Context, f facts, j Join) (onAir bool, err error) {
 	saved := slices.Contains(f.saved, j.Name)
 	security := r.securityOf(j)
 	if security == SecurityEnterprise && j.Identity == "" && !saved {
-		return &refusal{CodeIdentity, errors.New("the network wants an identity")}
+		return false, &refusal{CodeIdentity, errors.New("the network wants an identity")}
 	}
 	// One at a time, whoever does it; but not after what hangs.
 	limited, cancel := context.WithTimeout(ctx, airTime)
 	defer cancel()
 	free := r.onAir.enter(limited) == nil
-	if ctx.Err() != nil {
+	if r.air == nil || !free || saved && len(j.Password) == 0 && j.Identity == "" {
 		if free {
-			r.onAir.leave()
+			defer r.onAir.leave()
 		}
-		return ctx.Err()
+		if j.Identity != "" {
+			return false, &refusal{timely(ctx, CodeFailed), errNoAir}
+		}
+		return false, r.tools.join(ctx, f.device, j, security)
 	}
-	onlyThere := j.Identity != ""
-	if r.air != nil && free && (onlyThere || !saved || len(j.Password) > 0) {
-		own := j // CoreWLAN may still be at it when everybody has given up
-		own.Password = slices.Clone(j.Password)
-		_, err := through(ctx, r.onAir, func() (struct{}, error) {
-			defer clear(own.Password)
-			return struct{}{}, r.air.associate(f.device, own)
-		})
-		if onlyThere && (errors.Is(err, errNotSeen) || errors.Is(err, errElsewhere)) {
-			return &refusal{elsewhere(err), err}
-		}
-		if !errors.Is(err, errNotSeen) && !errors.Is(err, errElsewhere) {
-			return err
-		}
+	own := j // CoreWLAN may still be at it when everybody has given up
+	own.Password = slices.Clone(j.Password)
+	_, err = through(ctx, r.onAir, func() (struct{}, error) {
+		defer clear(own.Password)
+		return struct{}{}, r.air.associate(f.device, own)
+	})
+	seen, here := !errors.Is(err, errNotSeen), !errors.Is(err, errElsewhere)
+	switch {
+	case seen && here:
+		return true, err
+	case j.Identity == "":
 		r.log.Debug("CoreWLAN does not join, networksetup is asked", "error", err)
-		return r.tools.join(ctx, f.device, j, security)
+		return false, r.tools.join(ctx, f.device, j, security)
+	case seen:
+		return false, &refusal{CodeRefused, err}
 	}
-	if free {
-		defer r.onAir.leave()
-	}
-	if onlyThere {
-		return &refusal{CodeFailed, errNoAir}
-	}
-	return r.tools.join(ctx, f.device, j, security)
+	return false, &refusal{CodeNotFound, err}
 }
 
 // associateError reads the number that CoreWLAN gives for why it did not join.
@@ -136,14 +140,6 @@ func pick(seen []sighting, j Join) (int, error) {
 		return -1, &refusal{CodePassword, errors.New("the network wants a password")}
 	}
 	return -1, &refusal{CodeNotFound, errors.New("the network of that name is another one")}
-}
-
-// elsewhere is the code where nobody else can be asked.
-func elsewhere(err error) Code {
-	if errors.Is(err, errNotSeen) {
-		return CodeNotFound
-	}
-	return CodeRefused
 }
 
 // securityOf is what the network wants, as far as it was seen.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // finish waits for the join, and gives how it went and how long that took.
@@ -189,6 +191,45 @@ func TestWhoJoins(t *testing.T) {
 			})
 		})
 	}
+}
+
+// networksetup saves what it joins, CoreWLAN nothing.
+func TestWhatCoreWLANJoinsIsSaved(t *testing.T) {
+	for name, test := range map[string]struct {
+		join Join
+		want []string
+	}{
+		"password": {Join{Name: "Acme", Password: []byte("correct horse")}, []string{"Acme 0 WPA2 - < correct horse"}},
+		"retyped":  {Join{Name: "Home", Password: []byte("at home")}, []string{"Home 0 WPA2 - < at home"}},
+		"open":     {Join{Name: "Hotel"}, []string{"Hotel 0 OPEN < "}},
+		"wrong":    {Join{Name: "Acme", Password: []byte("wrong horse")}, nil},
+		"identity": {Join{Name: "Corp", Identity: "0123"}, nil}, // the profile has it
+		"saved":    {Join{Name: "Home"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := acme(t, 13)
+				r := m.radio()
+				r.air = &core{m: m, takes: time.Second}
+				defer r.Close()
+				finish(t, r, test.join)
+				if diff := cmp.Diff(test.want, m.remembered); diff != "" {
+					t.Error(diff)
+				}
+				m.secretly()
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // it is joined all the same
+		m := acme(t, 13)
+		m.broken["-addpreferredwirelessnetworkatindex"] = errExit
+		r := m.radio()
+		r.air = &core{m: m}
+		defer r.Close()
+		if s, _ := finish(t, r, Join{Name: "Hotel"}); s.Join != JoinDone || s.JoinCode != "" {
+			t.Errorf("%+v", s)
+		}
+	})
 }
 
 func TestJoinHasItsTime(t *testing.T) {

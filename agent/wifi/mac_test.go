@@ -32,6 +32,8 @@ type mac struct {
 	says     string          // networksetup of a join, whatever happens
 	switched int             // how often
 	ran      []string
+
+	remembered []string // saved networks, how and with which password
 }
 
 // ether is what is in the air under a name.
@@ -110,6 +112,10 @@ func (m *mac) answer(path string, args []string, stdin string) (string, error) {
 		return strings.ReplaceAll(sample(m.t, "summary-14.txt"), "Büro Süd", m.current), nil
 	case "-json":
 		return m.profile(), nil
+	case "-addpreferredwirelessnetworkatindex":
+		m.saved = append([]string{args[2]}, slices.DeleteFunc(m.saved, func(s string) bool { return s == args[2] })...)
+		m.remembered = append(m.remembered, strings.Join(args[2:], " ")+" < "+strings.TrimSpace(stdin))
+		return "", nil
 	case "-setairportnetwork":
 		return m.associate(args[2], strings.TrimSuffix(stdin, "\n"), len(args) > 3 && args[3] == "-"), nil
 	}

@@ -134,6 +134,20 @@ func (t tools) join(ctx context.Context, device string, j Join, security Securit
 	return err
 }
 
+// remember puts a network first among the saved ones, with its password in the
+// System keychain.
+func (t tools) remember(ctx context.Context, device string, j Join) error {
+	args := []string{"-addpreferredwirelessnetworkatindex", device, j.Name, "0", "OPEN"}
+	var stdin []byte
+	if len(j.Password) > 0 {
+		args = append(args[:4], "WPA2", "-")
+		stdin = append(bytes.Clone(j.Password), '\n')
+		defer clear(stdin)
+	}
+	_, _, err := t.runSecretly(ctx, toolTime, stdin, networksetup, args...)
+	return err
+}
+
 // withoutPassword takes care that what is logged cannot hold it, should a program
 // say it back.
 func withoutPassword(text string, password []byte) string {

@@ -25,7 +25,9 @@
 //     whatever happens and says why on stdout (kota65535/sony_camera_remote_api,
 //     NineFiveB/YBar); it takes "-" in a password's place and reads it from stdin, so
 //     that no password is on a command line (its manual page, as translated in 2018,
-//     and YBar); without one it takes the keychain's (YBar).
+//     and YBar); without one it takes the keychain's (YBar). It saves what it joins;
+//     after CoreWLAN, programs that want that do so themselves, here by
+//     "-addpreferredwirelessnetworkatindex", which its manual page describes.
 //   - The switch. "networksetup -setairportpower" of a device that is none turns the
 //     only Wi-Fi there is off: the device's name is never guessed.
 //   - 802.1X. associateToEnterpriseNetwork takes an identity of the System keychain:
