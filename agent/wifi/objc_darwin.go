@@ -1,6 +1,7 @@
 package wifi
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"unsafe"
@@ -51,8 +52,35 @@ var loadFrameworks = sync.OnceValue(func() error {
 		}
 		*value = **(**objc.ID)(unsafe.Pointer(&at)) // it is a variable that holds the object
 	}
-	return nil
+	return understood()
 })
+
+// understood refuses a CoreWLAN that does not know what it will be told: an
+// exception of Objective-C would end the service.
+func understood() error {
+	for name, selectors := range map[string][]string{
+		"CWWiFiClient": {"interfaceWithName:"},
+		"CWInterface": {
+			"ssid", "scanForNetworksWithName:includeHidden:error:", "associateToNetwork:password:error:",
+			"associateToEnterpriseNetwork:identity:username:password:error:",
+		},
+		"CWNetwork": {"ssid", "rssiValue", "supportsSecurity:"},
+	} {
+		c := class(name)
+		if c == 0 {
+			return fmt.Errorf("CoreWLAN has no %s", name)
+		}
+		for _, s := range selectors {
+			if !objc.Send[bool](c, selector("instancesRespondToSelector:"), selector(s)) {
+				return fmt.Errorf("CoreWLAN's %s does not know %s", name, s)
+			}
+		}
+	}
+	if !objc.Send[bool](class("CWWiFiClient"), selector("respondsToSelector:"), selector("sharedWiFiClient")) {
+		return errors.New("CoreWLAN has no shared client")
+	}
+	return nil
+}
 
 const (
 	systemKeychain    = "/Library/Keychains/System.keychain"
