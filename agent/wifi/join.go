@@ -14,6 +14,8 @@ var (
 	errNotSeen = errors.New("CoreWLAN sees no network of that name")
 	// errElsewhere: CoreWLAN does not do it for us; another may.
 	errElsewhere = errors.New("CoreWLAN does not join networks for this program")
+	// errOther: somebody has given a network's name to one that wants something else.
+	errOther = errors.New("the network of that name is another one")
 )
 
 // joinInTurn waits until nothing else is under way, and joins. There is an error
@@ -38,7 +40,7 @@ func (r *Radio) joinInTurn(ctx context.Context, j Join) (Code, error) {
 		}
 	}
 	onAir, err := r.attempt(ctx, f, j)
-	code, err := r.settle(ctx, j.Name, err)
+	code, err := r.settle(ctx, j, err)
 	if code == "" && onAir && j.Identity == "" {
 		// Else the Mac would not find back to it after its next start.
 		if err := r.tools.remember(ctx, f.device, j); err != nil {
@@ -139,7 +141,7 @@ func pick(seen []sighting, j Join) (int, error) {
 	case want == SecurityOpen:
 		return -1, &refusal{CodePassword, errors.New("the network wants a password")}
 	}
-	return -1, &refusal{CodeNotFound, errors.New("the network of that name is another one")}
+	return -1, &refusal{CodeNotFound, errOther}
 }
 
 // securityOf is what the network wants, as far as it was seen.
@@ -166,9 +168,9 @@ const grace = 2
 // settle judges by what is true: that the network is the current one, twice in a
 // row, with an address that is not the last network's. attempt is how the attempt
 // went, which counts where macOS does not tell what is true.
-func (r *Radio) settle(ctx context.Context, name string, attempt error) (Code, error) {
+func (r *Radio) settle(ctx context.Context, j Join, attempt error) (Code, error) {
 	var on time.Time // since when the network is the current one
-	sure := 0
+	sure, twin := 0, 0
 	for looks := 1; ; looks++ {
 		f, err := r.survey(ctx)
 		if err == nil {
@@ -176,12 +178,18 @@ func (r *Radio) settle(ctx context.Context, name string, attempt error) (Code, e
 			r.learn(f)
 			r.mu.Unlock()
 		}
-		here := err == nil && f.active && (f.name == name || (f.name == "" || f.guessed) && attempt == nil)
+		here := err == nil && f.active && (f.name == j.Name || (f.name == "" || f.guessed) && attempt == nil)
 		switch {
 		case !here:
 			sure, on = 0, time.Time{}
 		case on.IsZero():
 			on = time.Now()
+		}
+		if here && attempt == nil && len(j.Password) > 0 && f.open {
+			if twin++; twin == 2 {
+				return CodeNotFound, errOther
+			}
+			here = false // for all that counts
 		}
 		if here && f.address {
 			if sure++; sure == 2 {

@@ -104,6 +104,7 @@ func TestJoinWhereNamesAreWithheld(t *testing.T) {
 		"wrong password": {Join{Name: "Acme", Password: []byte("wrong horse")}, CodePassword},
 		"not there":      {Join{Name: "Gone"}, CodeNotFound},
 		"no address":     {Join{Name: "Nothing"}, CodeNoAddress},
+		"an evil twin":   {Join{Name: "Hotel", Password: []byte("correct horse")}, CodeNotFound},
 	} {
 		for _, first := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {

@@ -23,7 +23,8 @@ type mac struct {
 	current  string // the network that it is joined to
 	since    time.Time
 	saved    []string
-	cable    bool
+	cable    bool // something is at the other end
+	wired    bool // and gives an address
 
 	version  int  // 14: names are told; 15: not by networksetup; 26: by nobody
 	noWiFi   bool // it has none
@@ -106,10 +107,15 @@ func (m *mac) answer(path string, args []string, stdin string) (string, error) {
 			return sample(m.t, "summary-wired.txt"), nil
 		case args[1] == "en7" || m.current == "":
 			return sample(m.t, "summary-idle.txt"), nil
-		case m.version >= 26:
-			return sample(m.t, "summary-15.6.txt"), nil
 		}
-		return strings.ReplaceAll(sample(m.t, "summary-14.txt"), "Büro Süd", m.current), nil
+		text := sample(m.t, "summary-14.txt")
+		if m.version >= 26 {
+			text = sample(m.t, "summary-15.6.txt")
+		}
+		if m.networks[m.current].security == SecurityOpen {
+			text = strings.ReplaceAll(text, "WPA2_PSK", "NONE")
+		}
+		return strings.ReplaceAll(text, "Büro Süd", m.current), nil
 	case "-json":
 		return m.profile(), nil
 	case "-addpreferredwirelessnetworkatindex":
@@ -162,7 +168,7 @@ func (m *mac) associate(name, password string, given bool) string {
 		return "Could not find network " + name + ".\n"
 	case n.silent:
 		return ""
-	case given && password != n.password || !given && n.password != "" && !slices.Contains(m.saved, name):
+	case given && n.password != "" && password != n.password || !given && n.password != "" && !slices.Contains(m.saved, name):
 		m.current = ""
 		return "Failed to join network " + name + ".\nError: -3924  The operation couldn’t be completed.\n"
 	}
@@ -178,6 +184,9 @@ func (m *mac) addresses() (map[string][]netip.Addr, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := map[string][]netip.Addr{"lo0": {netip.MustParseAddr("127.0.0.1")}, "en0": {netip.MustParseAddr("fe80::1")}}
+	if m.wired {
+		all["en7"] = []netip.Addr{netip.MustParseAddr("192.168.2.50")}
+	}
 	switch n := m.networks[m.current]; {
 	case n == nil:
 	case n.noAddress:

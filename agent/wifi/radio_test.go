@@ -211,12 +211,22 @@ func TestLink(t *testing.T) {
 		if l := link(); l != LinkWiFi {
 			t.Error(l)
 		}
-		m.cable = true // first
+		m.cable = true // to nowhere
+		if l := link(); l != LinkWiFi {
+			t.Error(l)
+		}
+		m.wired = true // first
 		if l := link(); l != LinkEthernet {
 			t.Error(l)
 		}
-		m.on, m.current = false, ""
+		m.wired, m.on, m.current = false, false, ""
 		if l := link(); l != LinkEthernet {
+			t.Error(l)
+		}
+		m.cable = false
+		m.on = true
+		m.joined("Nothing")
+		if l := link(); l != LinkWiFi {
 			t.Error(l)
 		}
 	})

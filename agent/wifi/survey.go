@@ -19,6 +19,7 @@ type facts struct {
 	address    bool   // and an address to be reached at
 	name       string // of the current network; empty: none, or withheld
 	guessed    bool   // the name may be another one's
+	open       bool   // the current network asks for nothing
 	saved      []string
 	identities []Identity
 }
@@ -43,11 +44,17 @@ func (r *Radio) survey(ctx context.Context) (facts, error) {
 			return facts{}, err
 		}
 	}
-	if f.active {
-		f.link = LinkWiFi
-	}
-	if r.cable(ctx, ports, addresses) {
+	wired := slices.DeleteFunc(ports, func(p port) bool { return !p.wired() })
+	// A cable comes first, but not one that leads nowhere.
+	switch {
+	case slices.ContainsFunc(wired, func(p port) bool { return slices.ContainsFunc(addresses[p.device], usable) }):
 		f.link = LinkEthernet
+	case f.address:
+		f.link = LinkWiFi
+	case r.carrier(ctx, wired):
+		f.link = LinkEthernet
+	case f.active:
+		f.link = LinkWiFi
 	}
 	f.identities = r.listIdentities(ctx)
 	return f, ctx.Err()
@@ -73,6 +80,7 @@ func (r *Radio) surveyWiFi(ctx context.Context, f *facts, addresses []netip.Addr
 	if err != nil {
 		r.log.Debug("there is no summary", "device", f.device, "error", err)
 	}
+	f.open = s.security == "NONE"
 	if f.active = s.active || f.address; f.active {
 		f.name = r.currentName(ctx, f.device, s)
 		if f.name == "" && r.savedFirst && s.withheld && len(f.saved) > 0 {
@@ -134,14 +142,10 @@ func (r *Radio) listIdentities(ctx context.Context) []Identity {
 	return ids[:min(len(ids), maxIDs)]
 }
 
-// cable tells whether one is plugged in: a device has an address, or a carrier.
-func (r *Radio) cable(ctx context.Context, ports []port, addresses map[string][]netip.Addr) bool {
-	wired := slices.DeleteFunc(ports, func(p port) bool { return !p.wired() })
-	for _, p := range wired {
-		if slices.ContainsFunc(addresses[p.device], usable) {
-			return true
-		}
-	}
+// carrier tells whether there is something at the other end of a cable.
+func (r *Radio) carrier(ctx context.Context, wired []port) bool {
+	// Macs with Apple's processor have such inside, which no cable goes into.
+	wired = slices.DeleteFunc(wired, func(p port) bool { return strings.HasPrefix(p.name, "Ethernet Adapter (") })
 	for _, p := range wired[:min(len(wired), maxWired)] {
 		if s, err := r.tools.summary(ctx, p.device); err == nil && s.active && !s.wireless {
 			return true
