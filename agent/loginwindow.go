@@ -118,7 +118,7 @@ func (s *LoginWindowStatus) Faulty() bool {
 		return false
 	}
 	switch s.By {
-	case LoginByOrganisation, LoginByInstaller, LoginByRing, LoginByAdministrator:
+	case LoginByOrganisation, LoginByInstaller, LoginByRing, LoginByAdministrator, LoginByGuard: // whom people ask, too
 		return false
 	}
 	return true

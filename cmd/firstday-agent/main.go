@@ -84,6 +84,7 @@ there what changes.
 	root.PersistentFlags().String("root", "", "work on the file system tree in this folder instead of the running\nsystem, starting nothing (not on Windows)")
 	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newDiagnose(), newTile(), newLoginWindow(), newUninstall())
 	root.AddCommand(started()...)
+	root.AddCommand(newLoginWatch()...)
 	markUsageErrors(root)
 	return root
 }
