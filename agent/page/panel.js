@@ -1,4 +1,10 @@
 "use strict";
+// Nobody gets at what lies behind something else.
+function behind(covered) {
+	for (const id of ["people", "step", "foot"]) $(id).inert = covered;
+	for (const id of ["tools", "visit"]) $(id).inert = covered && !!panel.kind;
+}
+
 // Panels lie over the page. One is open at a time; Escape closes it, and the focus is
 // back where it was.
 const panel = {
@@ -11,7 +17,7 @@ const panel = {
 		this.kind = kind;
 		this.draw = draw;
 		show($("veil"), true);
-		for (const id of ["head", "main", "foot"]) $(id).inert = true;
+		behind(true);
 		draw();
 		$("panel-title").focus();
 	},
@@ -22,7 +28,7 @@ const panel = {
 		this.draw = null;
 		show($("veil"), false);
 		$("panel").replaceChildren();
-		for (const id of ["head", "main", "foot"]) $(id).inert = false;
+		behind(network.visiting || step.visiting);
 		if (this.from && this.from.isConnected) this.from.focus();
 	},
 

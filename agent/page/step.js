@@ -214,7 +214,7 @@ function visits(title, ...children) {
 	document.body.classList.toggle("visited", !!title);
 	show($("visit"), !!title);
 	show($("tools"), !title);
-	for (const id of ["main", "foot"]) $(id).inert = !!title;
+	behind(!!title || !!panel.kind);
 	$("visit").setAttribute("aria-label", title);
 	if (!title) return $("visit").replaceChildren();
 	const key = JSON.stringify([title, words.language, children.map(c => c.textContent)]);

@@ -41,6 +41,12 @@ func (b *Browser) Run(script string) {
 	get(b, "running "+script, chromedp.Evaluate[bool]("("+script+", true)"))
 }
 
+// Tell runs a script in whatever page there is, from any goroutine. Where there is none
+// any more, nothing happens.
+func (b *Browser) Tell(script string) {
+	_, _ = chromedp.Run(b.tab, chromedp.Evaluate[bool]("("+script+", true)"))
+}
+
 // Is tells what a script finds.
 func (b *Browser) Is(script string) string {
 	b.tb.Helper()
@@ -81,7 +87,7 @@ func (b *Browser) Axe(what string) {
 	if b.Is("typeof axe") != "object" {
 		get(b, "loading axe", chromedp.Evaluate[bool](string(script)+";true"))
 	}
-	const look = `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html + ": " + n.failureSummary)))`
+	const look = `axe.run(document, {resultTypes: ["violations"], preload: false}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.html + ": " + n.failureSummary)))`
 	found := get(b, "looking with axe", chromedp.Evaluate[[]string](look, chromedp.EvalAwaitPromise))
 	slices.Sort(found)
 	if len(found) > 0 {
