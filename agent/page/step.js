@@ -30,7 +30,7 @@ const step = {
 	// The page with the number stays while that is typed.
 	hasPage() { return this.offers() && (this.screen.page === "yes" || this.screen.state === "number" && this.visiting); },
 
-	key(s) { return JSON.stringify([s.state, s.title, s.code, s.fields, s.page, s.usercode, s.qr, words.language, this.closed]); },
+	key(s) { return JSON.stringify([s.state, s.title, s.code, s.fields, s.text, s.help, s.page, s.usercode, s.qr, words.language, this.closed]); },
 
 	draw() {
 		const s = this.screen;
