@@ -36,7 +36,7 @@ const panel = {
 	fill(title, ...children) {
 		const key = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.key : "";
 		const wasIn = $("panel").contains(document.activeElement), onTitle = document.activeElement && document.activeElement.id === "panel-title";
-		$("panel").replaceChildren(element("h2", { id: "panel-title", tabIndex: -1 }, title), ...children);
+		$("panel").replaceChildren(element("h2", { id: "panel-title", tabIndex: -1 }, title), ...children.filter(Boolean));
 		if (!wasIn) return;
 		const again = key && [...$("panel").querySelectorAll("[data-key]")].find(e => e.dataset.key === key);
 		if (again) again.focus();

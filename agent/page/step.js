@@ -62,19 +62,19 @@ const step = {
 	parts(s) {
 		const title = element("h2", { id: "step-title", tabIndex: -1 }, words.translate(s.title || ""));
 		const wrong = s.code || s.state === "failed";
-		const message = element("p", { id: "step-message", className: wrong ? "wrong" : "" });
+		const message = element("p", { id: "step-message", dir: "auto", className: wrong ? "wrong" : "" });
 		if (wrong) message.setAttribute("role", "alert");
 		const form = element("form", {}, title, message);
-		if (!this.takesOver()) title.className = "quiet";
+		if (!this.takesOver()) title.className = s.actions.some(a => a.label === s.title) ? "unseen" : "quiet"; // the button says it
 		if (s.qr.length || s.usercode) form.append(this.code(s));
 		for (const f of s.fields) {
 			const secret = !["text", "digits"].includes(f.kind), digits = f.kind.endsWith("digits");
 			const { box } = field({ name: f.name, type: secret ? "password" : "text", inputMode: digits ? "numeric" : "text", className: digits ? "digits" : "" }, words.translate(f.label || f.name), "step-message");
 			form.append(box);
 		}
-		if (s.page === "yes") form.append(element("p", {}, say("The page was closed, or did not come.")), button(say("Show the page"), () => this.visit(), { className: "primary" }));
+		if (this.closed) form.append(element("p", {}, say("The page was closed, or did not come.")), button(say("Show the page"), () => this.visit(), { className: "primary" }));
 		form.append(element("div", { id: "actions", className: "buttons" }));
-		if (s.text) form.append(element("p", { className: "text" }, s.text));
+		if (s.text) form.append(element("p", { className: "text", dir: "auto" }, s.text));
 		if (s.help) form.append(element("p", { className: "text" }, say("Help:"), " ", address(s.help)));
 		form.append(element("p", { id: "left", role: "timer", "aria-live": "off" }));
 		form.onsubmit = e => this.submit(e);
