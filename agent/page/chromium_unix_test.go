@@ -69,6 +69,7 @@ func keyboard(t *testing.T, s *sight) {
 	w.tab("input[name=again]")
 	w.Key("short\r")
 	w.See("It needs at least 8 characters.")
+	w.See("Choose a password for your account on this device. At least 8 characters.") // still
 	w.tab("input[name=password]")
 	w.Key("of this device")
 	w.tab("input[name=again]")

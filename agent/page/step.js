@@ -8,6 +8,7 @@ const step = {
 	again: false, // which came too late
 	visiting: false, // the sign-in's page is shown
 	closed: false, // that page has gone by itself
+	before: ["", ""], // a state, and what was said in it before anything was refused
 	ends: 0,
 
 	take(screen) {
@@ -65,6 +66,8 @@ const step = {
 		const message = element("p", { id: "step-message", dir: "auto", className: wrong ? "wrong" : "" });
 		if (wrong) message.setAttribute("role", "alert");
 		const form = element("form", {}, title, message);
+		if (!wrong) this.before = [s.state, s.message || ""];
+		else if (this.before[0] === s.state && s.fields.length) form.append(element("p", { dir: "auto" }, words.translate(this.before[1])));
 		if (!this.takesOver()) title.className = s.actions.some(a => a.label === s.title) ? "unseen" : "quiet"; // the button says it
 		if (s.qr.length || s.usercode) form.append(this.code(s));
 		for (const f of s.fields) {
