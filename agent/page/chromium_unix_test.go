@@ -21,7 +21,7 @@ func TestLoginWindow(t *testing.T) {
 	s := newSight(t)
 	for name, test := range map[string]func(*testing.T, *sight){
 		"keyboard": keyboard, "pages here": pagesHere, "people": logsIn, "silent": needsNoService, "refused": refusals, "failures": failures,
-		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "pictures": pictures,
+		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "wlan": wlans, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "pictures": pictures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}

@@ -14,8 +14,12 @@ const asked = new Map();
 function request(verb, text) {
 	return new Promise(resolve => {
 		const waiting = asked.get(verb) || [];
-		asked.set(verb, [...waiting, { text, resolve }]);
+		const mine = { text, resolve };
+		asked.set(verb, [...waiting, mine]);
 		if (!waiting.length) host(text);
+		setTimeout(() => { // the host has refused it, or has lost it
+			if (asked.get(verb)?.[0] === mine) answered({ verb, error: "failed" });
+		}, 60000);
 	});
 }
 

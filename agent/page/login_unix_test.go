@@ -123,7 +123,8 @@ type window struct {
 	*testbrowser.Browser
 	*mac
 	host   *Host
-	wishes chan Wish // for the other web view
+	wishes chan Wish                         // for the other web view
+	wlan   func(said string) (answer string) // the host's own Wi-Fi; nil: it has none
 	ended  chan error
 	logon  *Logon // once it has ended
 }
@@ -172,6 +173,11 @@ func (s *sight) opens(m *mac) *window {
 	}}
 	s.mu.Lock()
 	s.hear = func(text string) {
+		if lines := strings.Split(text, "\n"); w.wlan != nil && strings.HasPrefix(lines[len(lines)-1], "wlan ") {
+			answer := w.wlan(text)
+			go s.Tell("firstday.take(" + answer + ")")
+			return
+		}
 		switch wish := w.host.Said([]byte(text)); wish {
 		case Show, Portal, Shut:
 			w.wishes <- wish

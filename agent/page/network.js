@@ -7,6 +7,7 @@ const network = {
 	hostHasWiFi: true, // as long as it has not said otherwise
 	target: null, // what is to be joined: { name, kind, saved, typed }
 	joining: "", // the name of the network that is being joined
+	begun: false, // by the service: what it tells of a joining is of this one
 	told: "", // what came of it
 	visiting: false, // the network's own page is shown
 	timer: 0,
@@ -14,18 +15,19 @@ const network = {
 	ask() {
 		clearTimeout(this.timer);
 		if (!step.screen) return; // it is asked when the service is there again
+		const counts = this.begun;
 		ask("network").then(answer => {
-			this.take(answer);
+			this.take(answer, counts && this.begun);
 			clearTimeout(this.timer);
 			this.timer = setTimeout(() => this.ask(), this.joining ? 1000 : panel.kind === "network" ? 3000 : 10000);
 		});
 	},
 
-	take(answer) {
+	take(answer, counts) {
 		const before = JSON.stringify([this.answer, this.joining]);
 		this.answer = answer;
 		const join = one(answer, "join");
-		if (this.joining && join && join !== "running" && one(answer, "joinname") === this.joining) this.joined(join, one(answer, "joincode"));
+		if (this.joining && counts && join && join !== "running" && one(answer, "joinname") === this.joining) this.joined(join, one(answer, "joincode"), false);
 		if (this.visiting && one(answer, "internet") !== "captive") {
 			host("shut");
 			this.left();
@@ -114,7 +116,7 @@ const network = {
 
 	list() {
 		const withheld = { location: say("macOS does not tell the names of networks here. Please type the name."), off: say("Wi-Fi is off."), failed: say("The networks could not be listed. Please type the name.") };
-		const why = one(this.answer, "withheld"), networks = this.networks(), scanning = one(this.answer, "scanning") === "yes";
+		const why = every(this.fromHost, "network").length ? "" : one(this.answer, "withheld"), networks = this.networks(), scanning = one(this.answer, "scanning") === "yes";
 		const parts = [element("h3", {}, say("Networks"))];
 		if (why) parts.push(element("p", { className: "withheld" }, withheld[why] || withheld.failed));
 		if (networks.length) parts.push(element("ul", { className: "list networks" }, ...networks.map(n => element("li", {}, this.entry(n)))));
@@ -189,19 +191,20 @@ const network = {
 		this.draw();
 		$("panel-title").focus();
 		ask("join", "", { name: n.name, ...fields }).then(answer => {
-			if (answer.error) this.joined("failed", answer.error);
-			else this.ask();
+			if (answer.error) return this.joined("failed", answer.error, true);
+			this.begun = true;
+			this.ask();
 		});
 	},
 
 	// What came of it. The host tries once more, where it can.
-	joined(how, code) {
+	joined(how, code, byHost) {
 		const { n, fields } = this.wanted;
 		this.joining = "";
-		if (how === "failed" && this.fromHost.pairs && !n.byHost && code !== "password") {
-			n.byHost = true;
+		this.begun = false;
+		if (how === "failed" && this.fromHost.pairs && !byHost && !fields.identity && code !== "password") {
 			this.joining = n.name;
-			wlan("join", { name: n.name, ...fields }).then(answer => answer.error ? this.joined("failed", answer.error) : this.joined(one(answer, "join"), one(answer, "joincode")));
+			wlan("join", { name: n.name, ...fields }).then(answer => this.joined(one(answer, "join") || "failed", one(answer, "joincode"), true));
 			return;
 		}
 		for (const key of Object.keys(fields)) delete fields[key];

@@ -155,3 +155,30 @@ func portal(t *testing.T, s *sight) {
 		t.Error("a portal is shown where there is none")
 	}
 }
+
+// In the login window of macOS the host sees what the service may not, and joins what
+// it cannot.
+func wlans(t *testing.T, s *sight) {
+	w := s.opens(newMac(t))
+	w.desk.says("network", "ok network\nlink=none\nwifi=on\nwithheld=location\nnetwork=password saved 0 Acme\n")
+	joins := make(chan string, 10)
+	w.wlan = func(said string) string {
+		if said == "wlan scan" {
+			return `{"kind":"answer","verb":"wlan","pairs":[["network","password new 4 Acme"],["network","open new 3 Café"]]}`
+		}
+		joins <- said
+		return `{"kind":"answer","verb":"wlan","pairs":[["join","done"],["joinname","Café"]]}`
+	}
+	w.Click("#network")
+	w.See("Café")
+	if got := w.Is(`[...document.querySelectorAll(".network")].map(b => b.textContent).join()`); got != "Acme saved, with a password, very good,Café open, good" {
+		t.Error(got)
+	}
+	w.SeeNo(".withheld")
+	w.desk.says("network", "ok network\nlink=none\nwifi=on\njoin=failed\njoincode=not_found\njoinname=Café\n")
+	w.Click(".networks li:nth-child(2) button")
+	w.See("Café is joined.")
+	if got := <-joins; got != "field name Café\nwlan join" {
+		t.Errorf("%q", got)
+	}
+}
