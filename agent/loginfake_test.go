@@ -44,7 +44,10 @@ func newMacMachine(t *testing.T) *machine {
 	m := newMachine(t)
 	m.tile, m.arch, m.accounts = nil, "arm64", accounts.Memory(api.MacOS)
 	m.limits.loginPause = 10 * time.Millisecond
-	if err := m.accounts.Add(accounts.Account{Name: "rescue", Administrator: true, SecureToken: new(true)}, "of the rescue"); err != nil {
+	if err := m.accounts.Add(accounts.Account{Name: "rescue", Administrator: true}, "of the rescue"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.accounts.GiveToken(t.Context(), "rescue", []byte("of the rescue")); err != nil {
 		t.Fatal(err)
 	}
 	apple, err := authdb.Default(15)

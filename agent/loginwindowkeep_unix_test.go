@@ -136,7 +136,7 @@ func TestLoginWindowPreflight(t *testing.T) {
 		"a disabled one":         {func(m *machine) { _ = m.accounts.Disable(m.t.Context(), "rescue") }, "administrator", LoginWindowOff},
 		"FileVault, and no token": {func(m *machine) {
 			m.login.encrypted, m.accounts = new(true), accounts.Memory(api.MacOS)
-			_ = m.accounts.Add(accounts.Account{Name: "it", Administrator: true, SecureToken: new(false)}, "of the administrator")
+			_ = m.accounts.Add(accounts.Account{Name: "it", Administrator: true}, "of the administrator")
 		}, "FileVault", LoginWindowOff},
 		"another build":    {func(m *machine) { m.login.build = "25A354" }, "build of macOS", LoginWindowOff},
 		"another wish":     {func(m *machine) { m.wants(func(p *api.PlatformSettings) { p.Window = api.WindowBeside }) }, "organisation", LoginWindowOff},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
 )
 
@@ -38,6 +39,8 @@ type Status struct {
 	Tile           *TileStatus     `json:"tile,omitempty"` // nil: the system's sign-in screen has none
 	// LoginWindow is macOS' only.
 	LoginWindow *LoginWindowStatus `json:"loginWindow,omitempty"`
+	// Tokens are the secure tokens of people's accounts, on a Mac.
+	Tokens []accounts.AccountToken `json:"tokens,omitempty"`
 
 	faulty bool
 }
@@ -82,6 +85,7 @@ func (a *Agent) Status(ctx context.Context) (*Status, error) {
 	}
 	s.addTile(a)
 	s.addLoginWindow(ctx, a)
+	s.addTokens(ctx, a)
 	s.Healthy = len(s.Problems) == 0
 	return s, nil
 }
