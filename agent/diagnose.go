@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/agent/devicekey"
+	"firstday.dev/agent/preflight"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 	"firstday.dev/internal/visible"
@@ -92,6 +93,7 @@ var parts = []part{
 	{"membership.json", "what the directory said last: settings (self-service account provisioning is ssap), accounts, certificates' dates", asJSON((*collection).membership)},
 	{"key.json", "where the device's own key is, whether it signs, and how the TPM is", asJSON((*collection).key)},
 	{"tile.json", "the tile of Windows' sign-in screen: how it is, what Windows knows of it, and what the watchdog has seen", asJSON((*collection).tile)},
+	{"loginwindow.json", "macOS' login window: how ours is, what the checks say that come before it, who has switched it off, and what the service has seen", asJSON((*collection).loginWindow)},
 	{"tokens.json", "secure tokens of a Mac: who has one by diskutil and sysadminctl, the MDM's bootstrap token, FileVault", asJSON((*collection).tokens)},
 	{"network.json", "the way to the directory: name, connection, TLS and pin, its clock", asJSON((*collection).network)},
 	{"system.json", "the device and its operating system", asJSON((*collection).system)},
@@ -354,6 +356,29 @@ func (c *collection) tile(context.Context) (r *tileReport, err error) {
 	}
 	// One that is damaged says nothing, as to the watchdog itself.
 	r.Watchdog, _ = readTileRecord(c.layout.Tile())
+	return r, nil
+}
+
+// loginReport is all there is to know about the login window.
+type loginReport struct {
+	*LoginWindowStatus
+	Checks  []preflight.Check `json:"checks"`
+	Off     *LoginOff         `json:"off"`
+	Hello   loginHello        `json:"lastHello"`
+	Service *loginRecord      `json:"service"`
+}
+
+func (c *collection) loginWindow(ctx context.Context) (r *loginReport, err error) {
+	r = new(loginReport)
+	if r.LoginWindowStatus, err = c.LoginWindowStatus(ctx); err != nil {
+		return nil, err
+	}
+	if r.Checks, err = c.LoginWindowDoctor(ctx); err != nil {
+		return nil, err
+	}
+	// What is damaged says nothing, or that it is off, as to the service itself.
+	r.Off, _ = readLoginOff(c.layout.LoginWindowOff())
+	r.Hello, r.Service = readLoginHello(c.layout.LoginHello()), c.loginRecord(ctx)
 	return r, nil
 }
 

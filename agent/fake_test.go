@@ -226,6 +226,9 @@ func (m view) Lock(ctx context.Context, file string) (func(bool) error, error) {
 }
 
 func (m view) Facts() (api.Facts, error) {
+	if m.login != nil {
+		return api.Facts{Platform: api.MacOS, Serial: "SN-1", Name: "ACME-1", OS: "macOS", OSVersion: "15.0", Arch: m.arch, Encrypted: m.login.encrypted}, nil
+	}
 	return api.Facts{Platform: api.Windows, Serial: "SN-1", Name: "ACME-1", OS: "Windows 11 Pro", OSVersion: "10.0.26100", Arch: m.arch}, nil
 }
 

@@ -86,7 +86,13 @@ func (a *Agent) InstallInPlace(ctx context.Context) (out Outcome, err error) {
 	if !placed {
 		return out, unusable(fmt.Errorf("%s is missing or another one", layout.Agent(file.Version)))
 	}
-	return a.perform(ctx, &installation{bundle: b, file: file}, InstallOptions{Force: true})
+	if err := a.settleLoginWindow(ctx); err != nil {
+		return out, err
+	}
+	if out, err = a.perform(ctx, &installation{bundle: b, file: file}, InstallOptions{Force: true}); err != nil {
+		return out, err
+	}
+	return out, a.endPreparation()
 }
 
 // perform runs the steps of an installation under the lock.
@@ -495,6 +501,7 @@ func (in *installation) rollBack(ctx context.Context, old string) error {
 	if err := in.System.StopService(ctx); err != nil {
 		return err
 	}
+	login := in.rollBackLoginWindow(ctx) // which keeps no agent from coming back
 	if err := in.System.Register(ctx, in.layout.Agent(old)); err != nil {
 		return err
 	}
@@ -502,7 +509,7 @@ func (in *installation) rollBack(ctx context.Context, old string) error {
 	if err := in.System.StartService(ctx); err != nil {
 		return err
 	}
-	return in.rollBackTile(old)
+	return errors.Join(login, in.rollBackTile(old))
 }
 
 func (in *installation) tidied(context.Context) (bool, error) {

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/preflight"
+	"firstday.dev/api"
 )
 
 // fakeLogin is a Mac's login window and its authd, with the plug-in in a file.
@@ -21,24 +23,33 @@ type fakeLogin struct {
 	t      *testing.T
 	plugin string // the bundle
 
-	mu       sync.Mutex
-	text     string // the right, as the database has it
-	refuses  error  // what a write is answered with
-	build    string
-	seats    Seats
-	awake    time.Duration
-	loads    error // what the preflight says
-	damaged  error // what Loadable says
-	unguided error // what Watched says
-	restarts []string
-	flights  int
+	mu        sync.Mutex
+	text      string // the right, as the database has it
+	refuses   error  // what a write is answered with
+	build     string
+	seats     Seats
+	awake     time.Duration
+	clock     func() time.Duration // instead of awake
+	loads     error                // what the preflight says
+	damaged   error                // what Loadable says
+	unguided  error                // what Watched says
+	restarts  []string
+	encrypted *bool
+	flights   int
 }
 
 // newMacMachine is a Mac with macOS 15, whose login window waits for somebody.
 func newMacMachine(t *testing.T) *machine {
 	t.Helper()
 	m := newMachine(t)
-	m.tile, m.arch = nil, "arm64"
+	m.tile, m.arch, m.accounts = nil, "arm64", accounts.Memory(api.MacOS)
+	m.limits.loginPause = 10 * time.Millisecond
+	if err := m.accounts.Add(accounts.Account{Name: "rescue", Administrator: true}, "of the rescue"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.accounts.GiveToken(t.Context(), "rescue", []byte("of the rescue")); err != nil {
+		t.Fatal(err)
+	}
 	apple, err := authdb.Default(15)
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +161,11 @@ func (v loginView) Seats() (s Seats, err error) {
 }
 
 func (v loginView) Awake() (d time.Duration) {
-	v.ask(func(f *fakeLogin) { d = f.awake })
+	v.ask(func(f *fakeLogin) {
+		if d = f.awake; f.clock != nil {
+			d = f.clock()
+		}
+	})
 	return d
 }
 

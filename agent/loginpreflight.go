@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/preflight"
@@ -24,52 +26,49 @@ func (a *Agent) loginChecks(ctx context.Context, w LoginWindow) []preflight.Chec
 // wayIn looks for an administrator who can repair this Mac, and, where the disk is
 // encrypted, unlock it.
 func (a *Agent) wayIn(ctx context.Context) []preflight.Check {
-	found, token, err := a.localAdministrator(ctx)
-	checks := []preflight.Check{preflight.Judge("administrator", found, err, "make an account for an administrator on this Mac, and log in with it once")}
+	store, err := a.System.Accounts()
+	var names []string
+	if err == nil {
+		names, err = localAdministrators(ctx, store)
+	}
+	checks := []preflight.Check{preflight.Judge("administrator", strings.Join(names, ", "), err, "make an account for an administrator on this Mac, and log in with it once")}
 	facts, failed := a.System.Facts()
 	detail := "off, or not known"
 	if facts.Encrypted != nil && *facts.Encrypted {
 		detail = "on, and an administrator can unlock the disk"
-		if err == nil && !token {
-			failed = errors.Join(failed, errors.New("it is on, and no administrator is known to have a secure token: nobody could unlock the disk to repair this Mac"))
+		if err == nil {
+			failed = errors.Join(failed, canUnlock(ctx, store, names))
 		}
 	}
 	return append(checks, preflight.Judge("FileVault", detail, failed, "give an administrator a secure token: sysadminctl -secureTokenOn"))
 }
 
-// localAdministrator names one who may log in, best one with a secure token.
-func (a *Agent) localAdministrator(ctx context.Context) (name string, token bool, err error) {
-	store, err := a.System.Accounts()
-	if err != nil {
-		return "", false, err
-	}
+// localAdministrators are those who may log in.
+func localAdministrators(ctx context.Context, store accounts.Store) (names []string, err error) {
 	list, err := store.List(ctx)
 	if err != nil {
-		return "", false, err
+		return nil, err
 	}
-	var names []string
 	for _, x := range list {
 		if x.Administrator && !x.Disabled {
 			names = append(names, x.Name)
 		}
 	}
 	if len(names) == 0 {
-		return "", false, fmt.Errorf("none of the %d accounts on this Mac is an enabled administrator's", len(list))
+		return nil, fmt.Errorf("none of the %d accounts on this Mac is an enabled administrator's", len(list))
 	}
-	g, ok := store.(accounts.TokenGiver)
+	return names, nil
+}
+
+// canUnlock wants one of them to have a secure token.
+func canUnlock(ctx context.Context, store accounts.Store, names []string) error {
+	giver, ok := store.(accounts.TokenGiver)
 	if !ok {
-		return names[0], false, nil
+		return errors.New("it is not known who can unlock the disk")
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
-	defer cancel()
-	states, err := g.TokenStates(ctx, names[:min(len(names), maxTokens)])
-	if err != nil {
-		a.log().WarnContext(ctx, "the administrators' secure tokens are not all known", "error", err)
+	states, err := giver.TokenStates(ctx, names)
+	if slices.ContainsFunc(states, func(t accounts.AccountToken) bool { return t.State == securetoken.Held || t.State == securetoken.Alone }) {
+		return nil
 	}
-	for _, s := range states {
-		if s.State == securetoken.Held {
-			return s.Account, true, nil
-		}
-	}
-	return names[0], false, nil
+	return errors.Join(errors.New("it is on, and no administrator is known to have a secure token: nobody could unlock the disk to repair this Mac"), err)
 }

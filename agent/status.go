@@ -37,6 +37,8 @@ type Status struct {
 	Enrolment      *Enrolment      `json:"enrolment,omitempty"`
 	PIN            *PINStatus      `json:"pin,omitempty"`
 	Tile           *TileStatus     `json:"tile,omitempty"` // nil: the system's sign-in screen has none
+	// LoginWindow is macOS' only.
+	LoginWindow *LoginWindowStatus `json:"loginWindow,omitempty"`
 	// Tokens are the secure tokens of people's accounts, on a Mac.
 	Tokens []accounts.AccountToken `json:"tokens,omitempty"`
 
@@ -82,6 +84,7 @@ func (a *Agent) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	s.addTile(a)
+	s.addLoginWindow(ctx, a)
 	s.addTokens(ctx, a)
 	s.Healthy = len(s.Problems) == 0
 	return s, nil
@@ -153,6 +156,18 @@ func (s *Status) addTile(a *Agent) {
 		s.fault("the tile of the sign-in screen cannot be looked at: %v", err)
 	} else if s.Tile.Faulty() {
 		s.fault("%s", s.Tile.Problem())
+	}
+}
+
+func (s *Status) addLoginWindow(ctx context.Context, a *Agent) {
+	if a.System.LoginWindow() == nil {
+		return
+	}
+	var err error
+	if s.LoginWindow, err = a.LoginWindowStatus(ctx); err != nil {
+		s.fault("the login window cannot be looked at: %v", err)
+	} else if s.LoginWindow.Faulty() {
+		s.fault("%s", s.LoginWindow.Problem())
 	}
 }
 

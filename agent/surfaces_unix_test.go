@@ -30,12 +30,14 @@ func surfacesOf(t *testing.T, m *machine) string {
 }
 
 // surface connects as soon as the service listens.
-func surface(t *testing.T, address string) *local.Client {
+func surface(t *testing.T, address string) *local.Client { return namedSurface(t, address, "test") }
+
+func namedSurface(t *testing.T, address, name string) *local.Client {
 	t.Helper()
 	var c *local.Client
 	eventually(t, "the service to listen", func() bool {
 		var err error
-		c, err = local.Dial(t.Context(), address, "test")
+		c, err = local.Dial(t.Context(), address, name)
 		return err == nil
 	})
 	t.Cleanup(func() { c.Close() })

@@ -35,6 +35,9 @@ func (a *Agent) Uninstall(ctx context.Context) (err error) {
 			return fmt.Errorf("removing the tile: %w", err)
 		}
 	}
+	if err := a.removeLoginWindow(ctx); err != nil {
+		return err
+	}
 	if err := a.System.Unregister(ctx); err != nil {
 		return fmt.Errorf("removing the service: %w", err)
 	}

@@ -20,7 +20,7 @@ func words(line string) []string {
 // What documents say to type on a device is what the agent takes.
 func TestDocumentedCommands(t *testing.T) {
 	var data []byte
-	for _, page := range []string{"troubleshooting.md", "windows-signin.md"} {
+	for _, page := range []string{"troubleshooting.md", "windows-signin.md", "macos-login.md"} {
 		text, err := os.ReadFile("../../docs/" + page)
 		if err != nil {
 			t.Fatal(err)
