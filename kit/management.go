@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 
 	"github.com/google/uuid"
@@ -172,7 +171,7 @@ func (b *builder) profile(ctx context.Context, p *Package, agent *part) (*profil
 		Identifier: p.Identifier + ".privacy", Type: "com.apple.TCC.configuration-profile-policy", UUID: id("privacy"), Version: 1,
 		Services: map[string][]grant{"SystemPolicyAllFiles": {{
 			Allowed: true, CodeRequirement: signature.Designated.String(), Comment: "Sets up accounts and their home folders",
-			Identifier: path.Join(macos.ProgramFolder, agent.Version, macos.Executable), IdentifierType: "path",
+			Identifier: macAgentPath(agent.Version), IdentifierType: "path",
 		}}},
 	}}
 	return pr, nil

@@ -16,7 +16,7 @@ var applesFolders = func() map[string]Attributes {
 	all := maps.Clone(systemFolders)
 	for _, name := range []string{
 		".", "usr", "usr/local", "usr/local/bin", "opt", "private", "private/etc", "private/var",
-		"Library/LaunchAgents", "Library/LaunchDaemons", "Library/Preferences",
+		"Library/LaunchAgents", "Library/LaunchDaemons", "Library/Preferences", "Library/Security", "Library/Security/SecurityAgentPlugins",
 	} {
 		all[name] = Attributes{Mode: 0o755}
 	}

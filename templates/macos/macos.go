@@ -42,8 +42,8 @@ func LaunchDaemon(program string) []byte {
 // of its own.
 var loginCommands = []string{"login-watch"}
 
-// loginJobFolder is where launchd finds them.
-const loginJobFolder = "/Library/LaunchAgents"
+// LoginJobFolder is where launchd finds them.
+const LoginJobFolder = "/Library/LaunchAgents"
 
 // LoginJobs gives the property lists of what launchd runs by the program as root
 // wherever a login window is, by their paths. A job that ends well is not started
@@ -52,7 +52,7 @@ func LoginJobs(program string) map[string][]byte {
 	jobs := make(map[string][]byte)
 	for _, command := range loginCommands {
 		label := "dev.firstday." + command
-		jobs[loginJobFolder+"/"+label+".plist"] = job(label, program, command, `	<key>LimitLoadToSessionType</key>
+		jobs[LoginJobFolder+"/"+label+".plist"] = job(label, program, command, `	<key>LimitLoadToSessionType</key>
 	<string>LoginWindow</string>
 	<key>RunAtLoad</key>
 	<true/>
