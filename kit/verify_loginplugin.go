@@ -78,6 +78,13 @@ func (v *verifier) signedWith(ctx context.Context, name string, b *bundle.Bundle
 	if err != nil {
 		return "", err
 	}
+	version, err := stampedVersion(f)
+	switch want := c.enrollment.Agents[0].Version; {
+	case err != nil:
+		return "", fmt.Errorf("%w: the agent: %w", ErrOtherProgram, err)
+	case version != want:
+		return "", fmt.Errorf("%w: the agent has version %s, the enrollment says %s", ErrOtherProgram, version, want)
+	}
 	agents, doubt := signing.VerifyMachO(ctx, f, info.Size(), v.VerifyOptions.VerifyOptions)
 	if agents == nil {
 		return "", fmt.Errorf("the signature of the agent: %w", doubt)
