@@ -133,7 +133,7 @@ const (
 	otherPlugin = "Library/Security/SecurityAgentPlugins/Crypt.bundle/Contents/Info.plist"
 
 	// What an agent can be like.
-	agentThatKnows = "#!/bin/sh\necho \"agent $*\" >>\"$ROOT/log\"\n[ \"$1\" != login-window ] || sed -i -e '/:guard,/d' -e 's/FirstdayLogin:login/loginwindow:login/' \"$ROOT/right\"\n"
+	agentThatKnows = "#!/bin/sh\necho \"agent $*\" >>\"$ROOT/log\"\n[ \"$*\" != \"login-window prepare\" ] || sed -i -e '/:guard,/d' -e 's/FirstdayLogin:login/loginwindow:login/' \"$ROOT/right\"\n"
 	agentTooOld    = "#!/bin/sh\n[ \"$1\" = uninstall ] || { echo \"error: unknown command $1\" >&2; exit 2; }\n"
 	agentThatLies  = "#!/bin/sh\nexit 0\n"
 )
