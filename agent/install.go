@@ -17,6 +17,7 @@ import (
 	"firstday.dev/api"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/internal/statefile"
+	"firstday.dev/templates/macos"
 )
 
 // Outcome is what an installation came to.
@@ -86,7 +87,31 @@ func (a *Agent) InstallInPlace(ctx context.Context) (out Outcome, err error) {
 	if !placed {
 		return out, unusable(fmt.Errorf("%s is missing or another one", layout.Agent(file.Version)))
 	}
+	if err := checkLoginPlugin(layout.LoginPlugin, file.LoginPlugin); err != nil {
+		return out, err
+	}
 	return a.perform(ctx, &installation{bundle: b, file: file}, InstallOptions{Force: true})
+}
+
+// checkLoginPlugin looks whether the plug-in of the login window is the one that goes
+// with the agent, if one does.
+func checkLoginPlugin(dir string, want api.CarriedFile) error {
+	if want == (api.CarriedFile{}) || dir == "" {
+		return nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return unusable(err)
+	}
+	defer root.Close()
+	got, err := macos.PluginDigest(root.FS())
+	if err != nil {
+		return unusable(fmt.Errorf("%s: %w", dir, err))
+	}
+	if got != want.SHA256 {
+		return unusable(fmt.Errorf("%s has the digest %s, the enrollment says %s", dir, got, want.SHA256))
+	}
+	return nil
 }
 
 // perform runs the steps of an installation under the lock.
