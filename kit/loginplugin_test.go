@@ -327,3 +327,39 @@ func TestBuildSealsThePluginAnew(t *testing.T) {
 		t.Error("it signs what lies beside the agents")
 	}
 }
+
+// The package's own script takes away whatever the package has brought.
+func TestUninstallTakesAwayAllOfAPackage(t *testing.T) {
+	sh := testtool.Need(t, "sh")
+	o := options(t, "")
+	o.Platforms, o.Agents = []Platform{MacOS}, testagents.SmallMac(t)
+	build(t, o)
+	volume, tools := testagents.UnpackInstaller(t, filepath.Join(o.Output, "Acme.pkg")), t.TempDir()
+	for name, text := range map[string]string{
+		filepath.Join(tools, "id"):                              "echo 0",
+		filepath.Join(tools, "security"):                        "echo '<string>loginwindow:login</string>'",
+		filepath.Join(tools, "launchctl"):                       "exit 0",
+		filepath.Join(tools, "pkgutil"):                         "exit 0",
+		filepath.Join(volume, macAgentPath(testagents.Version)): "exit 0", // nothing here could run it
+	} {
+		if err := os.WriteFile(name, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script := string(mustRead(t, filepath.Join(volume, filepath.FromSlash(macos.UninstallPath))))
+	script = strings.NewReplacer(`"/Library/`, `"`+volume+"/Library/", "=/Library/", "="+volume+"/Library/", " /Library/", " "+volume+"/Library/", " /var/run/", " "+volume+"/var/run/",
+		"/usr/bin/security", tools+"/security", "/bin/launchctl", tools+"/launchctl", "/usr/sbin/pkgutil", tools+"/pkgutil").Replace(script)
+	c := exec.Command(sh, "-c", script)
+	c.Env = []string{"PATH=" + tools + ":" + os.Getenv("PATH")}
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if left := filesOfFolder(t, volume); len(left) > 0 {
+		t.Errorf("%d files are left", len(left))
+	}
+	for _, folder := range []string{macos.Folder, macos.PluginPath} {
+		if _, err := os.Lstat(filepath.Join(volume, folder)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left: %v", folder, err)
+		}
+	}
+}

@@ -26,28 +26,6 @@ import (
 	"firstday.dev/templates/macos"
 )
 
-// smallAgents is a folder with the plug-in, and with agents for macOS that do
-// nothing: a package of them is soon written.
-func smallAgents(t *testing.T) string {
-	t.Helper()
-	dir, source := t.TempDir(), filepath.Join(t.TempDir(), "main.go")
-	const text = "package main\n\nvar stamp = \"" + agentStamp + testagents.Version + ";\"\n\nfunc main() { println(stamp) }\n"
-	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, arch := range []string{"amd64", "arm64"} {
-		c := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "firstday-agent-darwin-"+arch), source)
-		c.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	if err := os.CopyFS(filepath.Join(dir, macos.Plugin), os.DirFS(filepath.Join(testagents.Dir(t), macos.Plugin))); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // openedMac is a package for macOS taken apart, to be changed and put together
 // again.
 type openedMac struct {
@@ -325,7 +303,7 @@ func brokenMacs(t *testing.T) map[string]brokenMac {
 
 func TestMacPackageMustCarryItsLoginPlugin(t *testing.T) {
 	o, trust := macOptions(t, "")
-	o.Agents = smallAgents(t)
+	o.Agents = testagents.SmallMac(t)
 	for _, name := range []string{"TMPDIR", "TMP"} {
 		t.Setenv(name, t.TempDir())
 	}

@@ -36,7 +36,7 @@ func Need(tb testing.TB) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for _, sources := range []string{root, filepath.Join(root, "..", "local", "reference")} {
+	for _, sources := range []string{root, filepath.Join(root, "..", "local", "reference"), filepath.Join(root, "..", "page")} {
 		see(tb, sources)
 	}
 }
