@@ -218,7 +218,7 @@ func TestManagementFiles(t *testing.T) {
 	if len(profile.PayloadContent) != 2 {
 		t.Fatalf("profile: %+v", profile)
 	}
-	if rules := profile.PayloadContent[0].Rules; len(rules) != 2 || rules[0].RuleValue != "dev.firstday.agent" || rules[1].RuleValue != testpki.TeamID {
+	if rules := profile.PayloadContent[0].Rules; len(rules) != 2 || rules[0].RuleType != "LabelPrefix" || rules[0].RuleValue != "dev.firstday." || rules[1].RuleValue != testpki.TeamID {
 		t.Errorf("rules: %+v", rules)
 	}
 	grant := profile.PayloadContent[1].Services["SystemPolicyAllFiles"][0]

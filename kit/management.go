@@ -112,7 +112,7 @@ type (
 		UUID         string `plist:"PayloadUUID"`
 		Version      int    `plist:"PayloadVersion"`
 	}
-	// loginItems keeps users from switching the daemon off.
+	// loginItems keeps users from switching the jobs of launchd off.
 	loginItems struct {
 		Identifier string `plist:"PayloadIdentifier"`
 		Type       string `plist:"PayloadType"`
@@ -147,7 +147,7 @@ func (b *builder) profile(ctx context.Context, p *Package, agent *part) (*profil
 	id := func(name string) string { return uuid.NewSHA1(p.ID, []byte(name)).String() }
 	items := loginItems{
 		Identifier: p.Identifier + ".loginitems", Type: "com.apple.servicemanagement", UUID: id("login items"), Version: 1,
-		Rules: []rule{{"The Firstday agent", "Label", macos.Label}},
+		Rules: []rule{{"The Firstday agent, and its watchdog of the login window", "LabelPrefix", macos.LabelPrefix}},
 	}
 	pr := &profile{
 		Description: "Lets the Firstday agent work", DisplayName: b.Config.Organisation.Name + ": Firstday",

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// Label names the daemon; launchd wants the reverse of a domain.
-	Label = "dev.firstday.agent"
+	// LabelPrefix begins the names of all jobs; launchd wants the reverse of a domain.
+	LabelPrefix = "dev.firstday."
+	// Label names the daemon.
+	Label = LabelPrefix + "agent"
 	// DaemonPath is where launchd finds it.
 	DaemonPath = "/Library/LaunchDaemons/" + Label + ".plist"
 
@@ -51,7 +53,7 @@ const LoginJobFolder = "/Library/LaunchAgents"
 func LoginJobs(program string) map[string][]byte {
 	jobs := make(map[string][]byte)
 	for _, command := range loginCommands {
-		label := "dev.firstday." + command
+		label := LabelPrefix + command
 		jobs[LoginJobFolder+"/"+label+".plist"] = job(label, program, command, `	<key>LimitLoadToSessionType</key>
 	<string>LoginWindow</string>
 	<key>RunAtLoad</key>
