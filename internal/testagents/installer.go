@@ -12,16 +12,8 @@ import (
 // which stands for the volume. Owners are not kept.
 func UnpackInstaller(tb testing.TB, path string) string {
 	tb.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p, err := pkgbuild.Open(f, info.Size())
+	f, size := open(tb, path)
+	p, err := pkgbuild.Open(f, size)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -4,16 +4,16 @@ package testloginplugin
 
 import (
 	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"firstday.dev/agent/loginplugin"
 	"firstday.dev/internal/testtool"
 )
+
+// sources is the package with them.
+const sources = "firstday.dev/agent/loginplugin"
 
 // Build builds the bundle, and gives its folder.
 func Build(tb testing.TB, version string) string {
@@ -32,18 +32,18 @@ func Need(tb testing.TB) {
 	for _, tool := range []string{"clang", "ld64.lld", "llvm-lipo"} {
 		testtool.LLVM(tb, tool)
 	}
-	root, err := sourceFolder()
+	root, err := testtool.Folder(sources)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for _, sources := range []string{root, filepath.Join(root, "..", "local", "reference"), filepath.Join(root, "..", "page")} {
-		see(tb, sources)
+	for _, dir := range []string{root, filepath.Join(root, "..", "local", "reference"), filepath.Join(root, "..", "page")} {
+		testtool.See(tb, dir)
 	}
 }
 
 // Compile is Build for programs that are no tests: it puts the bundle into a folder.
 func Compile(dir, version string) error {
-	root, err := sourceFolder()
+	root, err := testtool.Folder(sources)
 	if err != nil {
 		return err
 	}
@@ -51,24 +51,4 @@ func Compile(dir, version string) error {
 		return fmt.Errorf("building the login plug-in: %w\n%s", err, out)
 	}
 	return nil
-}
-
-func sourceFolder() (string, error) {
-	home, err := exec.Command("go", "list", "-f", "{{.Dir}}", "firstday.dev/agent/loginplugin").Output()
-	return strings.TrimSpace(string(home)), err
-}
-
-// see looks at files that only other programs read: go test keeps a result as
-// long as what the test has looked at stays the same.
-func see(tb testing.TB, dir string) {
-	tb.Helper()
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil {
-			_, err = os.Stat(path)
-		}
-		return err
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
 }
