@@ -10,7 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -131,14 +133,44 @@ func checkPlugin(files fs.FS, version string) error {
 	case info.Version != version || info.Short != version:
 		return fmt.Errorf("it has version %.60q, its agent %s", info.Version, version)
 	}
-	page, err := fs.Stat(files, macos.PluginPage)
+	if err := checkPluginPage(files); err != nil {
+		return err
+	}
+	return checkPluginCode(b)
+}
+
+// maxPage bounds the page, in bytes.
+const maxPage = 1 << 20
+
+// needed finds what a page of ours names: its scripts, and how it looks.
+var needed = regexp.MustCompile(`<(?:script src|link rel="stylesheet" href)="([^"]*)"`)
+
+// checkPluginPage looks for the page, and for the files without which it shows
+// nothing.
+func checkPluginPage(files fs.FS) error {
+	f, err := files.Open(macos.PluginPage)
 	if err != nil {
 		return err
 	}
-	if !page.Mode().IsRegular() || page.Size() == 0 {
-		return fmt.Errorf("%s is no page", macos.PluginPage)
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxPage+1))
+	if err != nil {
+		return err
 	}
-	return checkPluginCode(b)
+	if len(text) == 0 || len(text) > maxPage {
+		return fmt.Errorf("%s is no page of %d bytes", macos.PluginPage, len(text))
+	}
+	for _, name := range needed.FindAllSubmatch(text, -1) {
+		file := path.Join(path.Dir(macos.PluginPage), string(name[1]))
+		info, err := fs.Stat(files, file)
+		if err != nil {
+			return fmt.Errorf("its page needs %.200s: %w", name[1], err)
+		}
+		if !info.Mode().IsRegular() || info.Size() == 0 {
+			return fmt.Errorf("its page needs %.200s, which is no file", name[1])
+		}
+	}
+	return nil
 }
 
 // pluginExport is what macOS calls in a plug-in.
