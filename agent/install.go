@@ -80,15 +80,15 @@ func (a *Agent) InstallInPlace(ctx context.Context) (out Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
+	if err := checkLoginPlugin(layout.LoginPlugin, file.LoginPlugin); err != nil {
+		return out, err
+	}
 	placed, err := hasHash(layout.Agent(file.Version), file.SHA256)
 	if err != nil {
 		return out, err
 	}
 	if !placed {
 		return out, unusable(fmt.Errorf("%s is missing or another one", layout.Agent(file.Version)))
-	}
-	if err := checkLoginPlugin(layout.LoginPlugin, file.LoginPlugin); err != nil {
-		return out, err
 	}
 	return a.perform(ctx, &installation{bundle: b, file: file}, InstallOptions{Force: true})
 }
