@@ -24,7 +24,7 @@ const network = {
 	},
 
 	take(answer, counts) {
-		const before = JSON.stringify([this.answer, this.joining]);
+		const looks = () => JSON.stringify([this.answer.error, (this.answer.pairs || []).filter(p => p[0] !== "scanned"), this.joining]), before = looks();
 		this.answer = answer;
 		const join = one(answer, "join");
 		if (this.joining && counts && join && join !== "running" && one(answer, "joinname") === this.joining) this.joined(join, one(answer, "joincode"), false);
@@ -33,7 +33,7 @@ const network = {
 			this.left();
 			note(say("The internet is reachable."));
 		}
-		if (JSON.stringify([answer, this.joining]) === before) return;
+		if (looks() === before) return;
 		this.drawButton();
 		if (panel.kind === "network" && !this.target) this.draw();
 	},

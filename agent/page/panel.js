@@ -36,7 +36,9 @@ const panel = {
 	fill(title, ...children) {
 		const key = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.key : "";
 		const wasIn = $("panel").contains(document.activeElement), onTitle = document.activeElement && document.activeElement.id === "panel-title";
+		const list = $("panel").querySelector(".list"), scrolled = list ? list.scrollTop : 0;
 		$("panel").replaceChildren(element("h2", { id: "panel-title", tabIndex: -1 }, title), ...children.filter(Boolean));
+		if (scrolled && $("panel").querySelector(".list")) $("panel").querySelector(".list").scrollTop = scrolled;
 		if (!wasIn) return;
 		const again = key && [...$("panel").querySelectorAll("[data-key]")].find(e => e.dataset.key === key);
 		if (again) again.focus();
