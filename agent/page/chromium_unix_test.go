@@ -21,7 +21,7 @@ func TestLoginWindow(t *testing.T) {
 	s := newSight(t)
 	for name, test := range map[string]func(*testing.T, *sight){
 		"keyboard": keyboard, "pages here": pagesHere, "people": logsIn, "silent": needsNoService, "refused": refusals, "failures": failures,
-		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "wlan": wlans, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "contrast": contrast, "pictures": pictures,
+		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "wlan": wlans, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "contrast": contrast, "beside": overApples, "pictures": pictures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -330,5 +330,28 @@ func contrast(t *testing.T, s *sight) {
 		w.Click("#other")
 		w.Axe("other, " + what)
 		w.Click("#back")
+	}
+}
+
+// Over Apple's login window there is the sign-in alone: people log in there.
+func overApples(t *testing.T, s *sight) {
+	m := newMac(t)
+	w := s.opens(m)
+	w.Open("about:blank")
+	w.Open(file(t) + "#beside")
+	w.See("Sign in once")
+	w.SeeNo("#people")
+	w.look("beside")
+	w.Click("button[value=start]")
+	w.wished(Show)
+	w.Click("#visit button[value=cancel]")
+	w.wished(Shut)
+	w.Await(`document.activeElement.id == "apple"`)
+	m.stop()
+	w.See("The agent on this Mac does not answer at the moment.")
+	w.SeeNo("#login")
+	w.Click("#apple")
+	if _, err := w.ends(); !errors.Is(err, ErrApple) {
+		t.Error(err)
 	}
 }

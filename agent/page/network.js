@@ -103,7 +103,8 @@ const network = {
 		const a = this.answer, wifi = one(a, "wifi"), on = wifi === "on";
 		const states = element("ul", { className: "states" }, ...this.states().map(([kind, state, text]) => element("li", { className: "state " + state, "data-kind": kind }, mark(state), text)));
 		const captive = one(a, "internet") === "captive" && one(a, "portal");
-		const parts = [states, element("p", { id: "joined", role: "status" }, this.joining ? say("Joining {name} …", { name: this.joining }) : this.told)];
+		const parts = [states];
+		panel.note(this.joining ? say("Joining {name} …", { name: this.joining }) : this.told);
 		if (captive) parts.push(button(say("Sign in to this network"), () => this.visit(), { className: "primary", "data-key": "portal" }));
 		if (wifi === "on" || wifi === "off") {
 			parts.push(element("div", { className: "switch" }, element("span", { id: "wifi-label" }, say("Wi-Fi")), button(on ? say("On") : say("Off"), () => this.power(!on), { role: "switch", "aria-checked": String(on), "aria-labelledby": "wifi-label", "data-key": "wifi" })));
@@ -173,7 +174,8 @@ const network = {
 			if (identity) fields.identity = identity;
 			this.join({ ...n, name: wanted }, fields);
 		};
-		panel.fill(n.typed ? say("Join a network") : say("Join {name}", { name: n.name }), this.told ? element("p", { role: "alert", className: "wrong" }, this.told) : "", form);
+		panel.fill(n.typed ? say("Join a network") : say("Join {name}", { name: n.name }), form);
+		panel.note(this.told);
 	},
 
 	// Back to the list.

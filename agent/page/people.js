@@ -23,14 +23,18 @@ const people = {
 		});
 	},
 
+	// The first thing there is to choose or to type.
+	focus() { ($("people").querySelector("input, button") || $("apple")).focus(); },
+
 	draw() {
+		if (beside) return;
 		const users = this.users();
 		const inside = $("people").contains(document.activeElement);
 		if (!this.forced && [...$("people").querySelectorAll("input")].some(input => input.value)) return; // not under somebody's hands
 		this.forced = false;
 		if (users.length && !this.chosen) this.drawList(users);
 		else this.drawForm(users.length > 0);
-		if (inside) ($("people").querySelector("input, button") || $("people")).focus();
+		if (inside) this.focus();
 	},
 
 	drawList(users) {
