@@ -134,7 +134,7 @@ const network = {
 		const strengths = [say("very weak"), say("weak"), say("fair"), say("good"), say("very good")];
 		const about = [n.name === one(this.answer, "name") ? say("connected") : "", n.saved ? say("saved") : "", kinds[n.kind] || n.kind, strengths[n.strength]].filter(Boolean).join(words.language === "ar" ? "، " : ", ");
 		const b = button("", () => this.pick(n), { className: "network", disabled: !!this.joining, "data-key": n.kind + " " + n.name });
-		b.append(name(n.name), " ", element("span", { className: "about" }, about));
+		b.append(isolated(n.name), " ", element("span", { className: "about" }, about));
 		return b;
 	},
 

@@ -110,7 +110,6 @@ $("language").onclick = () => language.open();
 $("apple").onclick = () => host("apple");
 $("restart").onclick = () => power.ask("restart");
 $("shutdown").onclick = () => power.ask("shutdown");
-document.addEventListener("keydown", e => panel.key(e));
 setInterval(() => step.tick(), 1000);
 
 words.choose(navigator.languages || [navigator.language]);

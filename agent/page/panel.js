@@ -1,19 +1,20 @@
 "use strict";
+
 // Nobody gets at what lies behind something else.
 function behind(covered) {
-	for (const id of ["people", "step", "foot"]) $(id).inert = covered;
-	for (const id of ["tools", "visit"]) $(id).inert = covered && !!panel.kind;
+	for (const id of ["people", "step", "foot"]) $(id).toggleAttribute("inert", covered);
+	for (const id of ["tools", "visit"]) $(id).toggleAttribute("inert", covered && !!panel.kind);
 }
 
 // Panels lie over the page. One is open at a time; Escape closes it, and the focus is
 // back where it was.
 const panel = {
-	from: null, // what opened it
+	from: null, // the button that opened it
 	kind: "",
 	draw: null, // draws it anew
 
-	open(kind, draw) {
-		if (!this.kind) this.from = document.activeElement;
+	open(kind, draw, from = kind) {
+		this.from = $(from);
 		this.kind = kind;
 		this.draw = draw;
 		this.note("");
@@ -30,7 +31,7 @@ const panel = {
 		show($("veil"), false);
 		$("panel-body").replaceChildren();
 		behind(network.visiting || step.visiting);
-		if (this.from && this.from.isConnected) this.from.focus();
+		this.from.focus();
 	},
 
 	// Puts in what the panel shows. Who was at a button of it is there again.
@@ -48,22 +49,6 @@ const panel = {
 	// Says what came of something.
 	note(text) {
 		if ($("panel-note").textContent !== text) $("panel-note").textContent = text;
-	},
-
-	// Tab stays inside.
-	key(e) {
-		if (!this.kind) return;
-		if (e.key === "Escape") {
-			e.preventDefault();
-			return this.close();
-		}
-		if (e.key !== "Tab") return;
-		const all = [...$("panel").querySelectorAll("button:not(:disabled), input:not(:disabled)")].filter(x => x.type !== "radio" || x.checked || !$("panel").querySelector("input[name=" + x.name + "]:checked"));
-		const at = all.indexOf(document.activeElement), last = all.length - 1;
-		if (e.shiftKey ? at <= 0 : at === last) {
-			e.preventDefault();
-			(e.shiftKey ? all[last] : all[0]).focus();
-		}
 	},
 };
 
@@ -124,7 +109,7 @@ const power = {
 				});
 			}, { className: "primary" });
 			panel.fill(question, element("div", { className: "buttons" }, yes, button(say("Cancel"), () => panel.close())));
-		});
+		}, how);
 	},
 };
 

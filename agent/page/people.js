@@ -40,7 +40,7 @@ const people = {
 	drawList(users) {
 		const items = users.map(u => element("li", {}, button(face(u), () => this.choose(u), { className: "person" })));
 		items.forEach((item, i) => {
-			item.firstChild.append(name(users[i].label));
+			item.firstChild.append(isolated(users[i].label));
 			if (users[i].managed) item.firstChild.append(" ", element("span", { className: "badge" }, say("Managed")));
 		});
 		$("people").replaceChildren(
@@ -54,7 +54,7 @@ const people = {
 		const account = known ? null : field({ name: "name", type: "text" }, say("Name"));
 		const password = field({ name: "password", type: "password" }, say("Password"));
 		const form = element("form", { id: "login" });
-		if (known) form.append(element("p", { className: "who" }, face(this.chosen), name(this.chosen.label)));
+		if (known) form.append(element("p", { className: "who" }, face(this.chosen), isolated(this.chosen.label)));
 		else form.append(account.box);
 		form.append(password.box, element("div", { className: "buttons" },
 			element("button", { className: "primary" }, say("Log in")), hasList ? button(say("Back"), () => this.back(), { id: "back" }) : ""));
