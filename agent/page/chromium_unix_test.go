@@ -104,6 +104,23 @@ func pagesHere(t *testing.T, s *sight) {
 	w.look("page closed")
 	w.Click("#step button.primary")
 	w.wished(Show)
+	w.Run(`firstday.take({kind: "screen", serial: "900", state: "number", online: "yes", title: "Almost there", message: "Type the number that the page shows.", qr: [], fields: [{name: "number", kind: "digits", label: "Number"}],
+		actions: [{name: "submit", rank: "primary", label: "Next"}, {name: "cancel", rank: "secondary", label: "Cancel"}, {name: "elsewhere", rank: "secondary", label: "Use your phone instead"}]})`)
+	w.See("Type the number that the page shows.") // above that page, which stays
+	w.look("number of the page")
+	w.tab("#visit input[name=number]")
+	w.Key("\r")
+	w.Await(`document.activeElement.name == "number"`)
+	w.Key("47\r")
+	for _, online := range []bool{false, true} { // what the service shows
+		if err := w.signIn.Reached(t.Context(), online); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.See("Go on in the window.")
+	if len(w.wishes) > 0 {
+		t.Error("the page with the number is shut")
+	}
 	address := w.host.Address()
 	if !strings.HasPrefix(address, w.At.URL) || !w.host.MayShow(w.At.URL+"/signin/x") || w.host.MayShow("https://evil.example/") {
 		t.Errorf("the page is %s", address)

@@ -40,7 +40,7 @@ const number = prefix => prefix + "-" + ++numbered;
 
 // A field with its label. A secret can be revealed, and says when Caps Lock is on.
 function field(properties, label, described = "") {
-	const input = element("input", { id: number("field"), autocomplete: "off", spellcheck: false, autocapitalize: "off", maxLength: 400, ...properties });
+	const input = element("input", { id: number("field"), autocomplete: "off", spellcheck: false, autocapitalize: "off", ...properties });
 	const hints = [];
 	if (described) hints.push(described);
 	const box = element("div", { className: "field" }, element("label", { htmlFor: input.id }, label));

@@ -166,6 +166,14 @@ func TestHostShowsPagesOfTheSignInOnly(t *testing.T) {
 			t.Errorf("%s: %v", address, !may)
 		}
 	}
+	for _, b := range blocks(t, "screen 8\nstate=number\n\n") { // which that page shows
+		if err := h.talk.take(b, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !h.MayShow("https://idp.example/number") {
+		t.Error("the page with the number is not shown")
+	}
 	h.talk.portal = "http://portal.example/"
 	if h.Said([]byte("portal")) != Portal || h.Address() != h.talk.portal || !h.MayShow("http://elsewhere.example/") || h.MayShow("file:///etc/passwd") {
 		t.Error("a portal is not shown, or more than one")

@@ -67,11 +67,12 @@ const firstday = {
 	take(block) {
 		switch (block.kind) {
 		case "screen": {
-			const first = !step.screen;
+			const first = !step.screen, busy = step.takesOver();
 			if (first) note("");
 			step.take(block);
 			drawHead();
 			if (first) askAll();
+			else if (busy && !step.takesOver()) people.ask(); // there may be one more
 			break;
 		}
 		case "answer":

@@ -8,7 +8,7 @@ const people = {
 
 	ask() {
 		ask("users").then(answer => {
-			if (answer.error === "lost") return;
+			if (answer.error && (answer.error === "lost" || this.answer.pairs)) return; // what was said holds
 			const before = JSON.stringify(this.answer);
 			this.answer = answer;
 			if (JSON.stringify(answer) !== before) this.draw();
