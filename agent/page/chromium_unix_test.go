@@ -4,14 +4,12 @@ package page
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"firstday.dev/agent/accounts"
-	"firstday.dev/agent/local"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
@@ -45,8 +43,11 @@ func keyboard(t *testing.T, s *sight) {
 	w.See("Point the camera")
 	w.See("Time left: 9:")
 	w.look("waiting")
-	if rows := local.QRCode(w.signIn.Screen().QR); w.Is(`document.querySelector(".qr").getAttribute("viewBox")`) != fmt.Sprintf("0 0 %d %d", len(rows)+8, len(rows)+8) {
-		t.Error("the picture has another size")
+	for _, theme := range themes {
+		w.Prefer(theme...)
+		if got := seenBy(t, w.Picture()); got != w.signIn.Screen().QR {
+			t.Errorf("a telephone reads %q", got)
+		}
 	}
 	number, err := ann.SignIn(t.Context(), w.At, w.signIn.Screen().QR)
 	if err != nil {
