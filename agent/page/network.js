@@ -140,7 +140,7 @@ const network = {
 
 	// A saved or an open one needs nothing more.
 	pick(n) {
-		if (n.kind !== "enterprise" && (n.saved || n.kind === "open")) return this.join(n, {});
+		if (n.saved || n.kind === "open") return this.join(n, {});
 		this.choose(n);
 	},
 
@@ -216,7 +216,8 @@ const network = {
 		};
 		this.told = how === "done" ? say("{name} is joined.", { name: n.name }) : texts[code] || say("The network could not be joined.");
 		if (panel.kind !== "network") return note(this.told);
-		if (code === "password" && n.kind !== "enterprise") this.choose({ ...n, kind: "password" }, this.told);
+		if (n.kind === "enterprise" && ["password", "identity"].includes(code)) this.choose(n, this.told);
+		else if (code === "password") this.choose({ ...n, kind: "password" }, this.told);
 		else this.draw();
 		this.ask();
 	},
@@ -224,7 +225,7 @@ const network = {
 	power(on) {
 		ask("wifi", on ? " on" : " off").then(answer => {
 			this.told = answer.error ? problem(answer) : "";
-			this.draw();
+			if (panel.kind === "network" && !this.target) this.draw();
 			this.ask();
 		});
 	},
