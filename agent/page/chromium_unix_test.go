@@ -4,14 +4,12 @@ package page
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"firstday.dev/agent/accounts"
-	"firstday.dev/agent/local"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
@@ -21,7 +19,7 @@ func TestLoginWindow(t *testing.T) {
 	s := newSight(t)
 	for name, test := range map[string]func(*testing.T, *sight){
 		"keyboard": keyboard, "pages here": pagesHere, "people": logsIn, "silent": needsNoService, "refused": refusals, "failures": failures,
-		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "wlan": wlans, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "pictures": pictures,
+		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "wlan": wlans, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "contrast": contrast, "beside": overApples, "pictures": pictures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -45,8 +43,11 @@ func keyboard(t *testing.T, s *sight) {
 	w.See("Point the camera")
 	w.See("Time left: 9:")
 	w.look("waiting")
-	if rows := local.QRCode(w.signIn.Screen().QR); w.Is(`document.querySelector(".qr").getAttribute("viewBox")`) != fmt.Sprintf("0 0 %d %d", len(rows)+8, len(rows)+8) {
-		t.Error("the picture has another size")
+	for _, theme := range themes {
+		w.Prefer(theme...)
+		if got := seenBy(t, w.Picture()); got != w.signIn.Screen().QR {
+			t.Errorf("a telephone reads %q", got)
+		}
 	}
 	number, err := ann.SignIn(t.Context(), w.At, w.signIn.Screen().QR)
 	if err != nil {
@@ -104,6 +105,23 @@ func pagesHere(t *testing.T, s *sight) {
 	w.look("page closed")
 	w.Click("#step button.primary")
 	w.wished(Show)
+	w.Run(`firstday.take({kind: "screen", serial: "900", state: "number", online: "yes", title: "Almost there", message: "Type the number that the page shows.", qr: [], fields: [{name: "number", kind: "digits", label: "Number"}],
+		actions: [{name: "submit", rank: "primary", label: "Next"}, {name: "cancel", rank: "secondary", label: "Cancel"}, {name: "elsewhere", rank: "secondary", label: "Use your phone instead"}]})`)
+	w.See("Type the number that the page shows.") // above that page, which stays
+	w.look("number of the page")
+	w.tab("#visit input[name=number]")
+	w.Key("\r")
+	w.Await(`document.activeElement.name == "number"`)
+	w.Key("47\r")
+	for _, online := range []bool{false, true} { // what the service shows
+		if err := w.signIn.Reached(t.Context(), online); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.See("Go on in the window.")
+	if len(w.wishes) > 0 {
+		t.Error("the page with the number is shut")
+	}
 	address := w.host.Address()
 	if !strings.HasPrefix(address, w.At.URL) || !w.host.MayShow(w.At.URL+"/signin/x") || w.host.MayShow("https://evil.example/") {
 		t.Errorf("the page is %s", address)
@@ -309,5 +327,49 @@ func hostile(t *testing.T, s *sight) {
 	w.Key("\x1b")
 	if count := w.Is(`document.querySelectorAll("img").length`); count != "1" || w.Is(`document.getElementById("logo").hidden`) != "true" {
 		t.Errorf("there are %s pictures", count)
+	}
+}
+
+// Who asks for more contrast, or for the system's own colours, gets them.
+func contrast(t *testing.T, s *sight) {
+	w := s.opens(newMac(t))
+	w.See("Sign in once")
+	for _, theme := range [][]string{
+		{"prefers-contrast", "more"}, {"prefers-contrast", "more", "prefers-color-scheme", "dark"},
+		{"forced-colors", "active"}, {"forced-colors", "active", "prefers-color-scheme", "dark"},
+	} {
+		what := strings.Join(theme, " ")
+		w.Prefer(theme...)
+		w.Axe("ready, " + what)
+		w.Click("#network")
+		w.See("with a password")
+		w.Axe("network, " + what)
+		w.Key("\x1b")
+		w.Click("#other")
+		w.Axe("other, " + what)
+		w.Click("#back")
+	}
+}
+
+// Over Apple's login window there is the sign-in alone: people log in there.
+func overApples(t *testing.T, s *sight) {
+	m := newMac(t)
+	w := s.opens(m)
+	w.Open("about:blank")
+	w.Open(file(t) + "#beside")
+	w.See("Sign in once")
+	w.SeeNo("#people")
+	w.look("beside")
+	w.Click("button[value=start]")
+	w.wished(Show)
+	w.Click("#visit button[value=cancel]")
+	w.wished(Shut)
+	w.Await(`document.activeElement.id == "apple"`)
+	m.stop()
+	w.See("The agent on this Mac does not answer at the moment.")
+	w.SeeNo("#login")
+	w.Click("#apple")
+	if _, err := w.ends(); !errors.Is(err, ErrApple) {
+		t.Error(err)
 	}
 }

@@ -15,7 +15,7 @@ function element(name, properties = {}, ...children) {
 const button = (text, press, properties = {}) => element("button", { type: "button", onclick: press, ...properties }, text);
 
 // A name or an address, which runs in its own direction.
-const name = text => element("bdi", {}, text);
+const isolated = text => element("bdi", {}, text);
 const address = text => element("span", { dir: "ltr", className: "address" }, text);
 
 // Shows or hides, from who sees and who hears.
@@ -40,7 +40,7 @@ const number = prefix => prefix + "-" + ++numbered;
 
 // A field with its label. A secret can be revealed, and says when Caps Lock is on.
 function field(properties, label, described = "") {
-	const input = element("input", { id: number("field"), autocomplete: "off", spellcheck: false, autocapitalize: "off", maxLength: 400, ...properties });
+	const input = element("input", { id: number("field"), autocomplete: "off", spellcheck: false, autocapitalize: "off", ...properties });
 	const hints = [];
 	if (described) hints.push(described);
 	const box = element("div", { className: "field" }, element("label", { htmlFor: input.id }, label));
@@ -84,7 +84,7 @@ function watchCapsLock(input, hint) {
 function choice(group, title, options, chosen, choose) {
 	return element("fieldset", {}, element("legend", {}, title), ...options.map(([key, text, lang]) => {
 		const radio = element("input", { type: "radio", name: group, value: key, checked: key === chosen, onchange: () => choose(key) });
-		return element("label", { className: "radio", lang: lang || words.language }, radio, " ", name(text));
+		return element("label", { className: "radio", lang: lang || words.language }, radio, " ", isolated(text));
 	}));
 }
 

@@ -166,6 +166,14 @@ func TestHostShowsPagesOfTheSignInOnly(t *testing.T) {
 			t.Errorf("%s: %v", address, !may)
 		}
 	}
+	for _, b := range blocks(t, "screen 8\nstate=number\n\n") { // which that page shows
+		if err := h.talk.take(b, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !h.MayShow("https://idp.example/number") {
+		t.Error("the page with the number is not shown")
+	}
 	h.talk.portal = "http://portal.example/"
 	if h.Said([]byte("portal")) != Portal || h.Address() != h.talk.portal || !h.MayShow("http://elsewhere.example/") || h.MayShow("file:///etc/passwd") {
 		t.Error("a portal is not shown, or more than one")
@@ -319,14 +327,22 @@ func TestHostTellsAnotherPageAll(t *testing.T) {
 				says(conn, "screen 1\nstate=hidden\n\n")
 			}
 		})
-		for range 2 {
+		for range 3 {
 			s.host.Said([]byte("ready"))
 			if got := <-s.told; !strings.Contains(got, `"state":"hidden"`) {
 				t.Error(got)
 			}
 		}
+		s.host.Gone()
 		s.host.Said([]byte("nonsense"))
-		if got := <-s.told; got != `{"kind":"malformed"}` {
+		synctest.Wait()
+		if len(s.told) > 0 {
+			t.Error("a page is told something that is gone")
+		}
+		s.host.Said([]byte("ready"))
+		got := []string{<-s.told, <-s.told}
+		slices.Sort(got)
+		if got[1] != `{"kind":"screen","serial":"1","state":"hidden","fields":[],"actions":[],"qr":[]}` || got[0] != `{"kind":"malformed"}` {
 			t.Error(got)
 		}
 		s.host.Closed()
@@ -352,8 +368,19 @@ const vectors = "../local/testdata"
 // The plug-in in C and this host tell a page the same.
 func TestHostTellsWhatThePlugInTells(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "core")
-	native := "../loginplugin/"
-	out, err := exec.Command(testtool.Need(t, "gcc"), "-std=c11", "-O1", "-o", program, native+"testdata/core/main.c", native+"native/core.c", "../local/reference/surface.c").CombinedOutput()
+	arguments := []string{"-std=c11", "-O1", "-o", program, "../loginplugin/testdata/core/main.c"}
+	for _, pattern := range []string{"../loginplugin/native/*.c", "../local/reference/*.c"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if !slices.Contains([]string{"visit.c", "guard.c", "plugin.c", "conformance.c"}, filepath.Base(file)) { // of macOS, and a program
+				arguments = append(arguments, file)
+			}
+		}
+	}
+	out, err := exec.Command(testtool.Need(t, "gcc"), arguments...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

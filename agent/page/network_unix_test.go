@@ -93,6 +93,7 @@ func joins(t *testing.T, s *sight) {
 	w.desk.says("network", networkWith("link=none\njoin=failed\njoincode=identity\njoinname=Acme-Secure\n"))
 	w.Click("#panel .primary")
 	w.See("The network does not take this identity.")
+	w.Click("[data-key=back]")
 
 	w.Click("[data-key=typed]")
 	w.See("The network is hidden")

@@ -7,6 +7,9 @@
 // person did. Its texts are the service's English sentences, which it shows in the
 // person's language; words says how to add one.
 //
+// The page is index.html, or index.html#beside for who shows it over Apple's login
+// window: then it has the sign-in alone, since people log in there.
+//
 // A [Host] stands between the page and the agent's service, as native/core.c of the
 // plug-in does, and tells the page the same.
 package page

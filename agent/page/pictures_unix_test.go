@@ -3,12 +3,16 @@
 package page
 
 import (
+	"bytes"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testtool"
 )
 
 var update = flag.Bool("update", false, "write the pictures in docs/screenshots anew")
@@ -34,6 +38,18 @@ func (w *window) picture(name string, theme ...string) {
 	if err := os.WriteFile(filepath.Join(screenshots, "macos-"+name+".png"), png, 0o644); err != nil { //nolint:gosec // documentation
 		w.t.Fatal(err)
 	}
+}
+
+// seenBy gives what a telephone reads of a picture of the window.
+func seenBy(t *testing.T, png []byte) string {
+	t.Helper()
+	cmd := exec.Command(testtool.Need(t, "zbarimg"), "--quiet", "--raw", "-")
+	cmd.Stdin = bytes.NewReader(png)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("zbarimg: %v", err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // A Mac's first day in pictures, which docs/macos-login.md shows.

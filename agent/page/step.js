@@ -41,7 +41,7 @@ const step = {
 		} else if (!this.visiting && !network.visiting && !this.closed) {
 			this.visit();
 		}
-		show($("people"), !this.takesOver());
+		show($("people"), !this.takesOver() && !beside);
 		show($("step"), this.offers());
 		if (!this.offers()) {
 			this.drawn = "";
@@ -57,7 +57,7 @@ const step = {
 		if (sameFields) restore();
 		this.refresh();
 		if (takesFocus) ($("step").querySelector("input") || $("step-title")).focus();
-		else if (!this.takesOver() && before.length && !["ready", "unlock"].includes(before[0]) && !panel.kind) ($("people").querySelector("input, button")).focus();
+		else if (!this.takesOver() && before.length && !["ready", "unlock"].includes(before[0]) && !panel.kind) people.focus();
 	},
 
 	parts(s) {
@@ -107,7 +107,13 @@ const step = {
 		if ($("step-message").textContent !== message) $("step-message").textContent = message;
 		this.buttons($("actions"));
 		if (this.visiting) this.head();
+		this.wait();
 		this.tick();
+	},
+
+	// Nothing is pressed twice.
+	wait() {
+		for (const b of document.querySelectorAll("#actions button, #visit form button")) b.disabled = !!this.pressed;
 	},
 
 	buttons(into) {
@@ -118,7 +124,6 @@ const step = {
 				? element("button", { className: "primary", value: a.name }, words.translate(a.label || a.name))
 				: button(words.translate(a.label || a.name), () => this.press(a.name), { value: a.name })));
 		}
-		for (const b of into.querySelectorAll("button")) b.disabled = !!this.pressed;
 	},
 
 	tick() {
@@ -141,7 +146,7 @@ const step = {
 		this.pressed = { name, key: this.drawn, serial: s.serial };
 		const sameDevice = name === "start" || name === "retry" ? " same-device" : "";
 		host(fieldLines(Object.fromEntries(typed.map(input => [input.name, input.value]))) + "act " + name + " " + s.serial + sameDevice);
-		this.buttons($("actions"));
+		this.wait();
 		const pressed = this.pressed;
 		setTimeout(() => { // it had no effect
 			if (this.pressed !== pressed) return;
