@@ -14,6 +14,14 @@ int requests_add(struct requests *r, const char *verb, const char *rest) {
     return 0;
 }
 
+int requests_pass(struct requests *from, struct requests *to) {
+    if (from->size > sizeof to->bytes - to->size) return -1;
+    memcpy(to->bytes + to->size, from->bytes, from->size);
+    to->size += from->size;
+    requests_unsay(from, 0);
+    return 0;
+}
+
 void requests_unsay(struct requests *r, size_t size) {
     surface_wipe(r->bytes + size, r->size - size);
     r->size = size;

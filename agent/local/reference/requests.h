@@ -14,6 +14,9 @@ struct requests {
 /* Adds a line, of two texts. -1: there is no room, and nothing was added. */
 int requests_add(struct requests *r, const char *verb, const char *rest);
 
+/* Moves all of them behind others. -1: there is no room, and nothing was moved. */
+int requests_pass(struct requests *from, struct requests *to);
+
 /* Takes back all that came after it had that size. */
 void requests_unsay(struct requests *r, size_t size);
 
