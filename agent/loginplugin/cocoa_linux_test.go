@@ -57,7 +57,11 @@ const (
 
 // made gives a new object.
 func (c *cocoa) made(class, text string) uintptr {
-	o := &object{class: class, text: text, room: make([]byte, 512)}
+	size := 512
+	if strings.HasPrefix(class, "Firstday") { // whose variables are the plug-in's
+		size = 4096
+	}
+	o := &object{class: class, text: text, room: make([]byte, size)}
 	at := uintptr(unsafe.Pointer(&o.room[0]))
 	c.objects[at] = o
 	return at

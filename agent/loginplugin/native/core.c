@@ -89,8 +89,9 @@ static int ask_logon(struct core *c, const struct surface_block *b) {
 }
 
 /* Keeps which pages a screen wants to be shown. The address of the first one is a
- * secret. */
+ * secret. The page with the number stays while that is typed. */
 static void keep_pages(struct core *c, const struct surface_block *b) {
+    if (!*b->texts[SURFACE_PAGE] && !strcmp(b->texts[SURFACE_STATE], "number")) return;
     surface_wipe(c->page, sizeof c->page);
     keep(c->page, b->texts[SURFACE_PAGE], sizeof c->page);
     c->origin_count = 0;

@@ -35,8 +35,7 @@ struct core_wlan {
     char name[33], password[65];
 };
 
-/* Asking the service what the page asks, one thing at a time: its errors do not
- * tell what they answer. */
+/* Asking the service what the page asks, one thing at a time. */
 struct core_desk {
     const char *waiting[CORE_VERBS]; /* requests that are not sent yet */
     struct requests join;            /* "join", after its fields */

@@ -1,6 +1,6 @@
 /* What the page asks the service besides the sign-in: who has an account, the
- * network, the Mac. An error does not tell which request it answers, so there is
- * one at a time; the others wait. */
+ * network, the Mac. There is one request at a time, and the others wait: so an error
+ * is known to answer it, of services too that do not say which. */
 #include "parts.h"
 
 #include "json.h"

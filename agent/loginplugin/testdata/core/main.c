@@ -252,9 +252,12 @@ static void pages(void) {
     assert(wants("show") == CORE_SHOW && wants("shut") == CORE_SHUT && wants("ready") == CORE_READY && wants("show\n") == CORE_SHOW);
     core_tell(&core, told, 1); /* nobody else is told the address */
     assert(!strstr(told, "signin"));
+    says("screen 8\nstate=number\n\n", 0);
+    assert(wants("show") == CORE_SHOW && core_may_show(&core, may[0])); /* that stays while it is typed */
     says("screen 8\nstate=creating\n\n", 0);
     assert(wants("show") == CORE_MALFORMED && !core_may_show(&core, may[0]) && !*core.page); /* there is nothing to show */
     says("screen 9\nstate=waiting\nuri=https://id.acme.example/\nqrtext=https://id.acme.example/?c=1\norigin=https://id.acme.example\n\n", 0);
+    says("screen 10\nstate=number\n\n", 0);
     assert(wants("show") == CORE_MALFORMED && !core_may_show(&core, may[0])); /* a code for another device is not for this one */
     assert(wants("apple") == CORE_NOTHING && core.outcome == CORE_APPLE);
     core_lost(&core);
