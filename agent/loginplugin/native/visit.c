@@ -384,8 +384,9 @@ int visit_tell(struct visit *v, char *out) {
     lock(v);
     int waits = !v->over && !v->done;
     int there = waits && (core_tell(&v->core, out, now()) || move(out, v->wlan.answer, sizeof v->wlan.answer));
+    int asks = there && v->core.out.size > 0; /* what had to wait until the page took an answer */
     unlock(v);
-    if (there) wake(v); /* the page has room for another answer */
+    if (asks) wake(v);
     return there;
 }
 
