@@ -111,9 +111,18 @@ func (l *listener) Close() error {
 	return err
 }
 
-// Dial connects to the service, and makes sure that it is the agent's: a process
-// of root, or of whoever runs this one.
+// Dial connects to the service, as the surface of that name; see [Connect].
 func Dial(ctx context.Context, path, surface string) (*Client, error) {
+	conn, err := Connect(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(ctx, conn, surface)
+}
+
+// Connect connects to the service, and makes sure that it is the agent's: a process
+// of root, or of whoever runs this one.
+func Connect(ctx context.Context, path string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
 		return nil, err
@@ -125,7 +134,7 @@ func Dial(ctx context.Context, path, surface string) (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return NewClient(ctx, conn, surface)
+	return conn, nil
 }
 
 // trusted knows root, and whoever runs this program, who are the same where the
