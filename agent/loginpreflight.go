@@ -7,6 +7,7 @@ import (
 
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/preflight"
+	"firstday.dev/agent/securetoken"
 )
 
 // loginChecks is the preflight: the plug-in, and the ways in that are left if all of
@@ -46,15 +47,29 @@ func (a *Agent) localAdministrator(ctx context.Context) (name string, token bool
 	if err != nil {
 		return "", false, err
 	}
-	var best *accounts.Account
-	for i, x := range list {
-		has := x.SecureToken != nil && *x.SecureToken
-		if x.Administrator && !x.Disabled && (best == nil || has && !token) {
-			best, token = &list[i], has
+	var names []string
+	for _, x := range list {
+		if x.Administrator && !x.Disabled {
+			names = append(names, x.Name)
 		}
 	}
-	if best == nil {
+	if len(names) == 0 {
 		return "", false, fmt.Errorf("none of the %d accounts on this Mac is an enabled administrator's", len(list))
 	}
-	return best.Name, token, nil
+	g, ok := store.(accounts.TokenGiver)
+	if !ok {
+		return names[0], false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
+	defer cancel()
+	states, err := g.TokenStates(ctx, names[:min(len(names), maxTokens)])
+	if err != nil {
+		a.log().WarnContext(ctx, "the administrators' secure tokens are not all known", "error", err)
+	}
+	for _, s := range states {
+		if s.State == securetoken.Held {
+			return s.Account, true, nil
+		}
+	}
+	return names[0], false, nil
 }

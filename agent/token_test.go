@@ -85,3 +85,33 @@ func TestMissingTokenIsSaid(t *testing.T) {
 		t.Errorf("%q", s.Problems)
 	}
 }
+
+// Who could repair a Mac is best an administrator who can unlock the disk, too.
+func TestAdministratorWithToken(t *testing.T) {
+	m := newMachine(t)
+	m.accounts = accounts.Memory(api.MacOS)
+	a := m.agent("1.2.3")
+	if name, _, err := a.localAdministrator(t.Context()); err == nil {
+		t.Errorf("found %q", name)
+	}
+	for _, name := range []string{"ann", "ben"} {
+		if err := m.accounts.Add(accounts.Account{Name: name, Administrator: true}, "of "+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if name, token, err := a.localAdministrator(t.Context()); name != "ann" || token || err != nil {
+		t.Errorf("%q, %v, %v", name, token, err)
+	}
+	if _, err := m.accounts.GiveToken(t.Context(), "ben", []byte("of ben")); err != nil {
+		t.Fatal(err)
+	}
+	if name, token, err := a.localAdministrator(t.Context()); name != "ben" || !token || err != nil {
+		t.Errorf("%q, %v, %v", name, token, err)
+	}
+	if err := m.accounts.Disable(t.Context(), "ben"); err != nil {
+		t.Fatal(err)
+	}
+	if name, token, err := a.localAdministrator(t.Context()); name != "ann" || token || err != nil {
+		t.Errorf("%q, %v, %v", name, token, err)
+	}
+}
