@@ -137,7 +137,12 @@ func shown(s *Screen, now time.Time) string {
 	b.pairs = slices.DeleteFunc(b.pairs, func(p pair) bool {
 		return p.key == "qr" || p.key == "device.heard" || p.value == yes(false) && (p.key == "online" || p.key == "device.managed")
 	})
-	at := 1 + slices.IndexFunc(b.pairs, func(p pair) bool { return p.key == "qrtext" })
+	at := 0
+	for i, p := range b.pairs {
+		if p.key == "qrtext" || p.key == "page" || p.key == "origin" {
+			at = i + 1
+		}
+	}
 	if at == 0 && len(s.Modules) > 0 {
 		at = slices.IndexFunc(b.pairs, func(p pair) bool {
 			return p.key == "left" || p.key == "account" || strings.HasPrefix(p.key, "device.")

@@ -31,8 +31,12 @@ type fakeDirectory struct {
 	approved chan struct{} // closed when she has
 }
 
-func (*fakeDirectory) SignIn(context.Context, *api.SignInRequest) (*api.SignInResponse, error) {
-	return &api.SignInResponse{DeviceCode: "device code", UserCode: "BCDF-GHJK", VerificationURI: "https://id.acme.example/signin", VerificationURIComplete: "https://id.acme.example/signin?code=BCDFGHJK", ExpiresIn: 600, Interval: 5}, nil
+func (*fakeDirectory) SignIn(_ context.Context, r *api.SignInRequest) (*api.SignInResponse, error) {
+	var origins []string
+	if r.SameDevice {
+		origins = []string{"https://id.acme.example", "https://login.example:8443"}
+	}
+	return &api.SignInResponse{Origins: origins, DeviceCode: "device code", UserCode: "BCDF-GHJK", VerificationURI: "https://id.acme.example/signin", VerificationURIComplete: "https://id.acme.example/signin?code=BCDFGHJK", ExpiresIn: 600, Interval: 5}, nil
 }
 
 func (d *fakeDirectory) WhoSignedIn(ctx context.Context, _ *api.TokenRequest) (*api.TokenResponse, error) {
@@ -123,7 +127,9 @@ func (s *service) listen() {
 // told is what a page was told.
 type told struct {
 	Kind, State, Serial, Code, Message string
+	Verb, Error, Page                  string
 	Fields, Actions                    []item
+	Pairs                              [][2]string
 }
 
 // sees waits until the page is told of a state, or of something else.

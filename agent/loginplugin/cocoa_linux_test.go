@@ -33,7 +33,8 @@ type cocoa struct {
 	handler uintptr            // of what our page says; 0: none listens
 	added   map[string]uintptr // handlers, by the configuration
 	load    func()             // is called when our page is to be loaded
-	told    chan string        // what our page was told
+	wifi    airport
+	told    chan string // what our page was told
 }
 
 func (c *cocoa) init(m *mac) {
@@ -46,12 +47,21 @@ var classes = make(map[uintptr]string)
 // indexURL is where the page lies.
 const indexURL = "file:///Library/Security/SecurityAgentPlugins/FirstdayLogin.bundle/Contents/Resources/index.html"
 
-// inFrame begins what a frame within the page says.
-const inFrame = "frame "
+// These begin what a frame within the page says, the address of what would be a
+// window of its own, and that of what no page shows.
+const (
+	inFrame  = "frame "
+	inWindow = "window "
+	toKeep   = "file "
+)
 
 // made gives a new object.
 func (c *cocoa) made(class, text string) uintptr {
-	o := &object{class: class, text: text, room: make([]byte, 512)}
+	size := 512
+	if strings.HasPrefix(class, "Firstday") { // whose variables are the plug-in's
+		size = 4096
+	}
+	o := &object{class: class, text: text, room: make([]byte, size)}
 	at := uintptr(unsafe.Pointer(&o.room[0]))
 	c.objects[at] = o
 	return at
@@ -72,8 +82,12 @@ func classOf(at uintptr) string {
 
 // cocoaFunctions are those of the Objective-C runtime, and of CoreFoundation.
 var cocoaFunctions = map[string]any{
-	"objc_msgSend": func(self, selector, a, b uintptr) uintptr {
-		return present.Load().cocoa.send(self, textAt(selector), a, b)
+	"objc_msgSend": func(self, selector, a, b, third uintptr) uintptr {
+		c := &present.Load().cocoa
+		if result, known := c.sendWiFi(self, textAt(selector), a, b, third); known {
+			return result
+		}
+		return c.send(self, textAt(selector), a, b)
 	},
 	"objc_msgSendSuper2": func(super, selector, a, b uintptr) uintptr {
 		return present.Load().cocoa.send(*(*uintptr)(unsafe.Pointer(&bytesAt(super, 8)[0])), textAt(selector)+" of super", a, b)
@@ -135,7 +149,7 @@ var givers = map[string]string{
 	"mainScreen": "NSScreen", "sharedApplication": "NSApplication", "nonPersistentDataStore": "WKWebsiteDataStore",
 	"bundleForClass:": "NSBundle", "frameInfo": "WKFrameInfo", "targetFrame": "WKFrameInfo", "request": "NSURLRequest", "URL": "NSURL",
 	"requestWithURL:": "NSURLRequest", "URLWithString:": "NSURL", "absoluteString": "NSString", "body": "NSString", "URLByDeletingLastPathComponent": "NSURL",
-	"charactersIgnoringModifiers": "NSString",
+	"charactersIgnoringModifiers": "NSString", "response": "NSURLResponse",
 }
 
 // send is a message to an object. Whatever the plug-in sends must be known here.
@@ -183,6 +197,14 @@ func (c *cocoa) send(self uintptr, selector string, a, b uintptr) uintptr {
 		if result = 1; strings.HasPrefix(o.text, inFrame) {
 			result = 0
 		}
+	case "shouldPerformDownload":
+		if result = 0; strings.HasPrefix(o.text, toKeep) {
+			result = 1
+		}
+	case "canShowMIMEType":
+		if result = 1; strings.HasPrefix(o.text, toKeep) {
+			result = 0
+		}
 	case "modifierFlags":
 		result = 1<<18 | 1<<19 | 1<<20
 	case "setNavigationDelegate:", "setDelegate:":
@@ -215,12 +237,14 @@ func (c *cocoa) send(self uintptr, selector string, a, b uintptr) uintptr {
 			case o != nil:
 				text = o.text
 			}
-			if selector == "targetFrame" && strings.HasPrefix(text, "window ") {
+			if selector == "targetFrame" && strings.HasPrefix(text, inWindow) {
 				result = 0 // a link that opens another one
 				break
 			}
-			if given == "NSString" || given == "NSURL" {
-				text = strings.TrimPrefix(strings.TrimPrefix(text, "window "), inFrame)
+			if given == "NSString" || given == "NSURL" || given == "NSURLRequest" {
+				for _, prefix := range []string{inWindow, toKeep, inFrame} {
+					text = strings.TrimPrefix(text, prefix)
+				}
 			}
 			result = c.made(given, text)
 		} else if !slices.Contains(silent, selector) {
@@ -285,8 +309,19 @@ var decideCallback = sync.OnceValue(func() uintptr {
 // mayLoad asks whether a web view may go to an address.
 func (m *mac) mayLoad(view uintptr, address string) bool {
 	m.t.Helper()
+	return m.decides("webView:decidePolicyForNavigationAction:decisionHandler:", view, "WKNavigationAction", address)
+}
+
+// mayShow asks whether a web view may show what came from an address.
+func (m *mac) mayShow(view uintptr, address string) bool {
+	m.t.Helper()
+	return m.decides("webView:decidePolicyForNavigationResponse:decisionHandler:", view, "WKNavigationResponse", address)
+}
+
+func (m *mac) decides(what string, view uintptr, class, address string) bool {
+	m.t.Helper()
 	m.cocoa.mu.Lock()
-	action := m.cocoa.made("WKNavigationAction", address)
+	about := m.cocoa.made(class, address)
 	handler := m.cocoa.handler
 	m.cocoa.mu.Unlock()
 	block := &struct {
@@ -296,7 +331,7 @@ func (m *mac) mayLoad(view uintptr, address string) bool {
 	}{invoke: decideCallback()}
 	decided.policies = nil
 	m.onMain(func() {
-		purego.SyscallN(plugin.symbols["-[FirstdayLoginHost webView:decidePolicyForNavigationAction:decisionHandler:]"], handler, 0, view, action, uintptr(unsafe.Pointer(block)))
+		purego.SyscallN(plugin.symbols["-[FirstdayLoginHost "+what+"]"], handler, 0, view, about, uintptr(unsafe.Pointer(block)))
 	})
 	if len(decided.policies) != 1 {
 		m.t.Fatalf("%s: it decides %d times", address, len(decided.policies))

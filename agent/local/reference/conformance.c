@@ -43,6 +43,8 @@ static void show_screen(const struct surface_block *b) {
     put("usercode", b->texts[SURFACE_USERCODE]);
     put("uri", b->texts[SURFACE_URI]);
     put("qrtext", b->texts[SURFACE_QRTEXT]);
+    put("page", b->texts[SURFACE_PAGE]);
+    for (int i = 0; i < b->origin_count; i++) put("origin", b->origins[i]);
     for (int i = 0; i < b->module_count; i++) put("qr", b->modules[i]);
     if (*b->texts[SURFACE_LEFT]) {
         unsigned long long left = strtoull(b->texts[SURFACE_LEFT], NULL, 10);

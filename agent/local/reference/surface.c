@@ -7,10 +7,12 @@ typedef unsigned char byte;
 
 static const char hex[] = "0123456789ABCDEF";
 
-void surface_reset(struct surface_parser *p) {
-    volatile byte *b = (volatile byte *)p; /* so that no compiler leaves it out */
-    for (size_t i = 0; i < sizeof *p; i++) b[i] = 0;
+void surface_wipe(void *bytes, size_t count) {
+    volatile byte *b = bytes; /* so that no compiler leaves it out */
+    while (count-- > 0) *b++ = 0;
 }
+
+void surface_reset(struct surface_parser *p) { surface_wipe(p, sizeof *p); }
 
 int surface_between(const struct surface_parser *p) { return !p->broken && p->used == 0; }
 
@@ -34,7 +36,7 @@ size_t surface_escape(char *out, size_t room, const char *value) {
     return n;
 }
 
-/* Reads a value in its place. */
+/* Reads a value in its place; what it does not need any more becomes NUL. */
 static int unescape(char *s) {
     char *to = s;
     for (; *s; s++) {
@@ -49,7 +51,7 @@ static int unescape(char *s) {
         }
         *to++ = (char)c;
     }
-    *to = 0;
+    while (to < s) *to++ = 0;
     return 0;
 }
 
@@ -91,7 +93,7 @@ static char *cut(char *s, char separator) {
 
 /* In the order of enum surface_text. */
 static const char *const keys[SURFACE_TEXTS] = {
-    "state", "why", "code", "online", "device.managed", "logon", "left", "title", "message", "text", "help", "usercode", "uri", "qrtext",
+    "state", "why", "code", "online", "device.managed", "logon", "left", "title", "message", "text", "help", "usercode", "uri", "qrtext", "page",
     "account", "device.name", "device.serial", "device.model", "device.os", "device.organisation", "device.heard", "agent",
 };
 
@@ -147,10 +149,25 @@ static int read_pair(struct surface_block *b, char *line) {
     if (!screen) return 0;
     if (!strcmp(line, "field")) return read_item(b->fields, &b->field_count, value);
     if (!strcmp(line, "action")) return read_item(b->actions, &b->action_count, value);
+    if (!strcmp(line, "origin")) {
+        if (b->origin_count == SURFACE_ORIGINS) return -1;
+        b->origins[b->origin_count++] = value;
+        return 0;
+    }
     if (strcmp(line, "qr")) return 0; /* of a later version */
     if (b->module_count == SURFACE_MODULES) return -1;
     b->modules[b->module_count++] = value;
     return 0;
+}
+
+int surface_pair(const struct surface_block *b, const char **at, const char **key, const char **value) {
+    const char *line = *at ? *at : b->pairs;
+    while (line < b->end && !*line) line++; /* what a value did not need */
+    if (line == b->end) return 0;
+    *key = line;
+    *value = line + strlen(line) + 1;
+    *at = *value + strlen(*value) + 1;
+    return 1;
 }
 
 static int is_square(const struct surface_block *b) {
@@ -163,7 +180,7 @@ static int is_square(const struct surface_block *b) {
 static int read_block(struct surface_block *b, char *line, const char *end) {
     memset(b, 0, sizeof *b);
     for (int i = 0; i < SURFACE_TEXTS; i++) b->texts[i] = "";
-    char *next = line + strlen(line) + 1;
+    char *next = line + strlen(line) + 1, *first = next;
     b->kind = line;
     b->word = "";
     for (char *word = line, *rest; word; word = rest) {
@@ -176,7 +193,11 @@ static int read_block(struct surface_block *b, char *line, const char *end) {
         if (read_pair(b, line)) return -1;
     }
     if (is_logon(b)) return b->blob_count > 0 ? 0 : -1;
-    if (strcmp(b->kind, "screen")) return 0;
+    if (strcmp(b->kind, "screen")) {
+        b->pairs = first;
+        b->end = end;
+        return 0;
+    }
     return is_number(b->word) && *b->texts[SURFACE_STATE] && is_square(b) ? 0 : -1;
 }
 

@@ -11,8 +11,9 @@ enum {
     SURFACE_WORD = 64,     /* bytes of a word */
     SURFACE_LIST = 8,      /* fields, and actions */
     SURFACE_MODULES = 57,  /* rows of a QR code */
+    SURFACE_ORIGINS = 50,
     SURFACE_YEAR = 31536000, /* seconds; no screen has more left */
-    SURFACE_TEXTS = 22
+    SURFACE_TEXTS = 23
 };
 
 /* The texts of a block. All are there; what was not sent is "". */
@@ -20,7 +21,7 @@ enum surface_text {
     SURFACE_STATE, SURFACE_WHY, SURFACE_CODE, /* words */
     SURFACE_ONLINE, SURFACE_MANAGED, SURFACE_LOGON, /* "yes" or "no" */
     SURFACE_LEFT,                             /* seconds, digits only */
-    SURFACE_TITLE, SURFACE_MESSAGE, SURFACE_NOTE, SURFACE_HELP, SURFACE_USERCODE, SURFACE_URI, SURFACE_QRTEXT,
+    SURFACE_TITLE, SURFACE_MESSAGE, SURFACE_NOTE, SURFACE_HELP, SURFACE_USERCODE, SURFACE_URI, SURFACE_QRTEXT, SURFACE_PAGE,
     SURFACE_ACCOUNT, SURFACE_NAME, SURFACE_SERIAL, SURFACE_MODEL, SURFACE_OS, SURFACE_ORGANISATION, SURFACE_HEARD,
     SURFACE_AGENT
 };
@@ -38,8 +39,10 @@ struct surface_block {
     const char *texts[SURFACE_TEXTS];
     struct surface_item fields[SURFACE_LIST], actions[SURFACE_LIST];
     const char *modules[SURFACE_MODULES]; /* rows of '1' (dark) and '0' (light) */
+    const char *origins[SURFACE_ORIGINS];
     const char *blob[SURFACE_LIST]; /* rows of hexadecimal digits, see surface_bytes */
-    int field_count, action_count, module_count, blob_count;
+    int field_count, action_count, module_count, origin_count, blob_count;
+    const char *pairs, *end; /* of any other block than a screen, see surface_pair */
 };
 
 struct surface_parser {
@@ -60,10 +63,17 @@ int surface_between(const struct surface_parser *p);
 /* Begins anew, and forgets everything. */
 void surface_reset(struct surface_parser *p);
 
+/* Gives the next pair of a block that is no screen, in the order in which they came.
+ * *at is NULL before the first. 0: there is no other. */
+int surface_pair(const struct surface_block *block, const char **at, const char **key, const char **value);
+
 /* Reads the bytes of "ok logon". Gives their number, 0 if there is no room. */
 size_t surface_bytes(const struct surface_block *block, unsigned char *out, size_t room);
 
 /* Writes a value as requests hold it. Gives its length, 0 if there is no room. */
 size_t surface_escape(char *out, size_t room, const char *value);
+
+/* Forgets. */
+void surface_wipe(void *bytes, size_t count);
 
 #endif

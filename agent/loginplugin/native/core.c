@@ -1,125 +1,68 @@
 /* See core.h. */
-#include "core.h"
+#include "parts.h"
+
+#include "json.h"
 
 #include <string.h>
 
-void core_wipe(void *bytes, size_t count) {
-    volatile unsigned char *b = bytes; /* so that no compiler leaves it out */
-    while (count-- > 0) *b++ = 0;
-}
-
-static int add(struct core *c, const char *text, size_t length) {
-    if (length > sizeof c->out - c->out_size) return -1;
-    memcpy(c->out + c->out_size, text, length);
-    c->out_size += length;
-    return 0;
-}
-
-static int add_text(struct core *c, const char *text) { return add(c, text, strlen(text)); }
-
 /* Adds a request of a verb and a word. */
-static int request(struct core *c, const char *verb, const char *word) {
-    return add_text(c, verb) || add_text(c, word) || add_text(c, "\n") ? -1 : 0;
-}
+static int request(struct core *c, const char *verb, const char *word) { return requests_add(&c->out, verb, word); }
 
 void core_begin(struct core *c, const char *session, int unlocked, unsigned long long now) {
-    core_wipe(c, sizeof *c);
+    surface_wipe(c, sizeof *c);
     c->now = c->asked_at = now;
     c->unlocked = unlocked;
-    c->broken = add_text(c, "hello 1 login-window") || (*session && add_text(c, " ")) || request(c, session, "");
+    c->broken = request(c, *session ? "hello 1 login-window " : "hello 1 login-window", session);
 }
 
-/* Text that grows in a buffer; full: it did not fit. */
-struct text {
-    char *at, *end;
-    int full;
-};
-
-static void put(struct text *t, const char *s) {
-    for (; *s; s++) {
-        if (t->at == t->end) t->full = 1;
-        else *t->at++ = *s;
-    }
-}
-
-/* Puts a string of JSON. What the reader has passed is UTF-8. U+2028 and U+2029 are
- * ends of lines in older JavaScript; "<" never begins a tag. */
-static void put_string(struct text *t, const char *s) {
-    static const char hex[] = "0123456789abcdef";
-    put(t, "\"");
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c < 0x20 || c == 0x7f || strchr("\"\\<>&", c)) {
-            char escaped[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15], 0};
-            put(t, escaped);
-        } else if (c == 0xe2 && (unsigned char)s[1] == 0x80 && ((unsigned char)s[2] & 0xfe) == 0xa8) {
-            put(t, (unsigned char)s[2] == 0xa8 ? "\\u2028" : "\\u2029");
-            s += 2;
-        } else {
-            char one[] = {(char)c, 0};
-            put(t, one);
-        }
-    }
-    put(t, "\"");
-}
-
-static void put_pair(struct text *t, const char *key, const char *value) {
-    if (!*value) return;
-    put(t, ",");
-    put_string(t, key);
-    put(t, ":");
-    put_string(t, value);
-}
-
-static void put_items(struct text *t, const char *key, const char *kind, const struct surface_item *items, int count) {
-    put(t, ",");
-    put_string(t, key);
-    put(t, ":[");
+static void put_items(struct json *j, const char *key, const char *kind, const struct surface_item *items, int count) {
+    json_put(j, ",");
+    json_string(j, key);
+    json_put(j, ":[");
     for (int i = 0; i < count; i++) {
-        put(t, i ? ",{\"name\":" : "{\"name\":");
-        put_string(t, items[i].name);
-        put_pair(t, kind, items[i].kind);
-        put_pair(t, "label", items[i].label);
-        put(t, "}");
+        json_put(j, i ? ",{\"name\":" : "{\"name\":");
+        json_string(j, items[i].name);
+        json_pair(j, kind, items[i].kind);
+        json_pair(j, "label", items[i].label);
+        json_put(j, "}");
     }
-    put(t, "]");
+    json_put(j, "]");
 }
 
 /* The names of texts on a page, in the order of enum surface_text; none: "". */
 static const char *const names[SURFACE_TEXTS] = {
-    "state", "why", "code", "online", "managed", "", "left", "title", "message", "text", "help", "usercode", "uri", "",
+    "state", "why", "code", "online", "managed", "", "left", "title", "message", "text", "help", "usercode", "uri", "", "",
     "account", "name", "serialnumber", "model", "os", "organisation", "heard", "",
 };
 
 /* Writes a screen for the page. */
 static int put_screen(struct core *c, const struct surface_block *b) {
-    struct text t = {c->screen, c->screen + sizeof c->screen - 1, 0};
-    core_wipe(c->screen, sizeof c->screen);
-    put(&t, "{\"kind\":\"screen\"");
-    put_pair(&t, "serial", b->word);
+    struct json j = json_begin(c->screen, sizeof c->screen);
+    json_put(&j, "{\"kind\":\"screen\"");
+    json_pair(&j, "serial", b->word);
     for (int i = 0; i < SURFACE_TEXTS; i++)
-        if (*names[i]) put_pair(&t, names[i], b->texts[i]);
-    put_items(&t, "fields", "kind", b->fields, b->field_count);
-    put_items(&t, "actions", "rank", b->actions, b->action_count);
-    put(&t, ",\"qr\":[");
+        if (*names[i]) json_pair(&j, names[i], b->texts[i]);
+    if (*b->texts[SURFACE_PAGE]) json_pair(&j, "page", "yes"); /* the address is for nobody to see */
+    put_items(&j, "fields", "kind", b->fields, b->field_count);
+    put_items(&j, "actions", "rank", b->actions, b->action_count);
+    json_put(&j, ",\"qr\":[");
     for (int i = 0; i < b->module_count; i++) {
-        put(&t, i ? "," : "");
-        put_string(&t, b->modules[i]);
+        json_put(&j, i ? "," : "");
+        json_string(&j, b->modules[i]);
     }
-    put(&t, "]}");
-    return t.full ? -1 : 0;
+    json_put(&j, "]}");
+    return j.full ? -1 : 0;
 }
 
 /* Writes a note for the page. It replaces one that the page has not taken. */
 static void put_note(struct core *c, const char *kind, const char *code, const char *message) {
-    struct text t = {c->note, c->note + sizeof c->note - 1, 0};
-    core_wipe(c->note, sizeof c->note);
-    put(&t, "{\"kind\":");
-    put_string(&t, kind);
-    put_pair(&t, "code", code);
-    put_pair(&t, "message", message);
-    put(&t, "}");
-    if (t.full && *message) put_note(c, kind, code, "");
+    struct json j = json_begin(c->note, sizeof c->note);
+    json_put(&j, "{\"kind\":");
+    json_string(&j, kind);
+    json_pair(&j, "code", code);
+    json_pair(&j, "message", message);
+    json_put(&j, "}");
+    if (j.full && *message) put_note(c, kind, code, "");
 }
 
 static void keep(char *to, const char *text, size_t room) {
@@ -145,9 +88,20 @@ static int ask_logon(struct core *c, const struct surface_block *b) {
     return request(c, "logon ", c->serial);
 }
 
+/* Keeps which pages a screen wants to be shown. The address of the first one is a
+ * secret. The page with the number stays while that is typed. */
+static void keep_pages(struct core *c, const struct surface_block *b) {
+    if (!*b->texts[SURFACE_PAGE] && !strcmp(b->texts[SURFACE_STATE], "number")) return;
+    surface_wipe(c->page, sizeof c->page);
+    keep(c->page, b->texts[SURFACE_PAGE], sizeof c->page);
+    c->origin_count = 0;
+    for (int i = 0; i < b->origin_count; i++)
+        if (strlen(b->origins[i]) < CORE_ORIGIN) keep(c->origins[c->origin_count++], b->origins[i], CORE_ORIGIN);
+}
+
 static int got_screen(struct core *c, const struct surface_block *b) {
     keep(c->serial, b->word, sizeof c->serial);
-    keep(c->address, *b->texts[SURFACE_QRTEXT] ? b->texts[SURFACE_QRTEXT] : b->texts[SURFACE_URI], sizeof c->address);
+    keep_pages(c, b);
     c->shown = 1;
     return put_screen(c, b) || watch(c) || ask_logon(c, b) ? -1 : 0;
 }
@@ -164,7 +118,7 @@ static int got_logon(struct core *c, const struct surface_block *b) {
     c->asked = 0;
     c->pair_size = surface_bytes(b, (unsigned char *)c->pair, CORE_PAIR);
     if (!is_pair(c->pair, c->pair_size)) {
-        core_wipe(c->pair, sizeof c->pair);
+        surface_wipe(c->pair, sizeof c->pair);
         return -1;
     }
     c->outcome = CORE_LOGON;
@@ -184,10 +138,15 @@ static int got_ok(struct core *c, const struct surface_block *b) {
         c->filevault = 0;
         c->outcome = CORE_UNLOCKED;
     }
+    desk_answered(c, b);
     return 0;
 }
 
-static int got_error(struct core *c, const char *word) {
+/* Tells errors after which the service hangs up, whatever was asked. */
+static int is_end(const char *word) { return !strcmp(word, "malformed") || !strcmp(word, "version") || !strcmp(word, "hello"); }
+
+static int got_error(struct core *c, const struct surface_block *b) {
+    const char *word = b->word;
     if (!strcmp(word, "stale") && c->acts > 0) {
         c->acts--;
         put_note(c, "stale", "", "");
@@ -202,7 +161,7 @@ static int got_error(struct core *c, const char *word) {
         return 0;
     }
     if (!strcmp(word, "refresh") && c->refreshing) return 0;
-    return -1;
+    return !is_end(word) && desk_answered(c, b) ? 0 : -1;
 }
 
 static int greet(struct core *c) {
@@ -214,7 +173,7 @@ static int greet(struct core *c) {
 }
 
 static int got_block(struct core *c, const struct surface_block *b) {
-    if (!strcmp(b->kind, "error")) return got_error(c, b->word);
+    if (!strcmp(b->kind, "error")) return got_error(c, b);
     if (!c->greeted) return strcmp(b->kind, "hello") || strcmp(b->word, "1") ? -1 : greet(c);
     if (!strcmp(b->kind, "screen")) return got_screen(c, b);
     if (!strcmp(b->kind, "ok")) return got_ok(c, b);
@@ -234,125 +193,37 @@ int core_read(struct core *c, const char *bytes, size_t count, unsigned long lon
     if (surface_feed(&c->in, bytes, count, got, c)) c->broken = 1;
     if (c->came) c->block_at = now; /* what has begun since */
     if (c->secret_came) {           /* what follows it is kept */
-        core_wipe(c->in.bytes + c->in.used, sizeof c->in.bytes - c->in.used);
-        core_wipe(&c->in.block, sizeof c->in.block);
+        surface_wipe(c->in.bytes + c->in.used, sizeof c->in.bytes - c->in.used);
+        surface_wipe(&c->in.block, sizeof c->in.block);
         c->secret_came = 0;
     }
     if (!c->broken) return 0;
-    core_wipe(c->pair, sizeof c->pair);
-    core_wipe(c->screen, sizeof c->screen);
+    surface_wipe(c->pair, sizeof c->pair);
+    surface_wipe(c->screen, sizeof c->screen);
+    surface_wipe(c->answer, sizeof c->answer);
     c->pair_size = 0;
     c->outcome = CORE_OPEN;
     return -1;
 }
 
-/* Reads a line of the page in its place, the rest of the text stands after it.
- * NULL: there is none, or it is none of the protocol's. */
-static char *next_line(char **rest) {
-    char *line = *rest, *end = line ? strchr(line, '\n') : NULL;
-    if (!line || !*line) return NULL;
-    *rest = end && end[1] ? end + 1 : NULL;
-    if (end) *end = 0;
-    size_t length = strlen(line);
-    if (length >= SURFACE_LINE) return NULL;
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) return NULL;
-    return line;
+/* Moves a text out. 0: there is none. */
+static int move(char *out, char *from, size_t size) {
+    if (!*from) return 0;
+    memcpy(out, from, strlen(from) + 1);
+    surface_wipe(from, size);
+    return 1;
 }
 
-static int begins(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
-
-/* An action: fields, and act as the last line. */
-static enum core_wish page_acts(struct core *c, char *line, char *rest, unsigned long long now) {
-    size_t before = c->out_size;
-    int fields = 0, whole = 0;
-    for (; line && !whole; line = next_line(&rest)) {
-        whole = begins(line, "act ");
-        if ((!whole && !begins(line, "field ")) || request(c, line, "")) {
-            whole = 0;
-            break;
-        }
-        fields += !whole;
-    }
-    if (!whole || rest) {
-        core_wipe(c->out + before, c->out_size - before);
-        c->out_size = before;
-        return CORE_MALFORMED;
-    }
-    c->typed |= fields > 0;
-    if (c->acts++ == 0) c->acted_at = now;
-    return CORE_NOTHING;
+int core_tell(struct core *c, char *out, unsigned long long now) {
+    if (move(out, c->screen, sizeof c->screen)) return 1;
+    if (!move(out, c->answer, sizeof c->answer)) return move(out, c->note, sizeof c->note);
+    desk_go_on(c, now);
+    return 1;
 }
 
-static int digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
-
-/* Reads a value of the protocol in its place. */
-static int unescape(char *s) {
-    char *to = s;
-    for (; *s; s++) {
-        if (*s == '%') {
-            int high = digit(s[1]), low = high < 0 ? -1 : digit(s[2]);
-            if (low < 0 || (high << 4 | low) == 0) return -1;
-            *to++ = (char)(high << 4 | low);
-            s += 2;
-        } else {
-            *to++ = *s;
-        }
-    }
-    core_wipe(to, (size_t)(s - to) + 1);
-    return 0;
-}
-
-/* Who has an account here: macOS says whether the password is right. */
-static enum core_wish page_logs_on(struct core *c, char *rest) {
-    char empty[1] = "", *name = next_line(&rest), *password = rest ? next_line(&rest) : empty;
-    if (!name || !password || rest || unescape(name) || unescape(password)) return CORE_MALFORMED;
-    size_t length = strlen(name), more = strlen(password);
-    if (c->outcome != CORE_OPEN || length == 0 || length + 1 + more > CORE_PAIR) return CORE_MALFORMED;
-    memcpy(c->pair, name, length + 1);
-    memcpy(c->pair + length + 1, password, more + 1);
-    c->pair_size = length + 1 + more;
-    c->outcome = CORE_LOGON;
-    return CORE_NOTHING;
-}
-
-static enum core_wish page_wishes(struct core *c, char *text, unsigned long long now) {
-    char *rest = text, *line = next_line(&rest);
-    if (!line || c->broken) return CORE_MALFORMED;
-    if (!strcmp(line, "login")) return page_logs_on(c, rest);
-    if (begins(line, "field ") || begins(line, "act ")) return c->shown ? page_acts(c, line, rest, now) : CORE_MALFORMED;
-    if (rest) return CORE_MALFORMED;
-    if (!strcmp(line, "ready")) return CORE_READY;
-    if (!strcmp(line, "show")) return *c->address ? CORE_SHOW : CORE_MALFORMED;
-    if (!strcmp(line, "shut")) return CORE_SHUT;
-    if (!strcmp(line, "refresh")) {
-        if (!c->greeted || c->refreshing || request(c, line, "")) return CORE_MALFORMED;
-        c->refreshing = 1;
-        c->extra_at = now;
-        return CORE_NOTHING;
-    }
-    if (strcmp(line, "apple") || c->outcome != CORE_OPEN) return CORE_MALFORMED;
-    c->outcome = CORE_APPLE;
-    return CORE_NOTHING;
-}
-
-enum core_wish core_page(struct core *c, const char *text, size_t count, unsigned long long now) {
-    char copy[CORE_OUT];
-    enum core_wish wish = CORE_MALFORMED;
-    if (count >= sizeof copy || memchr(text, 0, count)) return wish;
-    memcpy(copy, text, count);
-    copy[count] = 0;
-    wish = page_wishes(c, copy, now);
-    core_wipe(copy, count);
-    return wish;
-}
-
-size_t core_take(struct core *c, char *out) {
-    size_t size = c->out_size;
-    memcpy(out, c->out, size);
-    core_wipe(c->out, size);
-    c->out_size = 0;
-    return size;
+size_t core_take(struct core *c, char *out, unsigned long long now) {
+    desk_go_on(c, now); /* there was no room, perhaps */
+    return requests_take(&c->out, out);
 }
 
 static unsigned long left(unsigned long long from, unsigned long time, unsigned long long now) {
@@ -366,34 +237,23 @@ unsigned long core_left(const struct core *c, unsigned long long now) {
     unsigned long time = left(c->asked_at, watching ? CORE_WATCH : CORE_ANSWER, now);
     if (c->acts > 0) time = least(time, left(c->acted_at, CORE_ANSWER, now));
     if (c->asked || c->refreshing) time = least(time, left(c->extra_at, CORE_ANSWER, now));
+    if (c->desk.sent) time = least(time, left(c->desk.sent_at, CORE_ANSWER, now));
     if (!surface_between(&c->in)) time = least(time, left(c->block_at, CORE_BLOCK, now));
     return time;
 }
 
 void core_lost(struct core *c) {
-    core_wipe(c, sizeof *c);
+    surface_wipe(c, sizeof *c);
     put_note(c, "lost", "", "");
 }
 
 void core_anew(struct core *c) {
     if (!c->greeted || c->broken || c->filevault || c->outcome != CORE_OPEN) return;
-    core_wipe(c->serial, sizeof c->serial); /* any screen is another one */
+    surface_wipe(c->serial, sizeof c->serial); /* any screen is another one */
+    surface_wipe(c->answer, sizeof c->answer);
+    surface_wipe(c->desk.waiting, sizeof c->desk.waiting);
+    requests_unsay(&c->desk.join, 0);
     if (watch(c)) c->broken = 1;
 }
 
 const char *core_password(const struct core *c) { return c->pair + strlen(c->pair) + 1; }
-
-/* How long the origin of an address is; 0: it is not https, or it hides something. */
-static size_t origin(const char *address) {
-    const char *host = address + strlen("https://");
-    if (!begins(address, "https://")) return 0;
-    size_t length = strcspn(host, "/?#");
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)host[i] <= 0x20 || strchr("@\\%", host[i])) return 0;
-    return length ? (size_t)(host - address) + length : 0;
-}
-
-int core_may_show(const struct core *c, const char *address) {
-    size_t length = origin(address);
-    return length > 0 && length == origin(c->address) && !memcmp(address, c->address, length);
-}

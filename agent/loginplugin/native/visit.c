@@ -11,6 +11,7 @@ enum {
     WRITE_TIME = 2000,
     PAGE_TIME = 20000, /* until the page has to listen */
     PAGES = 3,         /* pages that may be lost */
+    WLAN_TIME = 30000, /* for the host's Wi-Fi, which nothing can end */
     END_STEP = 5,      /* ms, while the engine is still being called, */
     END_STEPS = 1000   /* which never takes long */
 };
@@ -96,6 +97,15 @@ static void finish(struct visit *v, const char *why) {
     window_close(v);
 }
 
+/* Has the page wait no longer for the host's Wi-Fi. */
+static void end_wlan(struct wlan *w) {
+    static const struct networks none;
+    if (!w->busy || w->late || now() - w->since < WLAN_TIME) return;
+    w->late = 1;
+    if (w->join) networks_joined(w->name, "timeout", w->answer);
+    else networks_tell(&none, "failed", w->answer);
+}
+
 /* What there is to do besides talking. 1: there is a result, or nobody waits for
  * one any more. */
 static int settle(struct visit *v) {
@@ -109,7 +119,8 @@ static int settle(struct visit *v) {
             v->opened = 1;
             v->page_at = now();
         }
-        tell = v->ready && (*v->core.screen || *v->core.note);
+        end_wlan(&v->wlan);
+        tell = v->ready && (*v->core.screen || *v->core.answer || *v->core.note || *v->wlan.answer);
         if (v->opened && !v->ready && now() - v->page_at >= PAGE_TIME) why = "page";
         if (v->pages >= PAGES) why = "page";
     }
@@ -124,10 +135,16 @@ static int settle(struct visit *v) {
     return 0;
 }
 
+/* How much of a time is left since then, at most so much. */
+static unsigned long left(unsigned long most, unsigned long long since, unsigned long time) {
+    unsigned long long waited = now() - since;
+    return least(most, waited < time ? (unsigned long)(time - waited) : 0);
+}
+
 static unsigned long time_left(struct visit *v, unsigned long most) {
     lock(v);
-    unsigned long long waited = now() - v->page_at;
-    if (v->opened && !v->ready) most = least(most, waited < PAGE_TIME ? (unsigned long)(PAGE_TIME - waited) : 0);
+    if (v->opened && !v->ready) most = left(most, v->page_at, PAGE_TIME);
+    if (v->wlan.busy && !v->wlan.late) most = left(most, v->wlan.since, WLAN_TIME);
     unlock(v);
     return most;
 }
@@ -156,7 +173,7 @@ static int write_all(int fd, const char *bytes, size_t size) {
 /* Sends what is to be sent. */
 static int flush(struct visit *v, int fd) {
     lock(v);
-    size_t size = v->done ? 0 : core_take(&v->core, v->out);
+    size_t size = v->done ? 0 : core_take(&v->core, v->out, now());
     unlock(v);
     int failed = write_all(fd, v->out, size);
     memset_s(v->out, sizeof v->out, 0, size);
@@ -308,29 +325,68 @@ static size_t length(const char *s) {
     return n;
 }
 
-enum core_wish visit_page(struct visit *v, const char *text) {
+static void copy(char *to, const char *from) {
+    while ((*to++ = *from++))
+        ;
+}
+
+/* Moves a text out. 0: there is none. */
+static int move(char *out, char *from, size_t size) {
+    if (!*from) return 0;
+    copy(out, from);
+    memset_s(from, size, 0, size);
+    return 1;
+}
+
+/* Begins what the page wants of the host's Wi-Fi. 0: it is not done with what it has
+ * to do already. */
+static int begin_wlan(struct visit *v, struct core_wlan *what) {
+    struct wlan *w = &v->wlan;
+    if (w->busy) return 0;
+    w->busy = 1;
+    w->late = 0;
+    w->join = what->join;
+    w->since = now();
+    copy(w->name, what->name);
+    if (wifi_begin(v, what)) {
+        w->busy = 0;
+        networks_unknown(w->answer);
+    }
+    return 1;
+}
+
+enum core_wish visit_page(struct visit *v, const char *text, char *reply) {
     lock(v);
     int waits = !v->over && !v->done; /* else nobody empties the pipe */
     enum core_wish wish = waits ? core_page(&v->core, text, length(text), now()) : CORE_NOTHING;
     if (wish == CORE_READY) v->ready = 1;
+    if (wish == CORE_REPLIES) move(reply, v->core.reply, sizeof v->core.reply);
+    if (wish == CORE_WLAN) {
+        wish = begin_wlan(v, &v->core.wlan) ? CORE_NOTHING : CORE_REPLIES;
+        if (wish == CORE_REPLIES) copy(reply, "{\"kind\":\"answer\",\"verb\":\"wlan\",\"error\":\"busy\"}");
+        memset_s(&v->core.wlan, sizeof v->core.wlan, 0, sizeof v->core.wlan);
+    }
     unlock(v);
     if (waits) wake(v);
     return wish;
 }
 
-/* Moves a text out. 0: there is none, or no room. */
-static int move(char *out, size_t room, char *from, size_t size) {
-    size_t n = length(from);
-    if (n == 0 || n >= room) return 0;
-    for (size_t i = 0; i <= n; i++) out[i] = from[i];
-    core_wipe(from, size);
-    return 1;
+void visit_found(struct visit *v, const char *answer) {
+    lock(v);
+    int waits = !v->over && !v->done;
+    if (waits && !v->wlan.late) copy(v->wlan.answer, answer);
+    v->wlan.busy = 0;
+    unlock(v);
+    if (waits) wake(v);
 }
 
-int visit_tell(struct visit *v, char *out, size_t room) {
+int visit_tell(struct visit *v, char *out) {
     lock(v);
-    int there = !v->done && (move(out, room, v->core.screen, sizeof v->core.screen) || move(out, room, v->core.note, sizeof v->core.note));
+    int waits = !v->over && !v->done;
+    int there = waits && (core_tell(&v->core, out, now()) || move(out, v->wlan.answer, sizeof v->wlan.answer));
+    int asks = there && v->core.out.size > 0; /* what had to wait until the page took an answer */
     unlock(v);
+    if (asks) wake(v);
     return there;
 }
 
@@ -345,21 +401,37 @@ int visit_page_gone(struct visit *v) {
     return again;
 }
 
-int visit_address(struct visit *v, char *out, size_t room) {
-    char address[SURFACE_LINE];
-    lock(v);
-    size_t n = length(v->core.address);
-    for (size_t i = 0; i <= n; i++) address[i] = v->core.address[i];
-    int may = core_may_show(&v->core, address);
-    unlock(v);
-    return may && move(out, room, address, n);
+/* The result owns the core. */
+static int may_show(struct visit *v, int portal, const char *address) {
+    return !v->done && (portal ? core_may_browse : core_may_show)(&v->core, address);
 }
 
-int visit_may_show(struct visit *v, const char *address) {
+int visit_address(struct visit *v, int portal, char *out) {
     lock(v);
-    int may = core_may_show(&v->core, address);
+    const char *address = portal ? v->core.portal : v->core.page;
+    int may = may_show(v, portal, address);
+    if (may) copy(out, address);
     unlock(v);
     return may;
 }
 
-void visit_apple(struct visit *v) { visit_page(v, "apple"); }
+int visit_may_show(struct visit *v, int portal, const char *address) {
+    lock(v);
+    int may = may_show(v, portal, address);
+    unlock(v);
+    return may;
+}
+
+int visit_wants(struct visit *v, int portal, const char *first) {
+    lock(v);
+    const char *wanted = portal ? v->core.portal : v->core.page;
+    while (*wanted && *wanted == *first) wanted++, first++;
+    int wants = !v->done && (portal ? *v->core.portal != 0 : !*wanted && !*first);
+    unlock(v);
+    return wants;
+}
+
+void visit_apple(struct visit *v) {
+    char reply[CORE_REPLY];
+    visit_page(v, "apple", reply);
+}

@@ -5,10 +5,20 @@
 
 #include "abi.h"
 #include "core.h"
+#include "networks.h"
 #include "system.h"
 
 /* The hint that the guard looks for. Its value is why. */
 #define FALLBACK "firstday.fallback"
+
+/* The host's own Wi-Fi, which does one thing at a time. */
+struct wlan {
+    int busy, late; /* a thread is at it; the page does not wait for that any more */
+    int join;
+    char name[NETWORKS_NAME]; /* of the network to join */
+    unsigned long long since;
+    char answer[NETWORKS_PAGE]; /* for the page; "" if there is none */
+};
 
 struct visit {
     const AuthorizationCallbacks *calls;
@@ -27,6 +37,7 @@ struct visit {
     int losses, pages;    /* connections lost, and pages */
     unsigned long long page_at; /* since when the page is waited for */
     struct core core;
+    struct wlan wlan;
 
     char piece[4096], out[CORE_OUT]; /* the thread's */
 };
@@ -44,19 +55,29 @@ void visit_drop(struct visit *v);
 /* Tells whether a result is still waited for. */
 int visit_waits(struct visit *v);
 
-/* What the page says, and what it is to be told: JSON, "" if there is nothing. */
-enum core_wish visit_page(struct visit *v, const char *text);
-int visit_tell(struct visit *v, char *out, size_t room);
+/* What the page says; reply, of CORE_REPLY, is what it is to be told at once, if that
+ * is wished. What else it is to be told: JSON, of CORE_PAGE at most. 0: nothing. */
+enum core_wish visit_page(struct visit *v, const char *text, char *reply);
+int visit_tell(struct visit *v, char *out);
 
 /* The page is gone, and is loaded again. 0: not once more. */
 int visit_page_gone(struct visit *v);
 
-/* The address that the screen wants to be shown; whether another one may be. */
-int visit_address(struct visit *v, char *out, size_t room);
-int visit_may_show(struct visit *v, const char *address);
+/* The address, of SURFACE_LINE, of the first page that is to be shown beside ours: the
+ * portal's, or the sign-in's. 0: there is none. Whether another page may follow it;
+ * whether it is still the one that is wanted. */
+int visit_address(struct visit *v, int portal, char *out);
+int visit_may_show(struct visit *v, int portal, const char *address);
+int visit_wants(struct visit *v, int portal, const char *first);
 
 /* The person wants Apple's login window, whatever the page does. */
 void visit_apple(struct visit *v);
+
+/* What the host's own Wi-Fi has found, or done: JSON. */
+void visit_found(struct visit *v, const char *answer);
+
+/* wifi.m: does it, and calls visit_found from a thread of its own. -1: it cannot. */
+int wifi_begin(struct visit *v, const struct core_wlan *what);
 
 /* window.m. All but the last return at once; the work is done on the main thread. */
 void window_open(struct visit *v);

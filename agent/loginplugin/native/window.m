@@ -1,7 +1,8 @@
 /* The window: all of the screen, a page of the bundle in a web view, and on top of
- * it, when a screen asks for it, another web view for the organisation's sign-in
- * page. Only the first can talk to us. Declarations are our own; each class stands
+ * it, when it is wanted, another web view for the organisation's sign-in pages, or
+ * for what the network wants to be asked. Only the first can talk to us. Declarations are our own; each class stands
  * in stubs. All that is not static is called from any thread. */
+#include "cocoa.h"
 #include "visit.h"
 
 #include <string.h>
@@ -10,28 +11,9 @@ typedef double CGFloat;
 typedef struct { CGFloat x, y; } CGPoint;
 typedef struct { CGFloat width, height; } CGSize;
 typedef struct { CGPoint origin; CGSize size; } CGRect;
-#ifdef __x86_64__
-typedef signed char BOOL;
-#else
-typedef _Bool BOOL;
-#endif
-typedef long NSInteger;
-typedef unsigned long NSUInteger;
 
-@class NSString, NSURL, NSURLRequest, WKWebView, WKFrameInfo;
+@class NSURL, NSURLRequest, WKWebView, WKFrameInfo;
 
-__attribute__((objc_root_class)) @interface NSObject { Class isa; }
-+ (id)alloc;
-+ (Class)class;
-- (id)init;
-- (id)retain;
-- (void)release;
-@end
-@interface NSString : NSObject
-+ (NSString *)stringWithUTF8String:(const char *)s;
-- (const char *)UTF8String;
-- (BOOL)isKindOfClass:(Class)c;
-@end
 @interface NSURL : NSObject
 + (NSURL *)URLWithString:(NSString *)s;
 - (NSString *)absoluteString;
@@ -39,6 +21,9 @@ __attribute__((objc_root_class)) @interface NSObject { Class isa; }
 @end
 @interface NSURLRequest : NSObject
 + (NSURLRequest *)requestWithURL:(NSURL *)u;
+- (NSURL *)URL;
+@end
+@interface NSURLResponse : NSObject
 - (NSURL *)URL;
 @end
 @interface NSBundle : NSObject
@@ -106,10 +91,13 @@ __attribute__((objc_root_class)) @interface NSObject { Class isa; }
 @interface WKNavigationAction : NSObject
 - (NSURLRequest *)request;
 - (WKFrameInfo *)targetFrame;
+- (BOOL)shouldPerformDownload;
+@end
+@interface WKNavigationResponse : NSObject
+- (NSURLResponse *)response;
+- (BOOL)canShowMIMEType;
 @end
 
-extern void *objc_autoreleasePoolPush(void);
-extern void objc_autoreleasePoolPop(void *);
 extern unsigned char CFPreferencesGetAppBooleanValue(const void *key, const void *application, unsigned char *valid);
 
 enum {
@@ -130,6 +118,8 @@ static NSString *text(const char *s) { return [NSString stringWithUTF8String:s];
     WKWebViewConfiguration *configuration; /* of the page */
     NSURL *file;
     CGRect frame;
+    int portal;               /* the other one is for the network, else for the sign-in */
+    char first[SURFACE_LINE]; /* the address that it began with, which is a secret */
 }
 @end
 
@@ -163,49 +153,87 @@ static void load(FirstdayLoginHost *host) { [host->page loadFileURL:host->file a
 
 static void evaluate(FirstdayLoginHost *host, const char *script) { [host->page evaluateJavaScript:text(script) completionHandler:0]; }
 
-/* Shows the page that the screen asks for, from its origin and no other. */
-static void show_other(FirstdayLoginHost *host) {
+/* Has the page take JSON. */
+static void tell(FirstdayLoginHost *host, const char *json) {
+    char script[CORE_REPLY + sizeof "firstday.take()"] = "firstday.take(";
+    size_t n = strlen(script), length = strlen(json);
+    memcpy(script + n, json, length);
+    script[n + length] = ')';
+    script[n + length + 1] = 0;
+    evaluate(host, script);
+}
+
+static int close_other(FirstdayLoginHost *host) {
+    WKWebView *w = host->other;
+    host->other = 0;
+    memset_s(host->first, sizeof host->first, 0, sizeof host->first);
+    if (!w) return 0;
+    [w setNavigationDelegate:0];
+    [w stopLoading];
+    [w removeFromSuperview];
+    [w release];
+    return 1;
+}
+
+static void shut_other(FirstdayLoginHost *host) {
+    if (close_other(host)) tell(host, "{\"kind\":\"shut\"}");
+}
+
+/* Shows the first page of the sign-in, or what the network wants to be asked. */
+static void show_other(FirstdayLoginHost *host, int portal) {
     char address[SURFACE_LINE];
-    if (host->other || !visit_address(host->visit, address, sizeof address)) return;
+    if ((host->other && host->portal == portal) || !visit_address(host->visit, portal, address)) return;
+    close_other(host);
     CGRect frame = host->frame;
     frame.origin.x = frame.origin.y = 0;
     frame.size.height -= HEAD;
     WKWebViewConfiguration *c = [[WKWebViewConfiguration alloc] init];
+    host->portal = portal;
+    memcpy(host->first, address, sizeof address);
     host->other = web_view(host, frame, c);
     [c release];
     [host->page addSubview:host->other];
     [host->other loadRequest:[NSURLRequest requestWithURL:[NSURL URLWithString:text(address)]]];
     [host->window makeFirstResponder:host->other];
+    memset_s(address, sizeof address, 0, sizeof address);
 }
 
-static void shut_other(FirstdayLoginHost *host) {
-    WKWebView *w = host->other;
-    host->other = 0;
-    if (!w) return;
-    [w setNavigationDelegate:0];
-    [w stopLoading];
-    [w removeFromSuperview];
-    [w release];
-    evaluate(host, "firstday.take({\"kind\":\"shut\"})");
+/* Shuts what is not wanted any more: that a sign-in is over the service tells by
+ * another screen. */
+static void follow(FirstdayLoginHost *host) {
+    if (host->other && !visit_wants(host->visit, host->portal, host->first)) shut_other(host);
 }
+
+static const char *address_of(NSURL *u) { return [[u absoluteString] UTF8String]; }
 
 @implementation FirstdayLoginHost
 - (void)userContentController:(id)controller didReceiveScriptMessage:(WKScriptMessage *)message {
     NSString *body = [message body];
     if (![[message frameInfo] isMainFrame] || ![body isKindOfClass:[NSString class]]) return;
     const char *said = [body UTF8String];
-    switch (said ? visit_page(visit, said) : CORE_MALFORMED) {
-    case CORE_SHOW: show_other(self); break;
+    char reply[CORE_REPLY] = "";
+    switch (said ? visit_page(visit, said, reply) : CORE_MALFORMED) {
+    case CORE_SHOW: show_other(self, 0); break;
+    case CORE_PORTAL: show_other(self, 1); break;
     case CORE_SHUT: shut_other(self); break;
-    case CORE_MALFORMED: evaluate(self, "firstday.take({\"kind\":\"malformed\"})"); break;
+    case CORE_REPLIES: tell(self, reply); break;
+    case CORE_MALFORMED: tell(self, "{\"kind\":\"malformed\"}"); break;
     default: break;
     }
 }
 - (void)webView:(WKWebView *)view decidePolicyForNavigationAction:(WKNavigationAction *)action decisionHandler:(void (^)(NSInteger))decide {
-    const char *address = [[[[action request] URL] absoluteString] UTF8String];
+    const char *address = address_of([[action request] URL]);
     int may = 0;
-    if (view == page) may = address && !strcmp(address, [[file absoluteString] UTF8String]); /* a bundle's is relative to it */
-    else if (view == other && address && [action targetFrame]) may = visit_may_show(visit, address); /* no other windows */
+    if (view == page) may = address && !strcmp(address, address_of(file)); /* a bundle's is relative to it */
+    else if (view == other) may = address && ![action shouldPerformDownload] && visit_may_show(visit, portal, address);
+    int here = may && [action targetFrame];
+    decide(here ? ALLOW : CANCEL);
+    if (may && !here && view == other) [other loadRequest:[action request]]; /* what would be a window of its own takes the place of the page */
+}
+- (void)webView:(WKWebView *)view decidePolicyForNavigationResponse:(WKNavigationResponse *)answer decisionHandler:(void (^)(NSInteger))decide {
+    const char *address = address_of([[answer response] URL]);
+    int may = view == page; /* whose file it is was looked at before */
+    if (view == other) may = address && [answer canShowMIMEType] && visit_may_show(visit, portal, address); /* wherever it was led to */
     decide(may ? ALLOW : CANCEL);
 }
 - (void)webViewWebContentProcessDidTerminate:(WKWebView *)view {
@@ -253,7 +281,7 @@ static void tell_now(void *p) {
     static const char before[] = "firstday.take(";
     char *script = calloc(1, ROOM);
     void *pool = objc_autoreleasePoolPush();
-    while (host && script && visit_tell(v, script + sizeof before - 1, CORE_PAGE)) {
+    while (host && script && visit_tell(v, script + sizeof before - 1)) {
         size_t n = 0;
         for (; n < sizeof before - 1; n++) script[n] = before[n];
         while (script[n]) n++;
@@ -262,6 +290,7 @@ static void tell_now(void *p) {
         evaluate(host, script);
         memset_s(script, ROOM, 0, ROOM);
     }
+    if (host) follow(host);
     objc_autoreleasePoolPop(pool);
     free(script);
     visit_drop(v);
