@@ -1,42 +1,58 @@
 package beside
 
-// rect is in points, from the lower left corner of the screen as AppKit has it. It is
-// laid out as CGRect is.
+// rect is in points, from the lower left corner as AppKit has it, and laid out as
+// CGRect is.
 type rect struct{ x, y, width, height float64 }
+
+// size is laid out as CGSize is.
+type size struct{ width, height float64 }
 
 // Sizes, in points.
 const (
-	edge         = 24  // between the corner and what stands there
-	padding      = 16  // round a text and a button
-	gap          = 12  // between them
-	leastWidth   = 200 // of what stands in the corner, on a screen that has it
-	textWidth    = 340 // of a text, if there is room
-	pageWidth    = 960
-	pageHeight   = 720
-	around       = 48 // between the page's window and the edges of the screen
-	pageHead     = 72 // points of the page that stay above the second web view
-	cornerShare  = 3  // the corner has a third of the screen's width,
-	cornerHeight = 4  // and a quarter of its height
+	edge       = 24  // between the corner and what stands there
+	padding    = 16  // round a text and a button
+	gap        = 12  // between them
+	textWidth  = 340 // of a text, if there is room
+	pageWidth  = 960
+	pageHeight = 720
+	around     = 48 // between the page's window and the edges of the screen
+	pageHead   = 72 // of the page, which stays above the second web view
 )
 
-// cornerRoom is how wide what stands in the corner may be, padding included. Apple's
-// fields, the pictures of people and the buttons below stand in the middle.
-func cornerRoom(screen rect) float64 { return max(screen.width/cornerShare-edge, 0) }
+// What stands in the corner has a third of the screen's width at most, and a quarter of
+// its height: Apple's fields, the pictures of people and the buttons below them stand
+// in the middle.
+const (
+	cornerWidth  = 1. / 3
+	cornerHeight = 1. / 4
+)
 
-// inCorner is where something of that size stands: in the corner at the lower right,
-// and never in the screen's middle.
-func inCorner(screen rect, width, height float64) rect {
-	w := min(max(width, leastWidth), cornerRoom(screen))
-	h := min(height, screen.height/cornerHeight-edge)
-	return rect{screen.x + screen.width - edge - w, screen.y + edge, w, h}
+// corner is where a text and a button stand in their window, and that on the screen.
+type corner struct{ window, text, button rect }
+
+// arrangeCorner puts a button in the corner at the lower right, and above it a text, of
+// which measure tells the size in a width; nil: there is none.
+func arrangeCorner(screen rect, button size, measure func(width float64) size) corner {
+	room := size{max(0, screen.width*cornerWidth-edge-2*padding), max(0, screen.height*cornerHeight-edge-2*padding)}
+	button = size{min(button.width, room.width), min(button.height, room.height)}
+	c := corner{button: rect{padding, padding, button.width, button.height}}
+	inner := button
+	if above := room.height - button.height - gap; measure != nil && above > 0 {
+		text := measure(min(textWidth, room.width))
+		text = size{min(text.width, room.width), min(text.height, above)}
+		c.text = rect{padding, padding + button.height + gap, text.width, text.height}
+		inner = size{max(text.width, button.width), button.height + gap + text.height}
+	}
+	w, h := inner.width+2*padding, inner.height+2*padding
+	c.window = rect{screen.x + screen.width - edge - w, screen.y + edge, w, h}
+	return c
 }
 
-// pageFrame is where the page's window stands: in the middle, and as large as there
-// is room.
-func pageFrame(screen rect) rect {
-	w, h := min(pageWidth, screen.width-2*around), min(pageHeight, screen.height-2*around)
+// arrangePage puts the page's window in the middle, as large as there is room.
+func arrangePage(screen rect) rect {
+	w, h := max(0, min(pageWidth, screen.width-2*around)), max(0, min(pageHeight, screen.height-2*around))
 	return rect{screen.x + (screen.width-w)/2, screen.y + (screen.height-h)/2, w, h}
 }
 
-// otherFrame is where the second web view stands on a page of that size.
-func otherFrame(width, height float64) rect { return rect{0, 0, width, max(height-pageHead, 0)} }
+// arrangeOther puts the second web view on a page of that size.
+func arrangeOther(page size) rect { return rect{0, 0, page.width, max(0, page.height-pageHead)} }

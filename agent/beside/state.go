@@ -35,6 +35,7 @@ type state struct {
 	lost    int           // how often since it was opened
 	other   string
 	begun   bool   // somebody signs in at this window: its end is told them
+	late    bool   // they have left, on a screen that had just gone
 	trouble string // why the page's window is gone
 }
 
@@ -47,12 +48,16 @@ type (
 		client *local.Client
 		screen *local.Screen
 	}
-	pressed   struct{}                 // the button in the corner
-	closed    struct{}                 // the person closes the page's window
-	ended     struct{ why error }      // the page's host; nil: with a name and a password
-	visit     struct{ address string } // the page wants the second web view; empty: no more
-	otherLost struct{}                 // the second web view has nothing to show
-	pageLost  struct{}                 // the page is gone: the process that draws it has ended
+	pressed  struct{}                 // the button in the corner
+	closed   struct{}                 // the person closes the page's window
+	ended    struct{ why error }      // the page's host; nil: with a name and a password
+	visit    struct{ address string } // the page wants the second web view; empty: no more
+	answered struct {                 // what was told of that screen: it came too late, or not
+		serial int64
+		stale  bool
+	}
+	otherLost struct{} // the second web view has nothing to show
+	pageLost  struct{} // the page is gone: the process that draws it has ended
 )
 
 func (session) event()   {}
@@ -61,6 +66,7 @@ func (pressed) event()   {}
 func (closed) event()    {}
 func (ended) event()     {}
 func (visit) event()     {}
+func (answered) event()  {}
 func (otherLost) event() {}
 func (pageLost) event()  {}
 
@@ -74,13 +80,17 @@ func (s *state) step(e event) (tell signin.ActionName) {
 	case session:
 		s.session = bool(e)
 	case sight:
-		s.screen = e.screen
+		tell = s.see(e.screen)
 	case pressed:
 		tell = s.press()
 	case closed:
 		tell = s.leave()
 	case ended:
 		tell = s.end(e.why)
+	case answered:
+		if e.stale {
+			tell = s.again(e.serial)
+		}
 	case visit:
 		s.visits(e.address)
 	case otherLost:
@@ -129,7 +139,7 @@ func (s *state) press() signin.ActionName {
 	case s.screen.State == signin.Done:
 		return signin.Close
 	default:
-		s.lost = 0
+		s.lost, s.late = 0, false
 		s.load()
 	}
 	return ""
@@ -147,11 +157,42 @@ func (s *state) leave() signin.ActionName {
 		return ""
 	}
 	s.page, s.other = 0, ""
+	return s.exit()
+}
+
+// exit is what ends the sign-in on this screen.
+func (s *state) exit() signin.ActionName {
+	if s.screen == nil || s.screen.State == signin.Done {
+		return ""
+	}
 	for _, name := range []signin.ActionName{signin.Cancel, signin.Close} {
 		if slices.ContainsFunc(s.screen.Actions, func(b signin.ActionButton) bool { return b.Name == name }) {
 			return name
 		}
 	}
+	return ""
+}
+
+// see takes another screen. Who has left on the one before has left on this one.
+func (s *state) see(screen *local.Screen) signin.ActionName {
+	s.screen = screen
+	if !s.late {
+		return ""
+	}
+	s.late = false
+	return s.exit()
+}
+
+// again has it told anew what came too late, as soon as there is another screen,
+// unless somebody has opened the page meanwhile.
+func (s *state) again(serial int64) signin.ActionName {
+	switch {
+	case s.page > 0 || s.screen == nil:
+		return ""
+	case s.screen.Serial != serial:
+		return s.exit()
+	}
+	s.late = true
 	return ""
 }
 
