@@ -89,6 +89,9 @@ type Agent struct {
 	// tilePause shortens the wait between two looks at the tile in tests.
 	tilePause time.Duration
 
+	// loginPause shortens the wait between two looks at the login window in tests.
+	loginPause time.Duration
+
 	// dial takes the place of dialDirectory in tests.
 	dial func(api.Directory, func() (*tls.Certificate, error)) (directory, error)
 }

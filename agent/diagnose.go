@@ -92,6 +92,7 @@ var parts = []part{
 	{"membership.json", "what the directory said last: settings (self-service account provisioning is ssap), accounts, certificates' dates", asJSON((*collection).membership)},
 	{"key.json", "where the device's own key is, whether it signs, and how the TPM is", asJSON((*collection).key)},
 	{"tile.json", "the tile of Windows' sign-in screen: how it is, what Windows knows of it, and what the watchdog has seen", asJSON((*collection).tile)},
+	{"tokens.json", "secure tokens of a Mac: who has one by diskutil and sysadminctl, the MDM's bootstrap token, FileVault", asJSON((*collection).tokens)},
 	{"network.json", "the way to the directory: name, connection, TLS and pin, its clock", asJSON((*collection).network)},
 	{"system.json", "the device and its operating system", asJSON((*collection).system)},
 	{"files.json", "names, modes, sizes and times of the files in the agent's two folders", asJSON((*collection).list)},

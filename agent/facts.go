@@ -17,6 +17,9 @@ func (m *member) factsOf(ctx context.Context) (api.Facts, error) {
 	if f.Users, err = m.localUsers(ctx); err != nil {
 		f.Problems = append(f.Problems, fact("the local accounts are not known: "+err.Error()))
 	}
+	for _, p := range m.tokenProblems(ctx) {
+		f.Problems = append(f.Problems, fact(p))
+	}
 	f.AgentVersion = m.Version
 	m.addKey(&f)
 	for _, text := range []*string{&f.Serial, &f.Manufacturer, &f.Model, &f.Name, &f.OS, &f.OSVersion} {

@@ -82,7 +82,8 @@ type machine struct {
 	dark            bool
 
 	accounts *accounts.InMemory
-	tile     *fakeTile // nil: the sign-in screen loads none
+	tile     *fakeTile  // nil: the sign-in screen loads none
+	login    *fakeLogin // nil: this is no Mac
 
 	tpm      func() (transport.TPMCloser, error) // nil: it has none
 	surfaces string                              // where they find the service; empty: nowhere

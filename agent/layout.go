@@ -73,6 +73,19 @@ func (l Layout) Report() string { return filepath.Join(l.Data, "report.json") }
 // Tile is what the watchdog of the sign-in screen's tile has seen.
 func (l Layout) Tile() string { return filepath.Join(l.Data, "tile.json") }
 
+// LoginWindow is what the service has seen of the login window.
+func (l Layout) LoginWindow() string { return filepath.Join(l.Data, "loginwindow.json") }
+
+// LoginWindowOff says who has switched our login window off; it is there as long
+// as that holds.
+func (l Layout) LoginWindowOff() string { return filepath.Join(l.Data, "loginwindow.off.json") }
+
+// LoginHello says which login window's plug-in has spoken with the service last.
+func (l Layout) LoginHello() string { return filepath.Join(l.Data, "loginwindow.hello.json") }
+
+// LoginWindowLock is held by whoever changes what LoginWindow holds.
+func (l Layout) LoginWindowLock() string { return filepath.Join(l.Data, "loginwindow.lock") }
+
 // Lock is held by whoever installs, removes or runs payloads.
 func (l Layout) Lock() string { return filepath.Join(l.Data, "install.lock") }
 

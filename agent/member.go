@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -220,7 +221,9 @@ func (m *member) checkIn(ctx context.Context, wait time.Duration) error {
 		return fmt.Errorf("this device's facts: %w", err)
 	}
 	if request.Facts != nil {
-		request.Wait = 0 // it would be known only after the wait that they arrived
+		// It would be known only after the wait that they arrived. And an agent that
+		// has just started may want to know more than the one before it.
+		request.Wait, request.Version = 0, 0
 	}
 	if err := m.addRenewal(request, r); err != nil {
 		return err
@@ -233,7 +236,10 @@ func (m *member) checkIn(ctx context.Context, wait time.Duration) error {
 	if err := m.forgetKey(); err != nil {
 		return err
 	}
-	if answer.Version == r.Heard.Version && answer.Rotate == r.Heard.Rotate && len(answer.Certificates) == 0 {
+	if answer.Version == request.Version {
+		answer.Logo = r.Heard.Logo // it comes with news only
+	}
+	if answer.Version == r.Heard.Version && answer.Rotate == r.Heard.Rotate && len(answer.Certificates) == 0 && bytes.Equal(answer.Logo, r.Heard.Logo) {
 		return nil
 	}
 	next := *r

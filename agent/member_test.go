@@ -3,6 +3,8 @@ package agent
 import (
 	"bytes"
 	"context"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -298,4 +300,37 @@ func TestRecordsOfOtherDirectories(t *testing.T) {
 	if _, err := readRecord(path, here); err == nil {
 		t.Error("a newer record was read")
 	}
+}
+
+// The logo comes with news only, and is not lost by an answer without; an agent that
+// starts anew, perhaps after one that knew no logos, is told.
+func TestLogoIsKept(t *testing.T) {
+	d := testdirectory.New(t)
+	m := joining(t, d.At, d.MustMint(api.NewConnectKey{}))
+	var logo bytes.Buffer
+	if err := png.Encode(&logo, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	d.Change(func(s *api.Settings) { s.Logo = logo.Bytes() })
+	member := m.mustJoin()
+	kept := func(when string) {
+		t.Helper()
+		r, err := readRecord(m.Layout().Device(), d.At)
+		if err != nil || !bytes.Equal(r.Heard.Logo, logo.Bytes()) {
+			t.Errorf("%s: %+v, %v", when, r, err)
+		}
+	}
+	for _, when := range []string{"enrolled", "with facts", "without"} {
+		if err := member.attempt(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		kept(when)
+	}
+	forgetful := *member.current()
+	forgetful.Heard.Logo = nil
+	if err := member.keep(&forgetful); err != nil {
+		t.Fatal(err)
+	}
+	m.mustJoin().mustAttempt(t)
+	kept("by another agent")
 }

@@ -20,20 +20,21 @@ import (
 // report is what the service says about itself, in a file, so that status
 // needs no connection to it.
 type report struct {
-	Schema        int         `json:"schema"`
-	PID           int         `json:"pid"`
-	AgentVersion  string      `json:"agentVersion"`
-	PackageID     uuid.UUID   `json:"packageId"`
-	Configuration string      `json:"configuration"` // SHA-256 of the enrollment
-	StartedAt     time.Time   `json:"startedAt"`
-	UpdatedAt     time.Time   `json:"updatedAt"`
-	Enrolment     Enrolment   `json:"enrolment"`
-	Error         string      `json:"error,omitempty"`    // why there is nothing to do
-	Surfaces      string      `json:"surfaces,omitempty"` // why none can reach the service
-	PIN           *PINStatus  `json:"pin,omitempty"`      // nil: not looked at yet, or none here
-	Tile          *TileStatus `json:"tile,omitempty"`     // nil: not looked at yet, or none here
-	Window        string      `json:"window,omitempty"`   // why the last sign-in went on without one
-	Pages         string      `json:"pages,omitempty"`    // why it went on with a code, though it should have shown pages
+	Schema        int                `json:"schema"`
+	PID           int                `json:"pid"`
+	AgentVersion  string             `json:"agentVersion"`
+	PackageID     uuid.UUID          `json:"packageId"`
+	Configuration string             `json:"configuration"` // SHA-256 of the enrollment
+	StartedAt     time.Time          `json:"startedAt"`
+	UpdatedAt     time.Time          `json:"updatedAt"`
+	Enrolment     Enrolment          `json:"enrolment"`
+	Error         string             `json:"error,omitempty"`       // why there is nothing to do
+	Surfaces      string             `json:"surfaces,omitempty"`    // why none can reach the service
+	PIN           *PINStatus         `json:"pin,omitempty"`         // nil: not looked at yet, or none here
+	Tile          *TileStatus        `json:"tile,omitempty"`        // nil: not looked at yet, or none here
+	Login         *LoginWindowStatus `json:"loginWindow,omitempty"` // nil: not looked at yet, or none here
+	Window        string             `json:"window,omitempty"`      // why the last sign-in went on without one
+	Pages         string             `json:"pages,omitempty"`       // why it went on with a code, though it should have shown pages
 }
 
 func readReport(path string) (*report, error) {
@@ -99,10 +100,14 @@ func (r *reporter) tell(ctx context.Context, change func(*report)) {
 func (r *reporter) problems() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.report.Tile == nil || r.report.Tile.Problem() == "" {
-		return nil
+	var problems []string
+	if s := r.report.Tile; s != nil && s.Problem() != "" {
+		problems = append(problems, s.Problem())
 	}
-	return []string{r.report.Tile.Problem()}
+	if s := r.report.Login; s != nil && s.Problem() != "" {
+		problems = append(problems, s.Problem())
+	}
+	return problems
 }
 
 // keepContact drives the contact machine until the context ends.
@@ -117,15 +122,16 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 	refreshes := newRefreshes()
 	var group sync.WaitGroup
 	defer group.Wait()
-	group.Go(func() {
-		a.watchTile(ctx, e, func(s *TileStatus) {
-			before := r.problems()
-			r.tell(ctx, func(r *report) { r.Tile = s })
-			if !slices.Equal(before, r.problems()) {
-				_ = refreshes.ask(ctx) // so that the directory hears of it
-			}
-		})
-	})
+	tell := func(change func(*report)) {
+		before := r.problems()
+		r.tell(ctx, change)
+		if !slices.Equal(before, r.problems()) {
+			group.Go(func() { _ = refreshes.ask(ctx) }) // so that the directory hears of it
+		}
+	}
+	group.Go(func() { a.watchTile(ctx, e, func(s *TileStatus) { tell(func(r *report) { r.Tile = s }) }) })
+	login := a.keepLoginWindow(func(s *LoginWindowStatus) { tell(func(r *report) { r.Login = s }) })
+	group.Go(func() { login.run(ctx) })
 	join := func() (*member, error) {
 		m, err := a.newMember(e, raw)
 		if err == nil {
@@ -136,7 +142,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 				m.watchPINs(ctx, func(s *PINStatus) { r.tell(ctx, func(r *report) { r.PIN = s }) })
 			})
 			group.Go(func() { m.watchSessions(ctx, a.sessions) })
-			group.Go(func() { a.serveSurfaces(ctx, m, refreshes, r) })
+			group.Go(func() { a.serveSurfaces(ctx, m, refreshes, r, login) })
 			if a.SignIn != nil {
 				a.SignIn(m.signIn)
 			}
@@ -169,6 +175,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		if broken == nil {
 			m.into(&c.Enrolment)
 			m.passOn(ctx, result)
+			login.look()
 		} else {
 			m, broken = join()
 		}

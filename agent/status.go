@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
 )
 
@@ -36,6 +37,8 @@ type Status struct {
 	Enrolment      *Enrolment      `json:"enrolment,omitempty"`
 	PIN            *PINStatus      `json:"pin,omitempty"`
 	Tile           *TileStatus     `json:"tile,omitempty"` // nil: the system's sign-in screen has none
+	// Tokens are the secure tokens of people's accounts, on a Mac.
+	Tokens []accounts.AccountToken `json:"tokens,omitempty"`
 
 	faulty bool
 }
@@ -79,6 +82,7 @@ func (a *Agent) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	s.addTile(a)
+	s.addTokens(ctx, a)
 	s.Healthy = len(s.Problems) == 0
 	return s, nil
 }

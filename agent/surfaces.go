@@ -11,13 +11,14 @@ import (
 // serveSurfaces speaks with what shows the sign-in, until the context ends.
 // Where that is not possible the device still enrols: status says so, and it is
 // tried again.
-func (a *Agent) serveSurfaces(ctx context.Context, m *member, refreshes *refreshes, r *reporter) {
+func (a *Agent) serveSurfaces(ctx context.Context, m *member, refreshes *refreshes, r *reporter, login *loginKeeper) {
 	address := a.System.Layout().Surfaces
 	if address == "" {
 		return
 	}
 	disk := &diskUnlock{path: a.System.Layout().FileVault(), boot: a.System.BootID()}
 	s := &local.Server{SignIn: m.signIn, Refresh: refreshes.ask, FileVault: a.fileVault(disk), Version: a.Version, Log: a.log()}
+	s.Greeted = func(surface, _ string) { login.greeted(ctx, surface) }
 	var group sync.WaitGroup
 	defer group.Wait()
 	if k := a.windowKeeper(s, m.signIn, m.signInWindow, r); k != nil {

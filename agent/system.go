@@ -44,6 +44,8 @@ type System interface {
 	// Tile is what the system's sign-in screen loads of ours, nil if it loads
 	// nothing.
 	Tile() Tile
+	// LoginWindow is macOS', nil elsewhere.
+	LoginWindow() LoginWindow
 
 	Service
 	Processes

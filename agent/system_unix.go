@@ -176,6 +176,9 @@ func (w syslogWriter) writeRecord(l slog.Level, _ eventid.ID, text string) error
 // Tile: the sign-in screens of these systems load no credential providers.
 func (unixSystem) Tile() Tile { return nil }
 
+// LoginWindow is macOS' only.
+func (unixSystem) LoginWindow() LoginWindow { return nil }
+
 // OpenTPM: this machine's is none of a system that does not run.
 func (s unixSystem) OpenTPM() (transport.TPMCloser, error) {
 	if s.root != "" {

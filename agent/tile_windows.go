@@ -263,3 +263,6 @@ func removeEmpty(path string) error {
 	}
 	return registry.DeleteKey(registry.LOCAL_MACHINE, path)
 }
+
+// LoginWindow is macOS' only.
+func (windowsSystem) LoginWindow() LoginWindow { return nil }

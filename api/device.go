@@ -216,6 +216,9 @@ type CheckInResponse struct {
 	// its break-glass account; Rotate asks for another password.
 	RecoveryKey string `json:"recoveryKey,omitempty"`
 	Rotate      bool   `json:"rotate,omitempty"`
+	// Logo is that of [Settings]. It comes with another version than the device
+	// had, and stays until then.
+	Logo []byte `json:"logo,omitempty"`
 	// Certificates are new ones, if they were asked for.
 	Certificates [][]byte `json:"certificates,omitempty"`
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -80,19 +81,34 @@ const (
 )
 
 // SignInWindow says what shows the sign-in beside the tile of Windows' sign-in
-// screen.
+// screen, or with macOS' login window.
 type SignInWindow string
 
 // The windows.
 const (
-	WindowQR  SignInWindow = "qr"  // a code for the employee's phone
-	WindowWeb SignInWindow = "web" // the pages themselves; where that fails, the code
-	WindowOff SignInWindow = "off" // none: the tile alone, which shows the code, too
+	WindowOff SignInWindow = "off" // none; on Windows the tile alone, which shows the code, too
+
+	WindowQR  SignInWindow = "qr"  // Windows: a code for the employee's phone
+	WindowWeb SignInWindow = "web" // Windows: the pages themselves; where that fails, the code
+
+	WindowBeside  SignInWindow = "beside"  // macOS: a window over Apple's login window
+	WindowInstead SignInWindow = "instead" // macOS: ours in the place of Apple's, see Builds
 )
 
-func (w SignInWindow) known() bool {
-	return w == "" || w == WindowQR || w == WindowWeb || w == WindowOff
+// signInWindows are those of each platform, the default first.
+var signInWindows = map[Platform][]SignInWindow{
+	Windows: {WindowQR, WindowWeb, WindowOff},
+	MacOS:   {WindowBeside, WindowInstead, WindowOff},
 }
+
+// UserList says whether our login window of macOS lists who has an account.
+type UserList string
+
+// The lists.
+const (
+	ListNames  UserList = "names"
+	ListFields UserList = "fields" // no list: the name is typed
+)
 
 // Settings say how self-service account provisioning goes, per platform.
 type Settings struct {
@@ -104,6 +120,9 @@ type Settings struct {
 	// RecoveryKey is the age recipient (age1…) to which devices seal the
 	// passwords of their break-glass accounts; empty: they keep them.
 	RecoveryKey string `json:"recoveryKey,omitempty"`
+	// Logo is the organisation's, a PNG of at most [MaxLogo] bytes; none: its name
+	// alone is shown.
+	Logo []byte `json:"logo,omitempty"`
 }
 
 // PlatformSettings are those of the devices of one platform.
@@ -119,12 +138,18 @@ type PlatformSettings struct {
 	// Hello says whether who has a new account is led to Windows Hello, once, in
 	// their first session. Windows only; empty: off.
 	Hello HelloPolicy `json:"hello,omitempty"`
-	// Window is what stands beside the tile. Windows only; empty: qr.
+	// Window is what stands beside Windows' tile, empty: qr; or with macOS' login
+	// window, empty: beside.
 	Window SignInWindow `json:"signInWindow,omitempty"`
+	// Builds are those of macOS on which our login window may take the place of
+	// Apple's, such as 25A354, or 24* for all that begin so. None: on no Mac.
+	Builds []string `json:"signInBuilds,omitempty"`
 	// Origins are further ones that the window may show pages of, besides the
-	// directory's and its providers': https://host[:port]. Windows only.
+	// directory's and its providers': https://host[:port].
 	Origins []string `json:"signInOrigins,omitempty"`
-	Domains []string `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
+	// UserList is that of our login window of macOS; empty: names.
+	UserList UserList `json:"userList,omitempty"`
+	Domains  []string `json:"domains,omitempty"` // of e-mail addresses that may sign in; none: all
 	// AccountName is the template of accounts' names, such as {local} for the
 	// part of the e-mail address before the @; empty: {local}.
 	AccountName string `json:"accountName,omitempty"`
@@ -167,22 +192,12 @@ func (s *Settings) Check() error {
 		if err != nil {
 			return err
 		}
-		if err := settings.check(); err != nil {
+		if err := cmp.Or(settings.check(), settings.checkWindow(p)); err != nil {
 			return fmt.Errorf("%s.%w", p, err)
 		}
 	}
-	for _, other := range []struct {
-		name Platform
-		*PlatformSettings
-	}{{MacOS, &s.MacOS}, {Linux, &s.Linux}} {
-		switch {
-		case other.Hello != "" && other.Hello != HelloOff:
-			return fmt.Errorf("%s.hello: %.20q, but only Windows has it", other.name, string(other.Hello))
-		case other.Window != "":
-			return fmt.Errorf("%s.signInWindow: %.20q, but only Windows has it", other.name, string(other.Window))
-		case len(other.Origins) > 0:
-			return fmt.Errorf("%s.signInOrigins: only Windows has them", other.name)
-		}
+	if err := checkLogo(s.Logo); err != nil {
+		return fmt.Errorf("logo: %w", err)
 	}
 	if s.RecoveryKey != "" && !recoveryKey.MatchString(s.RecoveryKey) {
 		return fmt.Errorf("recoveryKey: %.70q is no age recipient (age1…)", s.RecoveryKey)
@@ -203,8 +218,6 @@ func (p *PlatformSettings) check() error {
 		return fmt.Errorf("pin: %.20q is none of off, offered and required", string(p.PIN))
 	case p.Hello != "" && p.Hello != HelloOff && p.Hello != HelloOffered:
 		return fmt.Errorf("hello: %.20q is neither off nor offered", string(p.Hello))
-	case !p.Window.known():
-		return fmt.Errorf("signInWindow: %.20q is none of qr, web and off", string(p.Window))
 	case p.Users < 0 || p.Users > maxUsers:
 		return fmt.Errorf("users: %d is not from 0 to %d", p.Users, maxUsers)
 	case len(p.Domains) > maxDomains:
@@ -213,9 +226,6 @@ func (p *PlatformSettings) check() error {
 		return fmt.Errorf("accountName: more than %d bytes, or control characters", maxTemplate)
 	case utf8.RuneCountInString(p.Text) > maxSignInText || strings.ContainsFunc(p.Text, unicode.IsControl):
 		return fmt.Errorf("text: more than %d characters, or control characters", maxSignInText)
-	}
-	if err := checkOrigins(p.Origins); err != nil {
-		return fmt.Errorf("signInOrigins: %w", err)
 	}
 	for _, d := range p.Domains {
 		if !domain.MatchString(d) || len(d) > 253 {

@@ -51,13 +51,22 @@ func (d *Directory) await(ctx context.Context, id uuid.UUID, version int64, wait
 		case <-device.changed:
 		case <-settings.changed:
 		case <-timer.C:
-			return d.answer(ctx, id) // made again: very many are not kept for as long as they wait
+			return d.still(ctx, id, version) // made again: very many are not kept for as long as they wait
 		case <-d.closing.Done():
-			return d.answer(ctx, id)
+			return d.still(ctx, id, version)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// still is the answer where there may be no news: the device has the logo then.
+func (d *Directory) still(ctx context.Context, id uuid.UUID, version int64) (*api.CheckInResponse, error) {
+	answer, err := d.answer(ctx, id)
+	if err == nil && answer.Version == version {
+		answer.Logo = nil
+	}
+	return answer, err
 }
 
 // answer is all that a device must know, as of now.
@@ -82,6 +91,7 @@ func (d *Directory) answer(ctx context.Context, id uuid.UUID) (*api.CheckInRespo
 		Organisation: d.Organisation, Settings: *platform,
 		Free: device.state == api.DeviceActive && (platform.Users == 0 || holders(device.users) < platform.Users), Users: device.users,
 		RecoveryKey: settings.RecoveryKey, Rotate: device.password.ends(d.now(), settings.RecoveryKey),
+		Logo: settings.Logo,
 	}, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"log"
 	"os"
 	"path/filepath"
@@ -365,13 +367,16 @@ func TestSettingsReachDevices(t *testing.T) {
 		}()
 		time.Sleep(50 * time.Millisecond)
 		changed := *old
-		changed.Windows.SSAP = false
+		changed.Windows.SSAP, changed.Logo = false, logo(t)
 		now, err := first.SetSettings(t.Context(), "token:ann", &changed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer := <-heard; answer == nil || answer.Settings.SSAP || answer.Version != now.Revision {
+		if answer := <-heard; answer == nil || answer.Settings.SSAP || answer.Version != now.Revision || !bytes.Equal(answer.Logo, changed.Logo) {
 			t.Errorf("it hears %+v", answer)
+		}
+		if answer, err := last.CheckIn(t.Context(), e.DeviceID, &api.CheckInRequest{Version: now.Revision}); err != nil || answer.Version != now.Revision || answer.Logo != nil {
+			t.Errorf("without news it hears %+v, %v", answer, err)
 		}
 		if _, err := first.SetSettings(t.Context(), "token:bob", old); !errors.Is(err, api.CodeConflict) {
 			t.Errorf("changing what is old: %v", err)
@@ -381,6 +386,15 @@ func TestSettingsReachDevices(t *testing.T) {
 			t.Errorf("settings that make no sense: %v", err)
 		}
 	})
+}
+
+func logo(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 8))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func TestCheckInWaitsAndEnds(t *testing.T) {

@@ -36,11 +36,15 @@ func TestSecurityPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accounts, err := os.ReadFile("../docs/windows-accounts.md")
-	if err != nil {
-		t.Fatal(err)
+	var accounts strings.Builder
+	for _, page := range []string{"windows-accounts.md", "macos-accounts.md"} {
+		text, err := os.ReadFile("../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		accounts.Write(text)
 	}
-	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(page+string(accounts), -1)
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(page+accounts.String(), -1)
 	if len(named) < 40 {
 		t.Errorf("only %d tests are named", len(named))
 	}

@@ -66,6 +66,9 @@ func (system) OpenTPM() (transport.TPMCloser, error) { return nil, devicekey.Err
 // Tile: the sign-in screen of a simulated device runs nothing of the package's.
 func (system) Tile() agent.Tile { return nil }
 
+// LoginWindow: that of a Mac is not simulated.
+func (system) LoginWindow() agent.LoginWindow { return nil }
+
 // MakeFolder makes it below the disk, where no link may be on the way: what the
 // agent writes must stay there.
 func (s system) MakeFolder(dir string, readers agent.Readers) error {

@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"firstday.dev/agent/securetoken"
 )
 
 // Store is the local accounts of one system. [Open] gives the real one,
@@ -21,13 +23,16 @@ import (
 //
 // Changing calls need the most privileged account of the system. They must not
 // overlap: the agent is their only caller and does one thing at a time. All but
-// Create give ErrNotFound if there is no such account.
+// Create and CheckFree give ErrNotFound if there is no such account.
 type Store interface {
 	// Find gives the account of that name, ErrNotFound if there is none.
 	Find(ctx context.Context, name string) (*Account, error)
 	// List gives the accounts of people, disabled ones too. Those of services
 	// and of the system itself are not among them.
 	List(ctx context.Context) ([]Account, error)
+	// CheckFree gives the error that Create would give for the name now: ErrExists or
+	// ErrName.
+	CheckFree(ctx context.Context, name string) error
 	// Create makes an account that nobody can sign in to before Enable. It gives
 	// ErrExists if a user or group has the name already, in whatever case, or a
 	// home is left of one who had it; ErrName if the system takes no such name;
@@ -74,6 +79,28 @@ type Changer interface {
 	ChangePassword(ctx context.Context, name string, old, password []byte) error
 }
 
+// TokenGiver is a [Store] of a system whose accounts need a secure token to unlock
+// the disk and to approve updates: that of macOS.
+type TokenGiver interface {
+	// GiveToken lets the system give one to an enabled account, whose password it
+	// is, if there is a way that costs nobody anything. It gives how the account
+	// stands afterwards, as the system tells, and an error if that is not all that
+	// there is to know. Empty: accounts of the system have none.
+	GiveToken(ctx context.Context, name string, password []byte) (securetoken.State, error)
+	// TokenStates tells how accounts stand. Those that are not there are left out.
+	// An error says what is not known; the states hold all the same.
+	TokenStates(ctx context.Context, names []string) ([]AccountToken, error)
+	// Tokens is all that the system says of them, for a diagnosis; nil if accounts
+	// of the system have none.
+	Tokens(ctx context.Context) (*securetoken.Mac, error)
+}
+
+// AccountToken is how an account stands.
+type AccountToken struct {
+	Account string            `json:"account"`
+	State   securetoken.State `json:"state"`
+}
+
 // Errors of a [Store], which wrap more words.
 var (
 	ErrNotFound = errors.New("no such account")
@@ -110,9 +137,8 @@ type Account struct {
 	// Unused: Create made it, and it was never enabled since.
 	Unused bool
 	Home   string // empty as long as there is none, on Windows
-	// SecureToken tells whether the account may unlock FileVault and approve
-	// updates: macOS only, nil elsewhere and where the system does not say.
-	SecureToken *bool
+	// Hidden: the system's own sign-in screen leaves the account out. macOS only.
+	Hidden bool
 }
 
 // New says what account to make.

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"syscall"
 	"time"
+
+	"firstday.dev/agent/authdb"
 )
 
 // No Mac has run this file or opendirectory_darwin.go yet.
@@ -19,7 +22,7 @@ func Open(root string) (Store, error) {
 	if root != "" {
 		return nil, fmt.Errorf("accounts below %s: %w", root, errors.ErrUnsupported)
 	}
-	return macStore{dir: openDirectory{}, homes: "/Users", makeHome: createHome, secureToken: secureToken}, nil
+	return macStore{dir: openDirectory{}, homes: "/Users", makeHome: createHome, owner: ownerOf, tools: authdb.System{}}, nil
 }
 
 // toolLimit bounds each tool.
@@ -38,19 +41,10 @@ func createHome(ctx context.Context, name string) error {
 	return nil
 }
 
-// secureToken reads what sysadminctl(8) writes to its standard error, whatever
-// its exit code: "Secure token is ENABLED for user jane", or DISABLED (as
-// recorded by github.com/aws/ec2-macos-init and of macOS 26.6 by
-// github.com/tuist/tuist).
-func secureToken(ctx context.Context, name string) *bool {
-	ctx, cancel := context.WithTimeout(ctx, toolLimit)
-	defer cancel()
-	said, err := exec.CommandContext(ctx, "/usr/sbin/sysadminctl", "-secureTokenStatus", name).CombinedOutput()
-	switch {
-	case strings.Contains(string(said), "Secure token is ENABLED"):
-		return new(true)
-	case err == nil && strings.Contains(string(said), "Secure token is DISABLED"):
-		return new(false)
+func ownerOf(info fs.FileInfo) (int, bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
 	}
-	return nil // it does not say
+	return int(stat.Uid), true
 }

@@ -56,6 +56,20 @@ func (s linuxStore) List(context.Context) ([]Account, error) {
 	return people, nil
 }
 
+func (s linuxStore) CheckFree(ctx context.Context, name string) error {
+	if err := linuxPlatform.checkName(name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	db, err := s.read()
+	if err != nil {
+		return err
+	}
+	return s.checkFree(ctx, db, name)
+}
+
 func (s linuxStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err := n.check(linuxPlatform); err != nil {
 		return nil, err

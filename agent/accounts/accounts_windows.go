@@ -98,6 +98,16 @@ func profileOf(sid *windows.SID) string {
 	return path
 }
 
+func (s windowsStore) CheckFree(ctx context.Context, name string) error {
+	if err := windowsPlatform.checkName(name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return checkFree(name)
+}
+
 func (s windowsStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err := n.check(windowsPlatform); err != nil {
 		return nil, err

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"firstday.dev/agent/securetoken"
 )
 
 // Accounts of macOS are records of its local directory node. What is done to
@@ -27,8 +28,9 @@ type macStore struct {
 	homes string // the folder, /Users
 	// makeHome fills the home of an account whose record is there.
 	makeHome func(ctx context.Context, name string) error
-	// secureToken tells what the system knows, nil for nothing.
-	secureToken func(ctx context.Context, name string) *bool
+	// owner gives the number of who owns a file.
+	owner func(fs.FileInfo) (int, bool)
+	tools securetoken.Commands
 }
 
 // macDirectory is the local node.
@@ -39,92 +41,37 @@ type macDirectory interface {
 	create(name string, attributes macRecord) error
 	// set replaces the values of a user's attribute.
 	set(name, attribute string, values []string) error
-	// setPassword does so without the old one; ErrPassword if policy refuses.
+	// change adds values to a user's attribute, then removes others.
+	change(name, attribute string, add, remove []string) error
+	// setPassword does so without the old one. Errors of passwords are those of
+	// macCodes.
 	setPassword(name string, password []byte) error
+	// changePassword does so as who knows the old one.
+	changePassword(name string, old, password []byte) error
+	// checkPassword gives no error if it is right.
+	checkPassword(name string, password []byte) error
 	// setMember takes a user into a group, or out of it.
 	setMember(group, name string, member bool) error
 	deleteUser(name string) error
 }
 
-// macRecord is attributes and their values.
-type macRecord map[string][]string
-
-// Kinds of records and names of attributes (CFOpenDirectoryConstants.h).
-const (
-	macUsers  = "dsRecTypeStandard:Users"
-	macGroups = "dsRecTypeStandard:Groups"
-
-	attrName         = "dsAttrTypeStandard:RecordName" // the first value; the others are aliases
-	attrFullName     = "dsAttrTypeStandard:RealName"
-	attrNumber       = "dsAttrTypeStandard:UniqueID"
-	attrGroup        = "dsAttrTypeStandard:PrimaryGroupID"
-	attrHome         = "dsAttrTypeStandard:NFSHomeDirectory"
-	attrShell        = "dsAttrTypeStandard:UserShell"
-	attrGUID         = "dsAttrTypeStandard:GeneratedUID"
-	attrAuthority    = "dsAttrTypeStandard:AuthenticationAuthority"
-	attrMembers      = "dsAttrTypeStandard:GroupMembership" // names
-	attrMembersGUIDs = "dsAttrTypeStandard:GroupMembers"
-	attrMark         = "dsAttrTypeNative:_firstday_account"
-)
-
-const (
-	disabledAuthority = ";DisabledUser;"
-	hashAuthority     = ";ShadowHash;" // there is a password
-
-	firstPersonOfMac = 501
-	lastPersonOfMac  = 60000
-	staffGroup       = "20"
-	macShell         = "/bin/zsh" // that of macOS since 10.15
-)
-
-func (r macRecord) first(attribute string) string {
-	if len(r[attribute]) == 0 {
-		return ""
+// realName gives the full name, which an account must have, and which the login
+// window takes for the account's own: where somebody else answers to it, the
+// account's name stands behind.
+func (s macStore) realName(name, fullName string) (string, error) {
+	fullName = macPlatform.fullName(fullName)
+	if fullName == "" {
+		return name, nil
 	}
-	return r[attribute][0]
-}
-
-// is tells whether the record has the name, as itself or as an alias.
-func (r macRecord) is(name string) bool {
-	same := func(s string) bool { return strings.EqualFold(s, name) }
-	return name != "" && (slices.ContainsFunc(r[attrName], same) || slices.ContainsFunc(r[attrFullName], same))
-}
-
-func (r macRecord) isDisabled() bool {
-	return slices.ContainsFunc(r[attrAuthority], func(a string) bool { return strings.Contains(a, disabledAuthority) })
-}
-
-// enabledAuthority takes out the mark, be it a value of its own or the beginning
-// of another.
-func (r macRecord) enabledAuthority() []string {
-	var kept []string
-	for _, a := range r[attrAuthority] {
-		if a = strings.ReplaceAll(a, disabledAuthority, ""); a != "" {
-			kept = append(kept, a)
-		}
+	users, err := s.dir.records(macUsers)
+	if err != nil {
+		return "", err
 	}
-	return kept
-}
-
-func (r macRecord) account(admin macRecord) Account {
-	a := Account{
-		ID: r.first(attrGUID), Name: r.first(attrName), FullName: r.first(attrFullName), Home: r.first(attrHome),
-		Administrator: slices.Contains(admin[attrMembers], r.first(attrName)) || slices.Contains(admin[attrMembersGUIDs], r.first(attrGUID)),
-		Disabled:      r.isDisabled(),
+	wanted := fold(fullName)
+	if slices.ContainsFunc(users, func(r macRecord) bool { return r.first(attrName) != name && r.is(wanted) }) {
+		fullName += " (" + name + ")"
 	}
-	if a.FullName == a.Name {
-		a.FullName = "" // see realName
-	}
-	a.Tag, a.Unused = readMark(r.first(attrMark))
-	return a
-}
-
-// realName: an account must have one.
-func realName(name, fullName string) string {
-	if fullName = macPlatform.fullName(fullName); fullName != "" {
-		return fullName
-	}
-	return name
+	return fullName, nil
 }
 
 // user gives a record by its very name: an alias is not enough to change it.
@@ -180,7 +127,6 @@ func (s macStore) Find(ctx context.Context, name string) (*Account, error) {
 		return nil, err
 	}
 	a := r.account(admin)
-	a.SecureToken = s.secureToken(ctx, a.Name)
 	return &a, nil
 }
 
@@ -198,17 +144,27 @@ func (s macStore) List(ctx context.Context) ([]Account, error) {
 	}
 	var people []Account
 	for _, r := range users {
-		number, err := strconv.Atoi(r.first(attrNumber))
-		if err != nil || number < firstPersonOfMac || strings.HasPrefix(r.first(attrName), "_") {
-			continue
+		if r.isPerson() {
+			people = append(people, r.account(admin))
 		}
-		a := r.account(admin)
-		a.SecureToken = s.secureToken(ctx, a.Name)
-		people = append(people, a)
 	}
 	return people, nil
 }
 
+func (s macStore) CheckFree(ctx context.Context, name string) error {
+	if err := macPlatform.checkName(name); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := s.place(name)
+	return err
+}
+
+// Create keeps macOS from giving the account a secure token with its password. It
+// may be one that nobody knows, or the account may be taken back: the Mac's first
+// token, which cannot be had again, would be gone with it. See GiveToken.
 func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err := n.check(macPlatform); err != nil {
 		return nil, err
@@ -220,13 +176,21 @@ func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
+	fullName, err := s.realName(n.Name, n.FullName)
+	if err != nil {
+		return nil, err
+	}
 	ctx = context.WithoutCancel(ctx) // what is begun is ended
-	err = s.dir.create(n.Name, macRecord{
+	record := macRecord{
 		attrNumber: {number}, attrGroup: {staffGroup}, attrHome: {s.home(n.Name)}, attrShell: {macShell},
-		attrFullName: {realName(n.Name, n.FullName)}, attrMark: {mark(n.Tag, true)},
-	})
+		attrFullName: {fullName}, attrMark: {mark(n.Tag, true)}, attrAuthority: {noTokenAuthority},
+	}
+	for _, own := range ownAttributes {
+		record[writersOf+own] = []string{n.Name}
+	}
+	err = s.dir.create(n.Name, record)
 	if err == nil {
-		err = s.furnish(ctx, n)
+		err = s.furnish(ctx, n, number)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.takeBack(ctx, n))
@@ -234,36 +198,10 @@ func (s macStore) Create(ctx context.Context, n New) (*Account, error) {
 	return s.Find(ctx, n.Name)
 }
 
-func (s macStore) home(name string) string { return filepath.Join(s.homes, name) }
-
-// place makes sure that the name is free, and gives a free number.
-func (s macStore) place(name string) (string, error) {
-	number := firstPersonOfMac
-	for _, kind := range []string{macUsers, macGroups} {
-		records, err := s.dir.records(kind)
-		if err != nil {
-			return "", err
-		}
-		for _, r := range records {
-			if r.is(name) {
-				return "", taken(name, "there is "+r.first(attrName)+" of "+kind)
-			}
-			if n, err := strconv.Atoi(r.first(attrNumber)); err == nil && n >= number && n < lastPersonOfMac {
-				number = n + 1
-			}
-		}
-	}
-	// Deleting an account may leave the home.
-	if _, err := os.Lstat(s.home(name)); !errors.Is(err, fs.ErrNotExist) {
-		return "", errors.Join(taken(name, s.home(name)+" is there"), err)
-	}
-	return strconv.Itoa(number), nil
-}
-
 // furnish sets the password before it disables the account: nobody has reported
 // whether a disabled one can be given its first. For the moment between the two,
 // who knows the password could sign in.
-func (s macStore) furnish(ctx context.Context, n New) error {
+func (s macStore) furnish(ctx context.Context, n New, number string) error {
 	if err := s.dir.setPassword(n.Name, n.Password); err != nil {
 		return err
 	}
@@ -275,7 +213,22 @@ func (s macStore) furnish(ctx context.Context, n New) error {
 			return err
 		}
 	}
-	return s.makeHome(ctx, n.Name)
+	if err := s.makeHome(ctx, n.Name); err != nil {
+		return err
+	}
+	return s.checkOwner(s.home(n.Name), number)
+}
+
+// checkOwner refuses a home that its person could not write to.
+func (s macStore) checkOwner(home, number string) error {
+	info, err := os.Lstat(home)
+	if err != nil {
+		return err
+	}
+	if owner, ok := s.owner(info); !info.IsDir() || ok && strconv.Itoa(owner) != number {
+		return fmt.Errorf("the home %s is not a folder of user %s, but %v of user %d", home, number, info.Mode(), owner)
+	}
+	return nil
 }
 
 // takeBack undoes a Create that failed, unless somebody else was faster.
@@ -302,10 +255,21 @@ func (s macStore) Enable(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if !r.isDisabled() {
+	return s.reauthorize(name, r[attrAuthority], authority)
+}
+
+// reauthorize changes value by value: macOS may add one of its own meanwhile, a
+// secure token, and what came too long to be read stays. What is new comes first:
+// a password must not be away in between.
+func (s macStore) reauthorize(name string, has, wants []string) error {
+	without := func(values, others []string) []string {
+		return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return slices.Contains(others, v) })
+	}
+	add, remove := without(wants, has), without(has, wants)
+	if len(add)+len(remove) == 0 {
 		return nil
 	}
-	return s.dir.set(name, attrAuthority, authority)
+	return s.dir.change(name, attrAuthority, add, remove)
 }
 
 func (s macStore) Disable(ctx context.Context, name string) error {
@@ -313,7 +277,7 @@ func (s macStore) Disable(ctx context.Context, name string) error {
 	if err != nil || r.isDisabled() {
 		return err
 	}
-	return s.dir.set(name, attrAuthority, append(slices.Clone(r[attrAuthority]), disabledAuthority))
+	return s.dir.change(name, attrAuthority, []string{disabledAuthority}, nil)
 }
 
 // Remove takes the home first: once the record is gone, nothing tells whose it
@@ -374,6 +338,13 @@ func (s macStore) ResetPassword(ctx context.Context, name, id string, password [
 	if err := a.mayReset(id); err != nil {
 		return err
 	}
+	tokens, err := securetoken.Holders(ctx, s.tools)
+	if err != nil {
+		return fmt.Errorf("account %s: whether it has a secure token: %w", name, err)
+	}
+	if has := tokens.Has(id); has == nil || *has {
+		return fmt.Errorf("account %s: %w: its secure token would be lost with the old password", name, ErrDenied)
+	}
 	return s.resetPassword(ctx, name, r, password)
 }
 
@@ -393,5 +364,8 @@ func (s macStore) SetFullName(ctx context.Context, name, fullName string) error 
 	if err != nil {
 		return err
 	}
-	return s.dir.set(name, attrFullName, []string{realName(r.first(attrName), fullName)})
+	if fullName, err = s.realName(r.first(attrName), fullName); err != nil {
+		return err
+	}
+	return s.dir.set(name, attrFullName, []string{fullName})
 }

@@ -1,156 +1,14 @@
 package accounts
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// localNode is a directory node in memory that behaves as far as the sources in
-// mac.go tell.
-type localNode struct {
-	users, groups []macRecord
-	passwords     map[string]string
-	broken        string // the call that fails
-	forgets       bool   // a new password takes away that an account is disabled
-}
-
-var errBroken = errors.New("broken")
-
-func newLocalNode() *localNode {
-	return &localNode{
-		users: []macRecord{
-			{attrName: {"root"}, attrFullName: {"System Administrator"}, attrNumber: {"0"}, attrGUID: {"G-root"}},
-			{attrName: {"_www", "www"}, attrFullName: {"World Wide Web Server"}, attrNumber: {"70"}, attrGUID: {"G-www"}},
-			{attrName: {"_helper"}, attrFullName: {"Hidden Helper"}, attrNumber: {"600"}, attrGUID: {"G-helper"}},
-			{attrName: {"nobody"}, attrNumber: {"-2"}},
-		},
-		groups: []macRecord{
-			{attrName: {"admin", "BUILTIN\\Administrators"}, attrFullName: {"Administrators"}, attrMembers: {"root"}},
-			{attrName: {"staff"}, attrFullName: {"Staff"}},
-		},
-		passwords: make(map[string]string),
-	}
-}
-
-func (l *localNode) fail(call string) error {
-	if l.broken == call {
-		return errBroken
-	}
-	return nil
-}
-
-func (l *localNode) records(kind string) ([]macRecord, error) {
-	source := l.users
-	if kind == macGroups {
-		source = l.groups
-	}
-	var copies []macRecord
-	for _, r := range source {
-		c := make(macRecord)
-		for name, values := range r {
-			c[name] = slices.Clone(values)
-		}
-		copies = append(copies, c)
-	}
-	return copies, l.fail("records")
-}
-
-func (l *localNode) create(name string, attributes macRecord) error {
-	if err := l.fail("create"); err != nil {
-		return err
-	}
-	r := maps.Clone(attributes)
-	r[attrName], r[attrGUID] = []string{name}, []string{fmt.Sprintf("G-%d", len(l.users))}
-	l.users = append(l.users, r)
-	return nil
-}
-
-func (l *localNode) find(name string) macRecord {
-	i := slices.IndexFunc(l.users, func(r macRecord) bool { return strings.EqualFold(r.first(attrName), name) })
-	return l.users[i]
-}
-
-func (l *localNode) set(name, attribute string, values []string) error {
-	if err := l.fail("set " + attribute); err != nil {
-		return err
-	}
-	l.find(name)[attribute] = slices.Clone(values)
-	return nil
-}
-
-func (l *localNode) setPassword(name string, password []byte) error {
-	if err := l.fail("password"); err != nil {
-		return err
-	}
-	r := l.find(name)
-	if !slices.ContainsFunc(r[attrAuthority], func(a string) bool { return strings.HasPrefix(a, hashAuthority) }) {
-		r[attrAuthority] = append(r[attrAuthority], hashAuthority+"HASHLIST:<SALTED-SHA512-PBKDF2>")
-	}
-	if l.forgets {
-		r[attrAuthority] = r.enabledAuthority()
-	}
-	l.passwords[name] = string(password)
-	return nil
-}
-
-func (l *localNode) setMember(group, name string, member bool) error {
-	if err := l.fail("member"); err != nil {
-		return err
-	}
-	i := slices.IndexFunc(l.groups, func(r macRecord) bool { return r.first(attrName) == group })
-	g, guid := l.groups[i], l.find(name).first(attrGUID)
-	without := func(values []string, gone string) []string {
-		return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == gone })
-	}
-	g[attrMembers], g[attrMembersGUIDs] = without(g[attrMembers], name), without(g[attrMembersGUIDs], guid)
-	if member {
-		g[attrMembers], g[attrMembersGUIDs] = append(g[attrMembers], name), append(g[attrMembersGUIDs], guid)
-	}
-	return nil
-}
-
-func (l *localNode) deleteUser(name string) error {
-	if err := l.fail("delete"); err != nil {
-		return err
-	}
-	gone := l.find(name).first(attrGUID)
-	l.users = slices.DeleteFunc(l.users, func(r macRecord) bool { return r.first(attrGUID) == gone })
-	return nil
-}
-
-// canSignIn is how the login window would judge.
-func (l *localNode) canSignIn(name, password string) bool {
-	i := slices.IndexFunc(l.users, func(r macRecord) bool { return r.first(attrName) == name })
-	return i >= 0 && !l.users[i].isDisabled() && l.passwords[name] == password
-}
-
-func jane() New {
-	return New{Name: "jane", FullName: "Jane Doe", Password: []byte("correct horse"), Tag: "T-1"}
-}
-
-func openMac(t *testing.T) (macStore, *localNode) {
-	t.Helper()
-	l, homes := newLocalNode(), t.TempDir()
-	return macStore{
-		dir: l, homes: homes,
-		makeHome: func(_ context.Context, name string) error {
-			if err := l.fail("home"); err != nil {
-				return err
-			}
-			return os.MkdirAll(filepath.Join(homes, name, "Library"), 0o700)
-		},
-		secureToken: func(context.Context, string) *bool { return new(false) },
-	}, l
-}
 
 func TestMacAccountInTheRecords(t *testing.T) {
 	s, l := openMac(t)
@@ -161,8 +19,11 @@ func TestMacAccountInTheRecords(t *testing.T) {
 	}
 	want := macRecord{
 		attrName: {"jane"}, attrFullName: {"Jane Doe"}, attrNumber: {"601"}, attrGroup: {"20"}, attrShell: {"/bin/zsh"},
-		attrHome: {s.home("jane")}, attrGUID: {"G-4"}, attrMark: {"firstday/T-1/unused"},
-		attrAuthority: {";ShadowHash;HASHLIST:<SALTED-SHA512-PBKDF2>", ";DisabledUser;"},
+		attrHome: {s.home("jane")}, attrGUID: {"00000000-0000-4000-8000-000000000004"}, attrMark: {"firstday/T-1/unused"},
+		attrAuthority: {";DisabledTags;SecureToken", ";ShadowHash;HASHLIST:<SALTED-SHA512-PBKDF2>", ";DisabledUser;"},
+	}
+	for _, own := range []string{"passwd", "hint", "picture", "jpegphoto", "AvatarRepresentation", "UserCertificate", "unlockOptions", "inputSources"} {
+		want["dsAttrTypeNative:_writers_"+own] = []string{"jane"}
 	}
 	if diff := cmp.Diff(want, l.find("jane")); diff != "" {
 		t.Error(diff)
@@ -170,7 +31,7 @@ func TestMacAccountInTheRecords(t *testing.T) {
 	if err := s.Enable(t.Context(), "jane"); err != nil {
 		t.Fatal(err)
 	}
-	want[attrMark], want[attrAuthority] = []string{"firstday/T-1"}, want[attrAuthority][:1]
+	want[attrMark], want[attrAuthority] = []string{"firstday/T-1"}, want[attrAuthority][1:2]
 	if diff := cmp.Diff(want, l.find("jane")); diff != "" {
 		t.Error(diff)
 	}
@@ -178,7 +39,7 @@ func TestMacAccountInTheRecords(t *testing.T) {
 
 // A failing call is taken back, and a kill there leaves what Remove removes.
 func TestMacCreateTakesBack(t *testing.T) {
-	for _, call := range []string{"create", "password", "set " + attrAuthority, "member", "home"} {
+	for _, call := range []string{"create", "password", "change " + attrAuthority, "member", "home"} {
 		s, l := openMac(t)
 		n := jane()
 		n.Administrator = true
@@ -197,36 +58,52 @@ func TestMacCreateTakesBack(t *testing.T) {
 			t.Errorf("%s left %v", call, members)
 		}
 	}
+}
 
-	// Killed right after the record was made, and after the password.
-	for _, password := range []bool{false, true} {
-		s, l := openMac(t)
-		if err := l.create("jane", macRecord{attrMark: {mark("T-1", true)}, attrNumber: {"601"}, attrHome: {s.home("jane")}}); err != nil {
+// The login window takes full names for names.
+func TestMacFullNameOfAnother(t *testing.T) {
+	s, l := openMac(t)
+	l.users = append(l.users, macRecord{attrName: {"jdoe"}, attrFullName: {"jane DOE"}, attrNumber: {"501"}, attrGUID: {"G-x"}})
+	a, err := s.Create(t.Context(), jane())
+	if err != nil || a.FullName != "Jane Doe (jane)" {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	for full, want := range map[string]string{"Jane Smith": "Jane Smith", "JDOE": "JDOE (jane)", "root": "root (jane)", "jane": "", "": "", "Jane Doe": "Jane Doe (jane)"} {
+		if err := s.SetFullName(t.Context(), "jane", full); err != nil {
 			t.Fatal(err)
 		}
-		if password {
-			if err := l.setPassword("jane", []byte("x")); err != nil {
-				t.Fatal(err)
-			}
-		} else if err := s.Enable(t.Context(), "jane"); !errors.Is(err, ErrPassword) {
-			t.Errorf("enabled without a password: %v", err)
+		if a, err := s.Find(t.Context(), "jane"); err != nil || a.FullName != want {
+			t.Errorf("%s: %+v, %v", full, a, err)
 		}
-		if a, err := s.Find(t.Context(), "jane"); err != nil || a.Tag != "T-1" || !a.Unused {
-			t.Errorf("left %+v, %v", a, err)
-		}
-		if err := s.Remove(t.Context(), "jane"); err != nil {
-			t.Error(err)
-		}
+	}
+}
+
+// createhomedir may leave a home to root.
+func TestMacHomeOfAnother(t *testing.T) {
+	s, l := openMac(t)
+	l.owners["jane"] = 0
+	if _, err := s.Create(t.Context(), jane()); err == nil {
+		t.Error("made")
+	}
+	clean(t, "a home of root's", s, l)
+	l.owners["jane"] = 601
+	if _, err := s.Create(t.Context(), jane()); err != nil {
+		t.Error(err)
 	}
 }
 
 func TestMacNamesInTheWay(t *testing.T) {
 	s, l := openMac(t)
-	l.users = append(l.users, macRecord{attrName: {"jdoe", "jane"}, attrFullName: {"Joe"}, attrNumber: {"501"}, attrGUID: {"G-x"}})
-	if err := os.Mkdir(s.home("ann"), 0o755); err != nil {
-		t.Fatal(err)
+	l.users = append(l.users,
+		macRecord{attrName: {"jdoe", "JANE"}, attrFullName: {" Joe "}, attrNumber: {"501"}, attrGUID: {"G-x"}},
+		macRecord{attrName: {"x1"}, attrFullName: {"\uff2b\uff49\uff4d"}}, // Kim, in wide letters
+		macRecord{attrName: {"x2"}, attrFullName: {"ma\u017f\u017f"}})     // mass, with long s
+	for _, dir := range []string{"Ann", "bob (Deleted)", deletedHomes + "/Carl.dmg", deletedHomes + "/dora"} {
+		if err := os.MkdirAll(s.home(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, name := range []string{"www", "jane", "joe", "staff", "administrators", "ann"} {
+	for _, name := range []string{"www", "jane", "joe", "staff", "administrators", "ann", "bob", "carl", "dora", "kim", "mass"} {
 		n := jane()
 		n.Name = name
 		if _, err := s.Create(t.Context(), n); !errors.Is(err, ErrExists) {
@@ -235,6 +112,51 @@ func TestMacNamesInTheWay(t *testing.T) {
 	}
 	if err := s.Disable(t.Context(), "jane"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("an alias was disabled: %v", err)
+	}
+	n := jane()
+	n.Name = "carla"
+	if _, err := s.Create(t.Context(), n); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nobody gets the files of who had the number before.
+func TestMacNumbers(t *testing.T) {
+	for name, test := range map[string]struct {
+		taken  []string
+		owners map[string]int
+		want   string
+	}{
+		"the first":             {nil, nil, "601"}, // after that of a helper
+		"numbers as text":       {[]string{" 700 ", "+701", "0702", "1e9", "seven", "", "-2", "99999999999999999999", "4294967294"}, nil, "703"},
+		"two numbers":           {[]string{"801\x00802"}, nil, "803"},
+		"of who is gone":        {nil, map[string]int{"old": 900, "Deleted Users": 0}, "901"},
+		"of who came from away": {[]string{"1234567890"}, map[string]int{"ad": 1234567890}, "601"},
+		"a gap":                 {[]string{"60000", "501", "502", "504"}, map[string]int{"old": 503}, "505"},
+		"below the last":        {[]string{"59999"}, nil, "60000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, l := openMac(t)
+			for _, numbers := range test.taken {
+				l.users = append(l.users, macRecord{attrName: {"x" + numbers}, attrNumber: strings.Split(numbers, "\x00")})
+			}
+			for dir := range test.owners {
+				if err := os.Mkdir(s.home(dir), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.owners = test.owners
+			if _, err := s.Create(t.Context(), jane()); err != nil || l.find("jane").first(attrNumber) != test.want {
+				t.Errorf("%v, %v, want %s", l.find("jane"), err, test.want)
+			}
+		})
+	}
+	used := make(map[int]bool)
+	for n := firstPersonOfMac; n <= lastPersonOfMac; n++ {
+		used[n] = true
+	}
+	if n, err := freeNumber(used); !errors.Is(err, errNumbers) {
+		t.Errorf("%s, %v", n, err)
 	}
 }
 
@@ -248,6 +170,7 @@ func TestMacDisabledAuthority(t *testing.T) {
 		{[]string{";ShadowHash;", ";DisabledUser;"}, []string{";ShadowHash;"}, true},
 		{[]string{";DisabledUser;;ShadowHash;x", ";SecureToken;"}, []string{";ShadowHash;x", ";SecureToken;"}, true}, // as pwpolicy wrote
 		{[]string{";DisabledUser;"}, nil, true},
+		{[]string{";DisabledTags;SecureToken"}, []string{";DisabledTags;SecureToken"}, false}, // somebody else's wish
 	} {
 		r := macRecord{attrAuthority: c.authority}
 		if r.isDisabled() != c.disabled || !slices.Equal(r.enabledAuthority(), c.enabled) {
@@ -268,10 +191,4 @@ func TestMacPasswordDoesNotEnable(t *testing.T) {
 	if l.canSignIn("jane", "another horse") {
 		t.Error("the account is open")
 	}
-}
-
-// For TestMacStore, which is outside the package.
-func OpenMac(t *testing.T) (Store, func(name, password string) bool) {
-	s, l := openMac(t)
-	return s, l.canSignIn
 }

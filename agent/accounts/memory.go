@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"firstday.dev/agent/securetoken"
 	"firstday.dev/api"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/internal/strictjson"
@@ -34,6 +35,8 @@ type InMemory struct {
 	Refuse func(password []byte) string
 	// Rules are what it tells of that policy.
 	Rules PasswordRules
+	// Escrowed: the MDM of a Mac gives secure tokens.
+	Escrowed bool
 
 	platform platform
 	file     string // "" if only in memory
@@ -47,9 +50,9 @@ type InMemory struct {
 // did, as it does after any error. With an error that wraps [ErrKilled] nothing
 // is taken back, as if the process had been killed there.
 type Step struct {
-	// Call is find, list, create, furnish, enable, disable, remove,
-	// administrator, password, reset, change or fullname. A Create is a create, which makes the
-	// tagged account, and a furnish, which gives it the rest.
+	// Call is find, list, free, create, furnish, enable, disable, remove,
+	// administrator, password, reset, change, token or fullname. A Create is a create, which
+	// makes the tagged account, and a furnish, which gives it the rest.
 	Call string
 	Name string // of the account, empty for list
 	Done bool   // it is after the step
@@ -72,6 +75,7 @@ type memoryAccount struct {
 	Hash []byte `json:",omitempty"`
 	// Person: somebody signs in with it; not the system's own.
 	Person bool
+	Token  bool `json:",omitempty"` // a secure token
 }
 
 // maxMemoryFile bounds the file, in bytes.
@@ -246,6 +250,23 @@ func (m *InMemory) List(ctx context.Context) ([]Account, error) {
 	return people, nil
 }
 
+func (m *InMemory) CheckFree(ctx context.Context, name string) error {
+	if err := m.platform.checkName(name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.step(ctx, "free", name, func() error {
+		if err := m.load(); err != nil {
+			return err
+		}
+		if by := m.takenBy(name); by != "" {
+			return taken(name, by)
+		}
+		return nil
+	})
+}
+
 func (m *InMemory) Create(ctx context.Context, n New) (*Account, error) {
 	if err := n.check(m.platform); err != nil {
 		return nil, err
@@ -279,9 +300,6 @@ func (m *InMemory) Create(ctx context.Context, n New) (*Account, error) {
 func (m *InMemory) furnish(n New) error {
 	a := m.find(n.Name)
 	a.FullName, a.Administrator = m.platform.fullName(n.FullName), n.Administrator
-	if m.platform.name == api.MacOS {
-		a.SecureToken = new(false)
-	}
 	if err := m.setPassword(a, n.Password); err != nil {
 		return err
 	}
@@ -389,6 +407,72 @@ func (m *InMemory) ChangePassword(ctx context.Context, name string, old, passwor
 		}
 		return m.setPassword(a, password)
 	})
+}
+
+// GiveToken is a [TokenGiver]'s: only the first of a Mac is had so.
+func (m *InMemory) GiveToken(ctx context.Context, name string, password []byte) (state securetoken.State, err error) {
+	if m.platform.name != api.MacOS {
+		return "", nil
+	}
+	err = m.change(ctx, "token", name, func(a *memoryAccount) error {
+		right, err := a.has(password)
+		if err == nil && !right {
+			err = fmt.Errorf("%w: it is not the account's own", ErrPassword)
+		}
+		if err == nil && !m.Escrowed && !slices.ContainsFunc(m.state.Accounts, (*memoryAccount).hasToken) {
+			a.Token = true
+		}
+		state = m.tokenState(a)
+		return err
+	})
+	return state, err
+}
+
+// Tokens is a [TokenGiver]'s.
+func (m *InMemory) Tokens(context.Context) (*securetoken.Mac, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(); err != nil || m.platform.name != api.MacOS {
+		return nil, err
+	}
+	holders := []securetoken.Holder{}
+	for _, a := range m.state.Accounts {
+		if a.hasToken() {
+			holders = append(holders, securetoken.Holder{ID: a.ID, Owner: true})
+		}
+	}
+	return &securetoken.Mac{Holders: &holders, Escrowed: new(m.Escrowed), FileVault: "FileVault is Off."}, nil
+}
+
+// TokenStates is a [TokenGiver]'s.
+func (m *InMemory) TokenStates(_ context.Context, names []string) ([]AccountToken, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.load(); err != nil || m.platform.name != api.MacOS {
+		return nil, err
+	}
+	var states []AccountToken
+	for _, name := range names {
+		if a := m.find(name); a != nil {
+			states = append(states, AccountToken{a.Name, m.tokenState(a)})
+		}
+	}
+	return states, nil
+}
+
+func (a *memoryAccount) hasToken() bool { return a.Token }
+
+func (m *InMemory) tokenState(a *memoryAccount) securetoken.State {
+	switch {
+	case a.hasToken() && !m.Escrowed && !slices.ContainsFunc(m.state.Accounts, func(a *memoryAccount) bool { return a.hasToken() && a.Administrator }):
+		return securetoken.Alone
+	case a.hasToken():
+		return securetoken.Held
+	case m.Escrowed:
+		return securetoken.Coming
+	default:
+		return securetoken.Missing
+	}
 }
 
 func (m *InMemory) SetFullName(ctx context.Context, name, fullName string) error {

@@ -20,20 +20,20 @@ type openDirectory struct{}
 // localNodeName is the node whose records are in /var/db/dslocal.
 const localNodeName = "/Local/Default"
 
-// Numbers of CFOpenDirectoryConstants.h (their values as in the tests of
-// pyobjc-framework-CFOpenDirectory).
 const (
-	odMatchAny                 = 0x1
-	odErrorRecordAlreadyExists = 4102
-	odErrorPasswordQuality     = 5402 // and up to 5407: too short, too long, a letter or digit missing, changed too soon
-	odErrorPasswordTooSoon     = 5407
+	odMatchAny   = 0x1 // kODMatchAny (its value as in the tests of pyobjc-framework-CFOpenDirectory)
+	utf8Encoding = 4   // NSUTF8StringEncoding
+)
 
-	utf8Encoding = 4 // NSUTF8StringEncoding
+// maxRecords and maxValues bound what is believed of a node.
+const (
+	maxRecords = 100000
+	maxValues  = 10000
 )
 
 // askedAttributes are what is asked for.
 var askedAttributes = []string{
-	attrName, attrFullName, attrNumber, attrHome, attrGUID, attrAuthority, attrMembers, attrMembersGUIDs, attrMark,
+	attrName, attrFullName, attrNumber, attrHome, attrShell, attrGUID, attrAuthority, attrMembers, attrMembersGUIDs, attrHidden, attrMark,
 }
 
 var loadOpenDirectory = sync.OnceValue(func() error {
@@ -102,6 +102,9 @@ func (openDirectory) records(kind string) (found []macRecord, err error) {
 		if results == 0 {
 			return fmt.Errorf("asking for %s: %w", kind, errorOf(problem))
 		}
+		if n := objc.Send[uint](results, selector("count")); n > maxRecords {
+			return fmt.Errorf("asking for %s: %d records", kind, n)
+		}
 		for r := range elements(results) {
 			details := r.Send(selector("recordDetailsForAttributes:error:"), texts(askedAttributes), &problem)
 			if details == 0 {
@@ -114,7 +117,8 @@ func (openDirectory) records(kind string) (found []macRecord, err error) {
 	return found, err
 }
 
-// readRecord takes values that are text: others, NSData, are pictures and keys.
+// readRecord takes values that are text of a sensible length: others, NSData, are
+// pictures and keys.
 func readRecord(details objc.ID) macRecord {
 	r := make(macRecord)
 	for _, attribute := range askedAttributes {
@@ -123,9 +127,13 @@ func readRecord(details objc.ID) macRecord {
 			continue
 		}
 		for v := range elements(values) {
-			if objc.Send[bool](v, selector("isKindOfClass:"), class("NSString")) {
-				r[attribute] = append(r[attribute], goText(v))
+			if len(r[attribute]) == maxValues {
+				break
 			}
+			if !objc.Send[bool](v, selector("isKindOfClass:"), class("NSString")) || objc.Send[uint](v, selector("length")) > longestValue {
+				continue
+			}
+			r[attribute] = append(r[attribute], goText(v))
 		}
 	}
 	return r
@@ -142,10 +150,7 @@ func (openDirectory) create(name string, attributes macRecord) error {
 		if r != 0 {
 			return nil
 		}
-		if code(problem) == odErrorRecordAlreadyExists {
-			return taken(name, errorOf(problem).Error())
-		}
-		return fmt.Errorf("making account %s: %w", name, errorOf(problem))
+		return errorAbout("making", name, problem)
 	})
 }
 
@@ -159,6 +164,24 @@ func (openDirectory) set(name, attribute string, values []string) error {
 	})
 }
 
+// change is one call for each value.
+func (openDirectory) change(name, attribute string, add, remove []string) error {
+	return onUser(name, func(user objc.ID) error {
+		for _, step := range []struct {
+			message string
+			values  []string
+		}{{"addValue:toAttribute:error:", add}, {"removeValue:fromAttribute:error:", remove}} {
+			for _, v := range step.values {
+				var problem objc.ID
+				if !objc.Send[bool](user, selector(step.message), text(v), text(attribute), &problem) {
+					return fmt.Errorf("changing %s of account %s: %w", attribute, name, errorOf(problem))
+				}
+			}
+		}
+		return nil
+	})
+}
+
 // setPassword: without the old one "an attempt to set the password will be tried"
 // (CFODRecord.h), which root may.
 func (openDirectory) setPassword(name string, password []byte) error {
@@ -167,10 +190,27 @@ func (openDirectory) setPassword(name string, password []byte) error {
 		if objc.Send[bool](user, selector("changePassword:toPassword:error:"), objc.ID(0), bytesText(password), &problem) {
 			return nil
 		}
-		if c := code(problem); c >= odErrorPasswordQuality && c <= odErrorPasswordTooSoon {
-			return fmt.Errorf("%w: %w", ErrPassword, errorOf(problem))
+		return errorAbout("setting the password of", name, problem)
+	})
+}
+
+func (openDirectory) changePassword(name string, old, password []byte) error {
+	return onUser(name, func(user objc.ID) error {
+		var problem objc.ID
+		if objc.Send[bool](user, selector("changePassword:toPassword:error:"), bytesText(old), bytesText(password), &problem) {
+			return nil
 		}
-		return fmt.Errorf("setting the password of account %s: %w", name, errorOf(problem))
+		return errorAbout("changing the password of", name, problem)
+	})
+}
+
+func (openDirectory) checkPassword(name string, password []byte) error {
+	return onUser(name, func(user objc.ID) error {
+		var problem objc.ID
+		if objc.Send[bool](user, selector("verifyPassword:error:"), bytesText(password), &problem) {
+			return nil
+		}
+		return errorAbout("asking for the password of", name, problem)
 	})
 }
 
@@ -242,14 +282,23 @@ func elements(array objc.ID) func(yield func(objc.ID) bool) {
 	}
 }
 
-// errorOf gives an NSError's words; nil has none.
+// errorAbout is macError for an NSError, nil among them.
+func errorAbout(doing, account string, problem objc.ID) error {
+	return macError(doing, account, code(problem), wordsOf(problem))
+}
+
 func errorOf(problem objc.ID) error {
+	return fmt.Errorf("%s (OpenDirectory error %d)", wordsOf(problem), code(problem))
+}
+
+// wordsOf gives an NSError's words; nil has none.
+func wordsOf(problem objc.ID) string {
 	if problem == 0 {
-		return fmt.Errorf("OpenDirectory does not say why")
+		return "OpenDirectory does not say why"
 	}
 	description := problem.Send(selector("localizedDescription"))
 	if description == 0 {
-		return fmt.Errorf("OpenDirectory error %d", code(problem))
+		return "OpenDirectory has no words for it"
 	}
-	return fmt.Errorf("OpenDirectory error %d: %s", code(problem), goText(description))
+	return goText(description)
 }

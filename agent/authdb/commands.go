@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -25,6 +26,8 @@ const patience = 20 * time.Second
 type Commands interface {
 	// Run gives what the program at a path wrote. The error is that of os/exec.
 	Run(ctx context.Context, stdin []byte, path string, args ...string) (stdout, stderr []byte, err error)
+	// Root tells whether they run as root.
+	Root() bool
 }
 
 // System runs the programs of the system it is on, without a shell and with a
@@ -46,6 +49,9 @@ func (System) Run(ctx context.Context, stdin []byte, path string, args ...string
 	}
 	return out.text, errOut.text, err
 }
+
+// Root tells whether this program is root's.
+func (System) Root() bool { return os.Geteuid() == 0 }
 
 // output takes no more than a copy of the whole database.
 type output struct{ text []byte }

@@ -102,6 +102,8 @@ func TestSystemWaitsForNobody(t *testing.T) {
 // killed is a program that ends badly after it has said that all is well.
 type killed struct{}
 
+func (killed) Root() bool { return true }
+
 func (killed) Run(context.Context, []byte, string, ...string) ([]byte, []byte, error) {
 	return nil, []byte("YES (0)\n"), errors.New("signal: killed")
 }
@@ -115,6 +117,8 @@ func TestOnlyNoIsARefusal(t *testing.T) {
 
 // elsewhere runs this program in security's place.
 type elsewhere struct{ state string }
+
+func (elsewhere) Root() bool { return true }
 
 func (e elsewhere) Run(ctx context.Context, stdin []byte, path string, args ...string) ([]byte, []byte, error) {
 	if path != security {
@@ -130,7 +134,6 @@ func TestDatabaseBehindAProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := Open(t.TempDir(), elsewhere{state})
-	d.euid = func() int { return 0 }
 	if o, err := d.Enable(t.Context(), loadable{}); err != nil || o.Verdict.State != Ours {
 		t.Fatalf("%+v, %v", o, err)
 	}

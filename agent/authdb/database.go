@@ -37,13 +37,12 @@ type Database struct {
 
 	copy string
 	now  func() time.Time
-	euid func() int
 }
 
 // Open changes nothing yet. What the database held before each change will be
 // kept in a folder within the agent's folder of data, which must be root's alone.
 func Open(data string, c Commands) *Database {
-	return &Database{folder: filepath.Join(data, folderName), commands: c, copy: systemCopy, now: time.Now, euid: os.Geteuid}
+	return &Database{folder: filepath.Join(data, folderName), commands: c, copy: systemCopy, now: time.Now}
 }
 
 // Outcome is what became of the database.
@@ -90,7 +89,7 @@ func (d *Database) Repair(ctx context.Context) (Outcome, error) {
 }
 
 func (d *Database) change(ctx context.Context, to func(*Definition) (*Definition, error)) (Outcome, error) {
-	if d.euid() != 0 {
+	if !d.commands.Root() {
 		return Outcome{}, ErrNotRoot
 	}
 	lock, err := d.lock(ctx, patience)
@@ -165,7 +164,7 @@ func (d *Database) undo(ctx context.Context, o Outcome, before, got *Definition,
 // not take it, macOS's own definition is put there whole. When the error is nil,
 // the database does not name our plug-in.
 func (d *Database) Disable(ctx context.Context) (Outcome, error) {
-	if d.euid() != 0 {
+	if !d.commands.Root() {
 		return Outcome{}, ErrNotRoot
 	}
 	if lock, err := d.lock(ctx, patience/4); err == nil {
@@ -204,7 +203,7 @@ func (d *Database) Disable(ctx context.Context) (Outcome, error) {
 // database or, if that cannot be read, as it was recorded for this version. It is
 // the last resort, for it takes out what other products have added.
 func (d *Database) Reset(ctx context.Context) (Outcome, error) {
-	if d.euid() != 0 {
+	if !d.commands.Root() {
 		return Outcome{}, ErrNotRoot
 	}
 	if lock, err := d.lock(ctx, patience/4); err == nil {

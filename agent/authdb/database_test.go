@@ -103,7 +103,7 @@ func TestNothingIsWrittenUnlessAllIsWell(t *testing.T) {
 	}{
 		"not vouched for":              {list: withCrypt, p: loadable{absent}, want: absent},
 		"there, but not vouched for":   {list: ours, p: loadable{absent}, want: absent},
-		"not root":                     {list: withCrypt, set: func(_ *mac, d *Database) { d.euid = func() int { return 501 } }, want: ErrNotRoot},
+		"not root":                     {list: withCrypt, set: func(m *mac, _ *Database) { m.user = true }, want: ErrNotRoot},
 		"another's":                    {list: edit(AppleUI, swap("JamfConnectLogin:LoginUI")), want: ErrForeign},
 		"damaged":                      {list: edit(AppleUI, swap()), want: ErrDamaged},
 		"not to be understood":         {list: withCrypt, set: func(m *mac, _ *Database) { m.text = "<html>" }, want: ErrFormat},
@@ -359,7 +359,7 @@ func TestDisableFails(t *testing.T) {
 		want error
 	}{
 		"it cannot be read": {func(m *mac, _ *Database) { m.read = func() error { return errors.New("fork: no memory") } }, nil},
-		"not root":          {func(_ *mac, d *Database) { d.euid = func() int { return 501 } }, ErrNotRoot},
+		"not root":          {func(m *mac, _ *Database) { m.user = true }, ErrNotRoot},
 		"nothing is taken":  {func(m *mac, _ *Database) { m.written = func(string) (string, error) { return m.text, nil } }, ErrMismatch},
 		"nothing is known of this macOS": {func(m *mac, d *Database) {
 			m.written = func(string) (string, error) { return m.text, nil }
@@ -410,7 +410,7 @@ func TestReset(t *testing.T) {
 	if o, err := d.Reset(t.Context()); err != nil || !errors.Is(o.Unsaved, ErrRefused) || o.Verdict.State != Apple {
 		t.Errorf("%+v, %v", o, err)
 	}
-	d.euid = func() int { return 501 }
+	m.user = true
 	if _, err := d.Reset(t.Context()); !errors.Is(err, ErrNotRoot) {
 		t.Error(err)
 	}

@@ -26,7 +26,10 @@ type mac struct {
 	version string // of macOS
 	convert string // what plutil gives
 	seconds int    // since the last change
+	user    bool   // it is not root who runs programs
 }
+
+func (m *mac) Root() bool { return !m.user }
 
 // statusError is how security(1) ends when authd refuses.
 type statusError int
@@ -122,7 +125,6 @@ func newMac(t *testing.T, list []string) (*mac, *Database) {
 	m := &mac{t: t, version: "14.5"}
 	m.keep(string(write(t, list).Bytes()))
 	d := Open(t.TempDir(), m)
-	d.euid = func() int { return 0 }
 	d.copy = filepath.Join(t.TempDir(), "authorization.plist")
 	copyFile(t, d.copy, "authorization.plist")
 	return m, d

@@ -106,7 +106,7 @@ func TestBundleStaysWhileTheDatabaseNamesIt(t *testing.T) {
 			m.written = func(string) (string, error) { return m.text, statusError(-60005) }
 		},
 		"it ignores":     func(m *mac, _ *Database) { m.written = func(string) (string, error) { return m.text, nil } },
-		"not root":       func(_ *mac, d *Database) { d.euid = func() int { return 501 } },
+		"not root":       func(m *mac, _ *Database) { m.user = true },
 		"it is not read": func(m *mac, _ *Database) { m.read = func() error { return statusError(-60008) } },
 	} {
 		m, d := newMac(t, ours)

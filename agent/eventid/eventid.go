@@ -38,6 +38,11 @@ const (
 	AccountMade   ID = 131
 	AccountClosed ID = 132
 	AccountOpened ID = 133
+
+	LoginWindowOn     ID = 150
+	LoginWindowOff    ID = 151
+	LoginWindowBroken ID = 152
+	LoginWindowMissed ID = 153
 )
 
 // Entry says what an event is.
@@ -68,6 +73,10 @@ var Table = []Entry{
 	{AccountMade, Notice, "An account was made for a user of the directory.", ""},
 	{AccountClosed, Notice, "An account was closed: its user may not sign in on this device any more.", ""},
 	{AccountOpened, slog.LevelWarn, "An account that had been closed was opened again.", ""},
+	{LoginWindowOn, Notice, "The next login window of this Mac is ours.", ""},
+	{LoginWindowOff, slog.LevelWarn, "The next login window of this Mac is macOS' own: by the organisation, by an administrator, because of the build of macOS, or because the plug-in gave up. The agent leaves it so.", "If that is a mistake, undo it; `firstday-agent login-window status` says who did it."},
+	{LoginWindowBroken, slog.LevelWarn, "The next login window of this Mac is macOS' own, though the organisation wants ours.", "`firstday-agent login-window doctor` says what is not in order."},
+	{LoginWindowMissed, slog.LevelError, "Our login window did not come up, or was taken away. macOS' own is there; after two times on one build of macOS it stays.", "Report it, with `firstday-agent diagnose`. Another build of macOS is another chance; so is `firstday-agent login-window on`."},
 }
 
 // key is the attribute that carries an id.

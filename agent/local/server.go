@@ -36,8 +36,11 @@ type Server struct {
 	// screen of FileVault, which it may once each time the system starts. nil: there
 	// is no such screen.
 	FileVault func(context.Context) bool
-	Version   string // of the agent
-	Log       *slog.Logger
+	// Greeted is told which surface has said hello, and in which session of the
+	// system it is, if it says so. It must not wait. nil: nobody wants to know.
+	Greeted func(surface, session string)
+	Version string // of the agent
+	Log     *slog.Logger
 
 	surfaces atomic.Int64 // that there were, which tells them apart
 }
@@ -178,6 +181,9 @@ func (c *session) greet(ctx context.Context) (surface string, err error) {
 		return r.name, errBye
 	}
 	c.Log.DebugContext(ctx, "surface", "surface", r.name, "session", r.session)
+	if c.Greeted != nil {
+		c.Greeted(r.name, r.session)
+	}
 	b := newBlock(kindHello, "1")
 	b.add("agent", c.Version)
 	return r.name, c.send(b)

@@ -20,6 +20,7 @@ import (
 
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/loginplugin"
+	loginpage "firstday.dev/agent/page"
 	"firstday.dev/internal/propertylist"
 	"firstday.dev/internal/testtool"
 )
@@ -93,9 +94,23 @@ func TestBuildIsReproducible(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := []string{
-		"-rw-r--r-- Contents/Info.plist", "-rw-r--r-- Contents/Resources/index.html", "-rwxr-xr-x Contents/MacOS/FirstdayLogin",
-		"drwxr-xr-x .", "drwxr-xr-x Contents", "drwxr-xr-x Contents/MacOS", "drwxr-xr-x Contents/Resources",
+		"-rw-r--r-- Contents/Info.plist", "-rwxr-xr-x Contents/MacOS/FirstdayLogin", "drwxr-xr-x .", "drwxr-xr-x Contents", "drwxr-xr-x Contents/MacOS", "drwxr-xr-x Contents/Resources",
 	}
+	err = fs.WalkDir(loginpage.Files, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || name == ".":
+			return err
+		case d.IsDir():
+			want = append(want, "drwxr-xr-x Contents/Resources/"+name)
+		default:
+			want = append(want, "-rw-r--r-- Contents/Resources/"+name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
 	if diff := cmp.Diff(want, names); diff != "" || len(second) != len(first) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -100,12 +100,7 @@ func (t *talk) watch(now time.Time) {
 
 func (t *talk) takeScreen(b *local.Block, now time.Time) {
 	t.serial, t.shown = b.Word(1), true
-	t.address, t.origins = b.Value("page"), nil
-	for _, p := range b.Pairs {
-		if p[0] == "origin" {
-			t.origins = append(t.origins, p[1])
-		}
-	}
+	t.takePages(b)
 	t.screen = screenJSON(b)
 	t.watch(now)
 	// Once for each screen, and if somebody has typed here: the service gives it to
@@ -113,6 +108,21 @@ func (t *talk) takeScreen(b *local.Block, now time.Time) {
 	if b.Value("logon") == "yes" && t.typed && !t.logonAsked && t.askedFor != t.serial {
 		t.logonAsked, t.logonAt, t.askedFor = true, now, t.serial
 		t.send("logon " + t.serial)
+	}
+}
+
+// takePages takes which pages the sign-in may show. The one with the number stays
+// while that is typed.
+func (t *talk) takePages(b *local.Block) {
+	page := b.Value("page")
+	if page == "" && b.Value("state") == "number" {
+		return
+	}
+	t.address, t.origins = page, nil
+	for _, p := range b.Pairs {
+		if p[0] == "origin" {
+			t.origins = append(t.origins, p[1])
+		}
 	}
 }
 

@@ -65,7 +65,8 @@ func (a *Accounts) nameOf(user api.Person, template string) (string, error) {
 	return name, nil
 }
 
-// Check tells early what Make would find: that the name is somebody else's.
+// Check tells early what Make would find: that the name is somebody else's, or that
+// a home is left of one who had it.
 func (a *Accounts) Check(ctx context.Context, user api.Person, template string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,14 +81,10 @@ func (a *Accounts) Check(ctx context.Context, user api.Person, template string) 
 	if err != nil {
 		return err
 	}
-	_, err = a.Store.Find(ctx, name)
-	switch {
-	case errors.Is(err, accounts.ErrNotFound):
-		return nil
-	case err != nil:
+	if err := a.Store.CheckFree(ctx, name); err != nil {
 		return refusal(err)
 	}
-	return api.Refuse(api.CodeAccountExists, "%s", name)
+	return nil
 }
 
 // access is an account that is open, and a password that opens it; empty: the
@@ -114,7 +111,31 @@ func (a *Accounts) Make(ctx context.Context, d Directory, o order) (*access, err
 	if err := a.finish(ctx, d, j); err != nil {
 		return nil, refusal(err)
 	}
-	return &access{j.Name, a.change(ctx, j.Name, works, o)}, nil
+	works = a.change(ctx, j.Name, works, o)
+	a.giveToken(ctx, j.Name, works)
+	return &access{j.Name, works}, nil
+}
+
+// tokenPatience is how long who signs in waits for the system's tools.
+const tokenPatience = 10 * time.Second
+
+// giveToken has the system give an account that stays what unlocks the disk. Without
+// it the account works, too; status and the directory tell.
+func (a *Accounts) giveToken(ctx context.Context, name, password string) {
+	g, ok := a.Store.(accounts.TokenGiver)
+	if !ok || password == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
+	defer cancel()
+	text := []byte(password)
+	defer clear(text)
+	state, err := g.GiveToken(ctx, name, text)
+	if err != nil {
+		a.Log.WarnContext(ctx, "the account's secure token", "account", name, "state", state, "error", err)
+	} else if state != "" {
+		a.Log.InfoContext(ctx, "the account's secure token", "account", name, "state", state)
+	}
 }
 
 // refusal gives an error its code.
@@ -199,7 +220,7 @@ func (a *Accounts) make(ctx context.Context, j *journal, o order) (works string,
 		return "", ctx.Err() // the journal knows
 	}
 	if err != nil {
-		return "", errors.Join(err, a.removeJournal())
+		return "", errors.Join(err, a.undo(ctx, j))
 	}
 	j.Stage, j.After = made, a.heard.Load()
 	return works, a.writeJournal(j)
@@ -280,9 +301,20 @@ func (a *Accounts) bind(ctx context.Context, d Directory, j *journal) error {
 	}
 }
 
-// undo takes back what was made and never opened.
+// undo takes back what was made and never opened. An account that was closed before
+// is closed: some systems look at its password only while it is open.
 func (a *Accounts) undo(ctx context.Context, j *journal) error {
-	if !j.Existing {
+	if j.Existing {
+		l, err := a.readLedger()
+		if err != nil {
+			return err
+		}
+		if known := l.of(j.User.ID); known != nil && !known.Open {
+			if err := a.Store.Disable(ctx, j.Name); err != nil && !errors.Is(err, accounts.ErrNotFound) {
+				return fmt.Errorf("closing the account %s again: %w", j.Name, err)
+			}
+		}
+	} else {
 		found, err := a.Store.Find(ctx, j.Name)
 		switch {
 		case errors.Is(err, accounts.ErrNotFound):

@@ -145,13 +145,24 @@ func (a *Accounts) changeLedger(f func(*ledger)) error {
 
 // Managed gives the names of the managed accounts.
 func (a *Accounts) Managed() ([]string, error) {
+	return a.names(func(*entry) bool { return true })
+}
+
+// Open gives the names of those that are open.
+func (a *Accounts) Open() ([]string, error) {
+	return a.names(func(e *entry) bool { return e.Open })
+}
+
+func (a *Accounts) names(want func(*entry) bool) ([]string, error) {
 	l, err := a.readLedger()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, e := range l.Entries {
-		names = append(names, e.Name)
+	for i := range l.Entries {
+		if e := &l.Entries[i]; want(e) {
+			names = append(names, e.Name)
+		}
 	}
 	return names, nil
 }

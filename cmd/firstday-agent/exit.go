@@ -29,7 +29,10 @@ const (
 	exitNotInstalled = 12
 	exitNotOffered   = 13
 	exitNoTile       = 14
-	exitReboot       = 3010
+
+	exitNoLoginWindow = 15
+
+	exitReboot = 3010
 )
 
 const exitCodesHelp = `Exit codes:
@@ -45,9 +48,11 @@ const exitCodesHelp = `Exit codes:
         whether or not one asks for a restart
     10  status: the agent runs, but the device is not enrolled
     11  status: something is wrong on this device
-    12  status, signin, tile: the agent is not installed
+    12  status, signin, tile, login-window: the agent is not installed
     13  signin: nobody can sign in on this device
     14  tile: the sign-in screen has no tile, and the output says why
+    15  login-window: the next login window is macOS' own, or something is not in
+        order; the output says why
   3010  installed; an installer in the package asks for a restart`
 
 type usageError struct{ error }

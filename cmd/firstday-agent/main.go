@@ -67,6 +67,7 @@ there what changes.
   firstday-agent signin
   firstday-agent diagnose
   firstday-agent tile status
+  firstday-agent login-window status
   firstday-agent uninstall`,
 		Version:       version,
 		Args:          cobra.NoArgs,
@@ -81,8 +82,9 @@ there what changes.
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
 	})
 	root.PersistentFlags().String("root", "", "work on the file system tree in this folder instead of the running\nsystem, starting nothing (not on Windows)")
-	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newDiagnose(), newTile(), newUninstall())
+	root.AddCommand(newInstall(), newRun(), newSignin(), newStatus(), newDiagnose(), newTile(), newLoginWindow(), newUninstall())
 	root.AddCommand(started()...)
+	root.AddCommand(newLoginWatch()...)
 	markUsageErrors(root)
 	return root
 }

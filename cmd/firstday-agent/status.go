@@ -91,6 +91,9 @@ func printStatus(w io.Writer, s *agent.Status) error {
 	if s.Tile != nil {
 		row("tile", describeTile(s.Tile))
 	}
+	for _, token := range s.Tokens {
+		row("secure token", fmt.Sprintf("%s: %s", token.Account, token.State))
+	}
 	if s.RebootNeeded {
 		row("restart", "needed")
 	}

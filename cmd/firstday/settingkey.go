@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -45,6 +47,9 @@ func take(v reflect.Value, value string) error {
 		v.SetString(value)
 	case reflect.Slice:
 		v.SetZero()
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return takeFile(v, value)
+		}
 		for item := range strings.SplitSeq(value, ",") {
 			if item = strings.TrimSpace(item); item != "" {
 				v.Set(reflect.Append(v, reflect.ValueOf(item)))
@@ -54,6 +59,21 @@ func take(v reflect.Value, value string) error {
 		return fmt.Errorf("it holds several settings: name one of them")
 	}
 	return nil
+}
+
+// takeFile takes what a file holds; nothing without one.
+func takeFile(v reflect.Value, path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, api.MaxLogo+1))
+	v.SetBytes(data)
+	return err
 }
 
 // settingKeys lists the settings, as they are named in JSON.

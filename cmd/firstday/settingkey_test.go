@@ -19,6 +19,9 @@ func TestSettingByItsKey(t *testing.T) {
 		{"windows.permission", "administrator", func(s *api.Settings) { s.Windows.Permission = api.Administrator }},
 		{"windows.hello", "offered", func(s *api.Settings) { s.Windows.Hello = api.HelloOffered }},
 		{"macos.domains", "acme.example, acme.test", func(s *api.Settings) { s.MacOS.Domains = []string{"acme.example", "acme.test"} }},
+		{"macos.signInBuilds", "24*,25A354", func(s *api.Settings) { s.MacOS.Builds = []string{"24*", "25A354"} }},
+		{"macos.signInWindow", "instead", func(s *api.Settings) { s.MacOS.Window = api.WindowInstead }},
+		{"logo", "", func(*api.Settings) {}},
 		{"macos.domains", "", func(*api.Settings) {}},
 		{"secondFactor", "off", func(s *api.Settings) { s.SecondFactor = false }},
 	} {
@@ -38,6 +41,9 @@ func TestSettingByItsKey(t *testing.T) {
 		{"", "off", "no setting"},
 		{"windows.pin", "maybe", "pin"},
 		{"macos.hello", "offered", "hello"},
+		{"windows.signInWindow", "instead", "signInWindow"},
+		{"logo", "settingkey_test.go", "no PNG"},
+		{"logo", "missing.png", "missing.png"},
 	} {
 		s := api.DefaultSettings()
 		if err := setSetting(&s, test.key, test.value); err == nil || !strings.Contains(err.Error(), test.says) {

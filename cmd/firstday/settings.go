@@ -60,11 +60,21 @@ first session.
 What stands beside the tile of Windows' sign-in screen is "signInWindow" of
 "windows": "qr", a code for a phone; "web", the pages themselves, or the code where
 they cannot be shown; "off", nothing. "signInOrigins" are further origins that pages
-may have, besides the directory's and its providers'.`,
+may have, besides the directory's and its providers'.
+
+With "signInWindow" of "macos" at "beside", a window of ours stands over Apple's login
+window; at "instead", ours takes its place, on Macs whose build of macOS is among
+"signInBuilds" (24* is all that begin with 24) and that find nothing against it; at
+"off" there is none. "userList" is "names", or "fields" where names are typed.
+
+"logo" is a PNG of at most 24 KiB, named by its file.`,
 		Example: `  firstday settings set settings.json
   firstday settings set windows.ssap off
   firstday settings set windows.signInWindow web
-  firstday settings set macos.domains acme.example,acme.test`,
+  firstday settings set macos.domains acme.example,acme.test
+  firstday settings set macos.signInBuilds 24*,25A354
+  firstday settings set macos.signInWindow instead
+  firstday settings set logo acme.png`,
 		Args: cobra.RangeArgs(1, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) > 0 {

@@ -29,6 +29,7 @@ type Browser struct {
 
 	mu         sync.Mutex
 	complaints []string
+	said       map[string]func(string) // what hears what a page says, see Hear
 }
 
 // timeout is for a whole test: a page that never comes must not hold up others.
@@ -75,6 +76,13 @@ func (b *Browser) listen(event any) {
 		if generic := e.Issue.Details.GenericIssueDetails; generic != nil {
 			complaint += " " + string(generic.ErrorType)
 		}
+	case *runtime.EventBindingCalled:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if hear := b.said[e.Name]; hear != nil {
+			hear(e.Payload)
+		}
+		return
 	default:
 		return
 	}
@@ -129,7 +137,18 @@ func (b *Browser) Screen(phone, dark bool) {
 		scheme = "dark"
 	}
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: phone})
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+	b.Prefer("prefers-color-scheme", scheme)
+}
+
+// Prefer sets what the person has asked the system for: names and values of CSS'
+// media features, in place of any before.
+func (b *Browser) Prefer(pairs ...string) {
+	b.tb.Helper()
+	var features []*emulation.MediaFeature
+	for i := 0; i+1 < len(pairs); i += 2 {
+		features = append(features, &emulation.MediaFeature{Name: pairs[i], Value: pairs[i+1]})
+	}
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 }
 
 // Open opens an address.

@@ -127,9 +127,9 @@ func testCreate(t *testing.T, s *Subject) {
 	a := s.create(t, jane())
 	want := accounts.Account{
 		ID: a.ID, Name: "jane.doe", FullName: "Jane Døe", Disabled: true, Tag: "A1b2-C3", Unused: true,
-		Home: a.Home, SecureToken: a.SecureToken,
+		Home: a.Home,
 	}
-	if a.ID == "" || s.Home != nil && a.Home == "" || (a.SecureToken != nil) != (s.Platform == api.MacOS) {
+	if a.ID == "" || s.Home != nil && a.Home == "" {
 		t.Errorf("made %+v", a)
 	}
 	s.want(t, want, password)
@@ -166,7 +166,10 @@ func testTaken(t *testing.T, s *Subject) {
 		again.Name = name
 		_, err := s.Store.Create(t.Context(), again)
 		is(t, err, accounts.ErrExists, name)
+		is(t, s.Store.CheckFree(t.Context(), name), accounts.ErrExists, name)
 	}
+	ok(t, s.Store.CheckFree(t.Context(), "somebody"))
+	is(t, s.Store.CheckFree(t.Context(), "../somebody"), accounts.ErrName, "a path")
 	s.want(t, *a, password)
 	ok(t, s.Store.Enable(t.Context(), a.Name))
 	if s.CanSignIn(t, a.Name, second) || !s.CanSignIn(t, a.Name, password) {
@@ -389,6 +392,7 @@ func testEnded(t *testing.T, s *Subject) {
 	n.Name = "joe"
 	_, err := s.Store.Create(ctx, n)
 	is(t, err, context.Canceled, "create")
+	is(t, s.Store.CheckFree(ctx, n.Name), context.Canceled, "check")
 	is(t, s.Store.Enable(ctx, a.Name), context.Canceled, "enable")
 	is(t, s.Store.SetPassword(ctx, a.Name, []byte(second)), context.Canceled, "password")
 	is(t, s.Store.Remove(ctx, a.Name), context.Canceled, "remove")

@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// watchTime is what our login window gets to say hello, for the second watchdog:
+	// longer than for the service, which is to be first.
+	watchTime  = 90 * time.Second
+	watchPause = 3 * time.Second
+)
+
+// WatchLogin is the second watchdog, which launchd starts beside each login window. It
+// knows nothing but whether the database names our plug-in, and whether that has said
+// hello, which the service writes down: a service that does not run leaves no hello
+// either. If there is none in time, it puts macOS' own login window back. It ends with
+// the login window it was started for.
+func (a *Agent) WatchLogin(ctx context.Context) error {
+	w := a.System.LoginWindow()
+	if w == nil {
+		return errNoLoginWindow
+	}
+	if ours, err := a.namesUs(ctx, w); err == nil && !ours {
+		return nil
+	}
+	begin, first := w.Awake(), ""
+	for looks := 1; ; looks++ {
+		seats, err := w.Seats()
+		if err != nil {
+			a.log().WarnContext(ctx, "who is logged in is not known", "error", err)
+		}
+		if first == "" {
+			first = seats.Window
+		}
+		switch {
+		case err == nil && seats.Window != first, readLoginHello(a.System.Layout().LoginHello()).greets(a.System.BootID(), seats.Window):
+			return nil
+		case w.Awake()-begin >= watchTime && looks >= helloLooks:
+			return a.endOfWatch(ctx, w)
+		}
+		select {
+		case <-time.After(watchPause):
+		case <-ctx.Done():
+			return nil // launchd ends it when somebody has logged in
+		}
+	}
+}
+
+func (a *Agent) endOfWatch(ctx context.Context, w LoginWindow) error {
+	if ours, err := a.namesUs(ctx, w); err == nil && !ours {
+		return nil // somebody was faster
+	}
+	state := ""
+	if s, err := a.System.ServiceState(ctx); err == nil {
+		state = "; the service is " + string(s)
+	}
+	return a.DisableLoginWindow(ctx, LoginByWatch, fmt.Sprintf("it did not come up within %v%s", watchTime, state))
+}
+
+// namesUs tells whether the database names our plug-in.
+func (a *Agent) namesUs(ctx context.Context, w LoginWindow) (bool, error) {
+	def, err := a.database(w).Read(ctx)
+	if err != nil {
+		return false, err
+	}
+	return def.Judge().NeedsBundle, nil
+}
