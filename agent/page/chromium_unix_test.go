@@ -21,7 +21,7 @@ func TestLoginWindow(t *testing.T) {
 	s := newSight(t)
 	for name, test := range map[string]func(*testing.T, *sight){
 		"keyboard": keyboard, "pages here": pagesHere, "people": logsIn, "silent": needsNoService, "refused": refusals, "failures": failures,
-		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "wlan": wlans, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "pictures": pictures,
+		"refresh": refreshes, "network": networks, "joins": joins, "portal": portal, "wlan": wlans, "panels": panels, "languages": languages, "http": overHTTP, "hostile": hostile, "contrast": contrast, "beside": overApples, "pictures": pictures,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, s) })
 	}
@@ -309,5 +309,49 @@ func hostile(t *testing.T, s *sight) {
 	w.Key("\x1b")
 	if count := w.Is(`document.querySelectorAll("img").length`); count != "1" || w.Is(`document.getElementById("logo").hidden`) != "true" {
 		t.Errorf("there are %s pictures", count)
+	}
+}
+
+// Who asks for more contrast, or for the system's own colours, gets them.
+func contrast(t *testing.T, s *sight) {
+	w := s.opens(newMac(t))
+	w.See("Sign in once")
+	for _, theme := range [][]string{
+		{"prefers-contrast", "more"}, {"prefers-contrast", "more", "prefers-color-scheme", "dark"},
+		{"forced-colors", "active"}, {"forced-colors", "active", "prefers-color-scheme", "dark"},
+	} {
+		what := strings.Join(theme, " ")
+		w.Prefer(theme...)
+		w.Axe("ready, " + what)
+		w.Click("#network")
+		w.See("with a password")
+		w.Axe("network, " + what)
+		w.Key("\x1b")
+		w.Click("#other")
+		w.Axe("other, " + what)
+		w.Click("#back")
+	}
+}
+
+// Over Apple's login window there is the sign-in alone: people log in there.
+func overApples(t *testing.T, s *sight) {
+	m := newMac(t)
+	w := s.opens(m)
+	w.Open("about:blank")
+	w.Open(file(t) + "#beside")
+	w.See("Sign in once")
+	w.SeeNo("#people")
+	w.look("beside")
+	w.Click("button[value=start]")
+	w.wished(Show)
+	w.Click("#visit button[value=cancel]")
+	w.wished(Shut)
+	w.Await(`document.activeElement.id == "apple"`)
+	m.stop()
+	w.See("The agent on this Mac does not answer at the moment.")
+	w.SeeNo("#login")
+	w.Click("#apple")
+	if _, err := w.ends(); !errors.Is(err, ErrApple) {
+		t.Error(err)
 	}
 }

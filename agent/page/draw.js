@@ -15,7 +15,7 @@ function element(name, properties = {}, ...children) {
 const button = (text, press, properties = {}) => element("button", { type: "button", onclick: press, ...properties }, text);
 
 // A name or an address, which runs in its own direction.
-const name = text => element("bdi", {}, text);
+const isolated = text => element("bdi", {}, text);
 const address = text => element("span", { dir: "ltr", className: "address" }, text);
 
 // Shows or hides, from who sees and who hears.
@@ -84,7 +84,7 @@ function watchCapsLock(input, hint) {
 function choice(group, title, options, chosen, choose) {
 	return element("fieldset", {}, element("legend", {}, title), ...options.map(([key, text, lang]) => {
 		const radio = element("input", { type: "radio", name: group, value: key, checked: key === chosen, onchange: () => choose(key) });
-		return element("label", { className: "radio", lang: lang || words.language }, radio, " ", name(text));
+		return element("label", { className: "radio", lang: lang || words.language }, radio, " ", isolated(text));
 	}));
 }
 

@@ -55,9 +55,10 @@ type Host struct {
 	talk    *talk // nil: there is no connection
 	between talk  // takes what the page says meanwhile
 	ready   bool
-	readyAt time.Time
-	end     error // the person has chosen it
-	visit   Wish  // what the other web view shows: Show, Portal or Nothing
+	again   bool      // there was a page that was ready
+	readyAt time.Time // since when one is waited for
+	end     error     // the person has chosen it
+	visit   Wish      // what the other web view shows: Show, Portal or Nothing
 }
 
 func (h *Host) init() {
@@ -91,10 +92,11 @@ func (h *Host) Said(text []byte) Wish {
 	switch {
 	case err != nil:
 		h.end = err
-	case wish == Ready && h.ready:
-		t.anew(time.Now())
 	case wish == Ready:
-		h.ready = true
+		if h.again { // another page
+			t.anew(time.Now())
+		}
+		h.ready, h.again = true, true
 	case wish == Show, wish == Portal:
 		h.visit = wish
 	case wish == Shut:
@@ -114,6 +116,15 @@ func (h *Host) Closed() {
 	defer h.mu.Unlock()
 	h.visit = Nothing
 	h.now().note(noteJSON("shut", "", ""))
+}
+
+// Gone takes that the page is gone, and is loaded anew.
+func (h *Host) Gone() {
+	h.init()
+	defer h.wakeUp()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ready, h.readyAt = false, time.Now()
 }
 
 // Address is what the other web view begins with; empty: with nothing.
@@ -200,7 +211,7 @@ func (h *Host) call(ctx context.Context) (greeted bool, err error) {
 	conn, err := h.Dial(reach)
 	cancel()
 	if err != nil {
-		return false, nil //nolint:nilerr // it is tried again
+		return false, nil // it is tried again
 	}
 	h.mu.Lock()
 	t := begin(h.Surface, h.Session, time.Now())
@@ -230,24 +241,10 @@ type heard struct {
 func (h *Host) speak(ctx context.Context, conn net.Conn, t *talk) error {
 	blocks, gone := make(chan heard), make(chan struct{})
 	var group sync.WaitGroup
-	group.Go(func() {
-		in := local.NewReader(conn)
-		defer in.Wipe()
-		for {
-			b, err := in.Next()
-			select {
-			case blocks <- heard{b, err}:
-			case <-gone:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	})
+	group.Go(func() { listen(conn, blocks, gone) })
 	defer group.Wait()
 	defer close(gone)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	for {
 		h.tell()
 		if logon, end := h.settled(); logon || end != nil {
@@ -273,7 +270,7 @@ func (h *Host) speak(ctx context.Context, conn net.Conn, t *talk) error {
 				return errBroken
 			}
 			if got.err != nil {
-				return nil //nolint:nilerr // it has hung up
+				return nil // it has hung up
 			}
 			b = got.block
 		}
@@ -284,6 +281,23 @@ func (h *Host) speak(ctx context.Context, conn net.Conn, t *talk) error {
 			if err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// listen reads blocks, until there are no more or nobody wants them.
+func listen(conn net.Conn, blocks chan<- heard, gone <-chan struct{}) {
+	in := local.NewReader(conn)
+	defer in.Wipe()
+	for {
+		b, err := in.Next()
+		select {
+		case blocks <- heard{b, err}:
+		case <-gone:
+			return
+		}
+		if err != nil {
+			return
 		}
 	}
 }

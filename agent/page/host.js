@@ -2,6 +2,9 @@
 // What the page says to its host: lines, as native/core.h of the plug-in has them.
 const host = text => webkit.messageHandlers.firstday.postMessage(text);
 
+// Over Apple's login window, which has the people, the page is index.html#beside.
+const beside = location.hash === "#beside";
+
 // A value as lines hold it. There is no way to write NUL.
 const value = text => text.replace(/\0/g, "").replace(/[\x01-\x1f\x7f%]/g, c => "%" + c.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0"));
 

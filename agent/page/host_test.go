@@ -319,14 +319,22 @@ func TestHostTellsAnotherPageAll(t *testing.T) {
 				says(conn, "screen 1\nstate=hidden\n\n")
 			}
 		})
-		for range 2 {
+		for range 3 {
 			s.host.Said([]byte("ready"))
 			if got := <-s.told; !strings.Contains(got, `"state":"hidden"`) {
 				t.Error(got)
 			}
 		}
+		s.host.Gone()
 		s.host.Said([]byte("nonsense"))
-		if got := <-s.told; got != `{"kind":"malformed"}` {
+		synctest.Wait()
+		if len(s.told) > 0 {
+			t.Error("a page is told something that is gone")
+		}
+		s.host.Said([]byte("ready"))
+		got := []string{<-s.told, <-s.told}
+		slices.Sort(got)
+		if got[1] != `{"kind":"screen","serial":"1","state":"hidden","fields":[],"actions":[],"qr":[]}` || got[0] != `{"kind":"malformed"}` {
 			t.Error(got)
 		}
 		s.host.Closed()

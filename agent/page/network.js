@@ -24,7 +24,7 @@ const network = {
 	},
 
 	take(answer, counts) {
-		const before = JSON.stringify([this.answer, this.joining]);
+		const looks = () => JSON.stringify([this.answer.error, (this.answer.pairs || []).filter(p => p[0] !== "scanned"), this.joining]), before = looks();
 		this.answer = answer;
 		const join = one(answer, "join");
 		if (this.joining && counts && join && join !== "running" && one(answer, "joinname") === this.joining) this.joined(join, one(answer, "joincode"), false);
@@ -33,7 +33,7 @@ const network = {
 			this.left();
 			note(say("The internet is reachable."));
 		}
-		if (JSON.stringify([answer, this.joining]) === before) return;
+		if (looks() === before) return;
 		this.drawButton();
 		if (panel.kind === "network" && !this.target) this.draw();
 	},
@@ -103,7 +103,8 @@ const network = {
 		const a = this.answer, wifi = one(a, "wifi"), on = wifi === "on";
 		const states = element("ul", { className: "states" }, ...this.states().map(([kind, state, text]) => element("li", { className: "state " + state, "data-kind": kind }, mark(state), text)));
 		const captive = one(a, "internet") === "captive" && one(a, "portal");
-		const parts = [states, element("p", { id: "joined", role: "status" }, this.joining ? say("Joining {name} …", { name: this.joining }) : this.told)];
+		const parts = [states];
+		panel.note(this.joining ? say("Joining {name} …", { name: this.joining }) : this.told);
 		if (captive) parts.push(button(say("Sign in to this network"), () => this.visit(), { className: "primary", "data-key": "portal" }));
 		if (wifi === "on" || wifi === "off") {
 			parts.push(element("div", { className: "switch" }, element("span", { id: "wifi-label" }, say("Wi-Fi")), button(on ? say("On") : say("Off"), () => this.power(!on), { role: "switch", "aria-checked": String(on), "aria-labelledby": "wifi-label", "data-key": "wifi" })));
@@ -133,7 +134,7 @@ const network = {
 		const strengths = [say("very weak"), say("weak"), say("fair"), say("good"), say("very good")];
 		const about = [n.name === one(this.answer, "name") ? say("connected") : "", n.saved ? say("saved") : "", kinds[n.kind] || n.kind, strengths[n.strength]].filter(Boolean).join(words.language === "ar" ? "، " : ", ");
 		const b = button("", () => this.pick(n), { className: "network", disabled: !!this.joining, "data-key": n.kind + " " + n.name });
-		b.append(name(n.name), " ", element("span", { className: "about" }, about));
+		b.append(isolated(n.name), " ", element("span", { className: "about" }, about));
 		return b;
 	},
 
@@ -173,7 +174,8 @@ const network = {
 			if (identity) fields.identity = identity;
 			this.join({ ...n, name: wanted }, fields);
 		};
-		panel.fill(n.typed ? say("Join a network") : say("Join {name}", { name: n.name }), this.told ? element("p", { role: "alert", className: "wrong" }, this.told) : "", form);
+		panel.fill(n.typed ? say("Join a network") : say("Join {name}", { name: n.name }), form);
+		panel.note(this.told);
 	},
 
 	// Back to the list.

@@ -1,6 +1,8 @@
 "use strict";
 // Puts the page together, and takes what the host tells.
 
+show($("people"), !beside);
+
 function drawHead() {
 	const s = step.screen || {};
 	$("organisation").textContent = s.organisation || one(info.answer, "organisation") || say("Welcome");
@@ -89,7 +91,7 @@ const firstday = {
 			unanswered();
 			step.lost();
 			drawHead();
-			note(say("The agent on this Mac does not answer at the moment. You can log in all the same."));
+			note(beside ? problem({ error: "lost" }) : say("The agent on this Mac does not answer at the moment. You can log in all the same."));
 			break;
 		case "malformed": // it was asked for what is not there any more
 			$("refresh").disabled = false;
@@ -108,11 +110,10 @@ $("language").onclick = () => language.open();
 $("apple").onclick = () => host("apple");
 $("restart").onclick = () => power.ask("restart");
 $("shutdown").onclick = () => power.ask("shutdown");
-document.addEventListener("keydown", e => panel.key(e));
 setInterval(() => step.tick(), 1000);
 
 words.choose(navigator.languages || [navigator.language]);
 drawHead();
 people.draw();
-$("people").querySelector("input").focus();
+people.focus();
 host("ready");

@@ -1,21 +1,23 @@
 "use strict";
+
 // Nobody gets at what lies behind something else.
 function behind(covered) {
-	for (const id of ["people", "step", "foot"]) $(id).inert = covered;
-	for (const id of ["tools", "visit"]) $(id).inert = covered && !!panel.kind;
+	for (const id of ["people", "step", "foot"]) $(id).toggleAttribute("inert", covered);
+	for (const id of ["tools", "visit"]) $(id).toggleAttribute("inert", covered && !!panel.kind);
 }
 
 // Panels lie over the page. One is open at a time; Escape closes it, and the focus is
 // back where it was.
 const panel = {
-	from: null, // what opened it
+	from: null, // the button that opened it
 	kind: "",
 	draw: null, // draws it anew
 
-	open(kind, draw) {
-		if (!this.kind) this.from = document.activeElement;
+	open(kind, draw, from = kind) {
+		this.from = $(from);
 		this.kind = kind;
 		this.draw = draw;
+		this.note("");
 		show($("veil"), true);
 		behind(true);
 		draw();
@@ -27,36 +29,26 @@ const panel = {
 		this.kind = "";
 		this.draw = null;
 		show($("veil"), false);
-		$("panel").replaceChildren();
+		$("panel-body").replaceChildren();
 		behind(network.visiting || step.visiting);
-		if (this.from && this.from.isConnected) this.from.focus();
+		this.from.focus();
 	},
 
 	// Puts in what the panel shows. Who was at a button of it is there again.
 	fill(title, ...children) {
-		const key = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.key : "";
-		const wasIn = $("panel").contains(document.activeElement), onTitle = document.activeElement && document.activeElement.id === "panel-title";
-		$("panel").replaceChildren(element("h2", { id: "panel-title", tabIndex: -1 }, title), ...children.filter(Boolean));
-		if (!wasIn) return;
-		const again = key && [...$("panel").querySelectorAll("[data-key]")].find(e => e.dataset.key === key);
-		if (again) again.focus();
-		else if (onTitle || !$("panel").contains(document.activeElement)) $("panel-title").focus();
+		const body = $("panel-body"), at = document.activeElement || document.body, key = at.dataset.key, inside = body.contains(at);
+		const list = body.querySelector(".list"), scrolled = list ? list.scrollTop : 0;
+		$("panel-title").textContent = title;
+		body.replaceChildren(...children.filter(Boolean));
+		if (scrolled && body.querySelector(".list")) body.querySelector(".list").scrollTop = scrolled;
+		if (!inside) return;
+		const again = key && [...body.querySelectorAll("[data-key]")].find(e => e.dataset.key === key && !e.disabled);
+		(again || $("panel-title")).focus();
 	},
 
-	// Tab stays inside.
-	key(e) {
-		if (!this.kind) return;
-		if (e.key === "Escape") {
-			e.preventDefault();
-			return this.close();
-		}
-		if (e.key !== "Tab") return;
-		const all = [...$("panel").querySelectorAll("button:not(:disabled), input:not(:disabled)")].filter(x => x.type !== "radio" || x.checked || !$("panel").querySelector("input[name=" + x.name + "]:checked"));
-		const at = all.indexOf(document.activeElement), last = all.length - 1;
-		if (e.shiftKey ? at <= 0 : at === last) {
-			e.preventDefault();
-			(e.shiftKey ? all[last] : all[0]).focus();
-		}
+	// Says what came of something.
+	note(text) {
+		if ($("panel-note").textContent !== text) $("panel-note").textContent = text;
 	},
 };
 
@@ -88,7 +80,8 @@ const info = {
 		}
 		const list = element("dl", {});
 		for (const [label, text] of rows) if (text) list.append(element("dt", {}, label), element("dd", {}, address(text)));
-		panel.fill(say("About this Mac"), list, a.error ? element("p", {}, problem(a)) : null, element("div", { className: "buttons" }, closeButton()));
+		panel.note(a.error ? problem(a) : "");
+		panel.fill(say("About this Mac"), list, element("div", { className: "buttons" }, closeButton()));
 	},
 };
 
@@ -107,17 +100,16 @@ const power = {
 		const question = how === "restart" ? say("Restart this Mac?") : say("Shut down this Mac?");
 		const go = how === "restart" ? say("Restart") : say("Shut down");
 		panel.open("power", () => {
-			const told = element("p", { role: "alert" });
 			const yes = button(go, () => {
 				yes.disabled = true;
 				ask("power", " " + how).then(answer => {
 					if (panel.kind !== "power") return;
-					told.textContent = answer.error ? problem(answer) : say("One moment.");
+					panel.note(answer.error ? problem(answer) : say("One moment."));
 					yes.disabled = !answer.error;
 				});
 			}, { className: "primary" });
-			panel.fill(question, told, element("div", { className: "buttons" }, yes, button(say("Cancel"), () => panel.close())));
-		});
+			panel.fill(question, element("div", { className: "buttons" }, yes, button(say("Cancel"), () => panel.close())));
+		}, how);
 	},
 };
 

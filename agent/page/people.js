@@ -23,20 +23,24 @@ const people = {
 		});
 	},
 
+	// The first thing there is to choose or to type.
+	focus() { ($("people").querySelector("input, button") || $("apple")).focus(); },
+
 	draw() {
+		if (beside) return;
 		const users = this.users();
 		const inside = $("people").contains(document.activeElement);
 		if (!this.forced && [...$("people").querySelectorAll("input")].some(input => input.value)) return; // not under somebody's hands
 		this.forced = false;
 		if (users.length && !this.chosen) this.drawList(users);
 		else this.drawForm(users.length > 0);
-		if (inside) ($("people").querySelector("input, button") || $("people")).focus();
+		if (inside) this.focus();
 	},
 
 	drawList(users) {
 		const items = users.map(u => element("li", {}, button(face(u), () => this.choose(u), { className: "person" })));
 		items.forEach((item, i) => {
-			item.firstChild.append(name(users[i].label));
+			item.firstChild.append(isolated(users[i].label));
 			if (users[i].managed) item.firstChild.append(" ", element("span", { className: "badge" }, say("Managed")));
 		});
 		$("people").replaceChildren(
@@ -50,7 +54,7 @@ const people = {
 		const account = known ? null : field({ name: "name", type: "text" }, say("Name"));
 		const password = field({ name: "password", type: "password" }, say("Password"));
 		const form = element("form", { id: "login" });
-		if (known) form.append(element("p", { className: "who" }, face(this.chosen), name(this.chosen.label)));
+		if (known) form.append(element("p", { className: "who" }, face(this.chosen), isolated(this.chosen.label)));
 		else form.append(account.box);
 		form.append(password.box, element("div", { className: "buttons" },
 			element("button", { className: "primary" }, say("Log in")), hasList ? button(say("Back"), () => this.back(), { id: "back" }) : ""));

@@ -52,7 +52,8 @@ func (t *talk) said(text []byte, now time.Time) (Wish, error) {
 	}
 	last, fields := string(lines[len(lines)-1]), lines[:len(lines)-1]
 	verb, rest, words := strings.Cut(last, " ")
-	if len(fields) > 0 && !(verb == "act" || last == "ask join" || last == "wlan join") || slices.ContainsFunc(fields, isNoField) {
+	takesFields := verb == "act" || last == "ask join" || last == "wlan join"
+	if len(fields) > 0 && !takesFields || slices.ContainsFunc(fields, isNoField) {
 		return Malformed, nil
 	}
 	switch {

@@ -41,7 +41,7 @@ const step = {
 		} else if (!this.visiting && !network.visiting && !this.closed) {
 			this.visit();
 		}
-		show($("people"), !this.takesOver());
+		show($("people"), !this.takesOver() && !beside);
 		show($("step"), this.offers());
 		if (!this.offers()) {
 			this.drawn = "";
@@ -57,7 +57,7 @@ const step = {
 		if (sameFields) restore();
 		this.refresh();
 		if (takesFocus) ($("step").querySelector("input") || $("step-title")).focus();
-		else if (!this.takesOver() && before.length && !["ready", "unlock"].includes(before[0]) && !panel.kind) ($("people").querySelector("input, button")).focus();
+		else if (!this.takesOver() && before.length && !["ready", "unlock"].includes(before[0]) && !panel.kind) people.focus();
 	},
 
 	parts(s) {
