@@ -12,7 +12,7 @@ import (
 const (
 	scheme      = "firstday"
 	pageRoot    = scheme + "://page/"
-	pageAddress = pageRoot + "index.html"
+	pageAddress = pageRoot + "index.html#beside" // which leaves out what Apple's window has
 )
 
 // kinds are what files of the page may be, by their names' ends.
@@ -26,6 +26,7 @@ var kinds = map[string]string{
 
 // pageFile gives what stands at an address of the page's.
 func pageFile(files fs.FS, address string) (content []byte, kind string, err error) {
+	address, _, _ = strings.Cut(address, "#")
 	name, ok := strings.CutPrefix(address, pageRoot)
 	kind = kinds[path.Ext(name)]
 	if !ok || kind == "" || !fs.ValidPath(name) {

@@ -44,10 +44,6 @@ type mac struct {
 	stop      func() // kills the service
 	signIn    *signin.Machine
 
-	settingMu sync.Mutex
-	setting   api.SignInWindow // in place of the directory's
-	last      *api.CheckInResponse
-
 	*windows
 	beside *Beside
 	end    func() // ends what stands beside Apple's window, as launchd does
@@ -143,25 +139,14 @@ func (m *mac) hear(ctx context.Context, signIn *signin.Machine) {
 		}
 		version = answer.Version
 		_ = signIn.Reached(ctx, true)
-		m.settingMu.Lock()
-		answer.Settings.Window = m.setting
-		m.last = answer
 		_ = signIn.Heard(ctx, answer)
-		m.settingMu.Unlock()
 	}
 }
 
 // wants has the organisation want a window.
 func (m *mac) wants(w api.SignInWindow) {
 	m.t.Helper()
-	m.settingMu.Lock()
-	defer m.settingMu.Unlock()
-	m.setting = w
-	answer := *m.last
-	answer.Settings.Window = w
-	if err := m.signIn.Heard(m.t.Context(), &answer); err != nil {
-		m.t.Fatal(err)
-	}
+	m.directory.Change(func(s *api.Settings) { s.MacOS.Window = w })
 }
 
 // dials is another surface.

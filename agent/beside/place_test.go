@@ -1,8 +1,11 @@
 package beside
 
 import (
+	"regexp"
 	"testing"
 	"testing/fstest"
+
+	"firstday.dev/agent/page"
 )
 
 // Whatever the screen and the words, what stands in the corner leaves the middle to
@@ -53,6 +56,7 @@ func TestPageFilesByAddress(t *testing.T) {
 	files := fstest.MapFS{"index.html": {Data: []byte("page")}, "words/de.js": {Data: []byte("words")}, "secret.pem": {Data: []byte("key")}}
 	for address, want := range map[string]string{
 		pageAddress:                           "page",
+		"firstday://page/index.html":          "page",
 		"firstday://page/words/de.js":         "words",
 		"firstday://page/words/../index.html": "",
 		"firstday://page/../index.html":       "",
@@ -67,6 +71,23 @@ func TestPageFilesByAddress(t *testing.T) {
 		content, kind, err := pageFile(files, address)
 		if string(content) != want || (err == nil) != (want != "") || err == nil && kind == "" {
 			t.Errorf("%s: %q, %s, %v", address, content, kind, err)
+		}
+	}
+}
+
+// Each file that the page is made of has its address.
+func TestPageIsWhole(t *testing.T) {
+	content, _, err := pageFile(page.Files, pageAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllSubmatch(content, -1)
+	if len(found) < 5 {
+		t.Fatalf("the page loads %d files", len(found))
+	}
+	for _, f := range found {
+		if data, kind, err := pageFile(page.Files, pageRoot+string(f[1])); err != nil || len(data) == 0 || kind == "" {
+			t.Errorf("%s: %q, %v", f[1], kind, err)
 		}
 	}
 }

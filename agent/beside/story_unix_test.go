@@ -153,9 +153,9 @@ func TestServiceIsKilledInEachState(t *testing.T) {
 // whatever it shows; and it comes back when it is wanted again.
 func TestSettingIsSwitchedOffInEachState(t *testing.T) {
 	inEach(t, func(t *testing.T, m *mac) {
-		m.wants("off")
+		m.wants(api.WindowOff)
 		m.sees(Picture{})
-		m.wants("beside")
+		m.wants(api.WindowBeside)
 		m.until("end", func(now Picture, _ []told) bool {
 			over := slices.Contains([]signin.State{signin.Done, signin.Hidden}, m.signIn.Screen().State)
 			return now == Picture{Button: signInWithAcme} || now == Picture{} && over
@@ -275,7 +275,7 @@ func TestBesideLogsNobodyOn(t *testing.T) {
 	if pair, err := c.Logon(t.Context(), s.Serial); err == nil {
 		t.Errorf("it is given %d bytes", len(pair))
 	}
-	m.wants(api.SignInWindow("off"))
+	m.wants(api.WindowInstead)
 	m.sees(Picture{})
 	if err := c.Act(t.Context(), signin.Action{Name: signin.Close, Serial: s.Serial}); err == nil {
 		t.Error("it acts on what it is not shown")

@@ -87,8 +87,8 @@ func (f *flow) screen() *Screen {
 	return s
 }
 
-// beside tells the setting by which there is a window beside Apple's.
-func beside(w api.SignInWindow) bool { return w == "" || w == "beside" }
+// beside tells the settings of a Mac by which there is a window beside Apple's.
+func beside(w api.SignInWindow) bool { return w == "" || w == api.WindowBeside }
 
 // newPIN is typed twice.
 var newPIN = []Field{{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true}, {Name: FieldPINAgain, Label: "The same once more", Secret: true, Digits: true}}
