@@ -112,9 +112,11 @@ func (t *appKit) work() {
 	todo := t.todo
 	t.todo = nil
 	t.mu.Unlock()
-	for _, do := range todo {
-		do()
-	}
+	pooled(func() {
+		for _, do := range todo {
+			do()
+		}
+	})
 }
 
 // Session is Toolkit's, for any thread, as Show and Tell are.
