@@ -1,9 +1,17 @@
 package beside
 
 import (
+	"strings"
+
 	"github.com/ebitengine/purego"
 	"github.com/ebitengine/purego/objc"
 )
+
+// Finding is one thing that was looked at.
+type Finding struct {
+	What    string
+	Problem string // empty: all is well
+}
 
 // Check sees on this Mac whether there is all that the windows are made of: the
 // frameworks, functions, classes and messages. It opens no window.
@@ -42,4 +50,11 @@ func (c *usedClass) missing() (missing []string) {
 		}
 	}
 	return missing
+}
+
+func lacks(what string, missing []string) Finding {
+	if len(missing) == 0 {
+		return Finding{What: what}
+	}
+	return Finding{what, "this macOS has no " + strings.Join(missing, ", ")}
 }

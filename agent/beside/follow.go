@@ -50,7 +50,7 @@ func (b *Beside) listen(ctx context.Context, give func(sight)) (spoke bool, err 
 	if err != nil {
 		return false, err
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // it always closes
 	for serial := int64(0); ; spoke = true {
 		s, err := c.Next(ctx, serial)
 		if err != nil {

@@ -262,11 +262,6 @@ func (m *mac) sees(want Picture) {
 	m.until("picture", func(now Picture, _ []told) bool { return now == want })
 }
 
-func (m *mac) seesPage() {
-	m.t.Helper()
-	m.until("page", func(now Picture, _ []told) bool { return now.Page > 0 })
-}
-
 // hears waits until the page is told of a state, and gives the screen's number.
 func (m *mac) hears(state signin.State) (screen told) {
 	m.t.Helper()

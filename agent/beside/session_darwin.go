@@ -18,10 +18,9 @@ type system struct {
 
 // auditInfo is auditinfo_addr of bsm/audit.h, of 48 bytes.
 type auditInfo struct {
-	user, success, failure, port, kind uint32
-	address                            [4]uint32
-	session                            int32
-	flags                              uint64
+	_       [9]uint32 // the user, two masks, the terminal's port, kind and address
+	session int32
+	_       uint64
 }
 
 func bindSystem() (*system, error) {
