@@ -137,7 +137,9 @@ func (s *state) press() signin.ActionName {
 	case s.trouble != "":
 		s.trouble = ""
 	case s.screen.State == signin.Done:
-		return signin.Close
+		if s.begun {
+			return signin.Close
+		}
 	default:
 		s.lost, s.late = 0, false
 		s.load()

@@ -101,6 +101,7 @@ func TestPictures(t *testing.T) {
 		"done, and another may sign in":         {[]event{seen, ready, pressed{}, waiting, done, ready}, button, ""},
 		"done elsewhere":                        {[]event{seen, ready, waiting, done}, nothing, ""},
 		"done elsewhere, after somebody here":   {[]event{seen, ready, pressed{}, waiting, done, ready, waiting, done}, nothing, ""},
+		"done elsewhere, pressed late":          {[]event{seen, ready, done, pressed{}}, nothing, ""},
 		"silent":                                {[]event{seen, ready, silent}, nothing, ""},
 		"silent on the page":                    {[]event{seen, ready, pressed{}, waiting, visit{"https://a"}, silent}, nothing, ""},
 		"silent on the page, and back":          {[]event{seen, ready, pressed{}, waiting, silent, waiting}, button, ""},
