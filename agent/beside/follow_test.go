@@ -134,6 +134,9 @@ func TestLeavesOnAScreenThatHasJustGone(t *testing.T) {
 		serve := func(conn net.Conn) {
 			readyThen(conn, func(in *bufio.Reader) {
 				say := func(s string) { _, _ = io.WriteString(conn, s) }
+				if _, err := in.ReadString('\n'); err != nil { // that it waits for another one
+					return
+				}
 				say("screen 4\nstate=number\naction=cancel secondary Cancel\n\n")
 				for serial := 4; ; {
 					line, err := in.ReadString('\n')
