@@ -62,7 +62,11 @@ func (t *appKit) register() (host objc.ID, err error) {
 			own("willOpenMenu:withEvent:", func(_ objc.ID, _ objc.SEL, menu, _ objc.ID) { menu.Send(sel("removeAllItems")) }),
 		}},
 	} {
-		made, err := objc.RegisterClass(c.name, objc.Class(class(c.super)), nil, nil, c.methods)
+		super := class(c.super)
+		if super == 0 {
+			return 0, fmt.Errorf("this macOS has no class %s", c.super)
+		}
+		made, err := objc.RegisterClass(c.name, objc.Class(super), nil, nil, c.methods)
 		if err != nil {
 			return 0, fmt.Errorf("making class %s: %w", c.name, err)
 		}
