@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"firstday.dev/agent/accounts"
+	"firstday.dev/agent/local"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
@@ -267,7 +268,7 @@ func TestBesideLogsNobodyOn(t *testing.T) {
 	if !s.CanLogon {
 		t.Fatal("the service has nothing to log on with, so that this shows nothing")
 	}
-	c := m.dials(t, "beside")
+	c := m.dials(t, local.InSession(local.SurfaceBeside, "100003"))
 	screen, err := c.Next(t.Context(), 0)
 	if err != nil || screen.State != signin.Done || screen.CanLogon {
 		t.Errorf("%+v, %v", screen, err)
