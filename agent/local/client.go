@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,8 +51,12 @@ var ErrClosed = errors.New("the agent's service has hung up")
 // a watch, after WatchTime.
 const answerTime = WatchTime + 10*time.Second
 
+// InSession names a surface that tells in which session of the system it is, if that
+// is known.
+func InSession(surface, session string) string { return strings.TrimSuffix(surface+" "+session, " ") }
+
 // NewClient greets the service at the other end of a connection, as the surface
-// of that name. Whether it is the agent's service the caller has found out; see
+// of that name; see [InSession]. Whether it is the agent's service the caller has found out; see
 // [Dial]. It closes the connection when it fails.
 func NewClient(ctx context.Context, conn net.Conn, surface string) (*Client, error) {
 	c := &Client{conn: conn, screens: newCall(), acts: newCall(), logons: newCall(), asks: newCall(), shows: newCall(), closed: make(chan struct{})}
@@ -66,7 +71,7 @@ func NewClient(ctx context.Context, conn net.Conn, surface string) (*Client, err
 }
 
 func (c *Client) greet(in *lines, surface string) error {
-	if !isWord(surface) {
+	if words, err := readWords([]byte(surface)); err != nil || len(words) > 2 {
 		return malformed("a surface without a name")
 	}
 	if err := c.conn.SetReadDeadline(time.Now().Add(writeTime)); err != nil {

@@ -107,6 +107,7 @@ type session struct {
 	lines lines
 	typed typed
 
+	signIn  SignIn // as this surface sees it
 	surface string // how it named itself
 	shown   func() // is told that the page is there; nil: this surface has none
 	number  int64  // of the surface; 0: it is the window
@@ -131,7 +132,10 @@ func (c *session) run(ctx context.Context) {
 	defer context.AfterFunc(ctx, func() { _ = c.conn.SetReadDeadline(time.Now()) })()
 	c.watch, c.once = func() {}, make(chan struct{}, 1)
 	surface, err := c.greet(ctx)
-	c.surface = surface
+	c.surface, c.signIn = surface, c.SignIn
+	if surface == SurfaceBeside {
+		c.signIn = besides{c.SignIn}
+	}
 	for err == nil {
 		var r *request
 		if r, err = c.read(ctx); err == nil {
@@ -222,7 +226,7 @@ func (c *session) startWatch(ctx context.Context, serial int64) {
 	c.watch()
 	ctx, c.watch = context.WithTimeout(ctx, WatchTime)
 	c.group.Go(func() {
-		screen, err := c.SignIn.Next(ctx, serial)
+		screen, err := c.signIn.Next(ctx, serial)
 		switch {
 		case err == nil:
 			c.answer(screenBlock(&screen, time.Now()))
@@ -239,7 +243,7 @@ func (c *session) act(ctx context.Context, r *request) error {
 	if starts && c.Here != nil && c.Here(c.surface) {
 		a.SameDevice = true
 	}
-	err := c.SignIn.Act(ctx, a)
+	err := c.signIn.Act(ctx, a)
 	clear(a.Fields)
 	switch {
 	case errors.Is(err, signin.ErrStale):
@@ -259,7 +263,7 @@ func (c *session) act(ctx context.Context, r *request) error {
 
 // logon hands over what the account is logged on with.
 func (c *session) logon(ctx context.Context, serial int64) error {
-	packed, err := c.SignIn.Logon(ctx, serial, c.number)
+	packed, err := c.signIn.Logon(ctx, serial, c.number)
 	defer clear(packed)
 	switch {
 	case errors.Is(err, errDenied):

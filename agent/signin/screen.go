@@ -51,6 +51,9 @@ type Screen struct {
 	Here    bool
 	Page    string
 	Origins []string
+	// Beside tells that the organisation wants the window beside the Mac's login
+	// window.
+	Beside bool
 	// Code is why the sign-in failed, or why a field was refused, or in the state
 	// Done why there is no PIN.
 	Code api.Code

@@ -17,7 +17,7 @@ var (
 // screen is what the state looks like. Serial and Device are the machine's to
 // fill in.
 func (f *flow) screen() *Screen {
-	s := &Screen{State: f.state, Help: f.offer.settings.HelpURL, Text: f.offer.settings.Text, Online: f.online, Code: f.code, Here: f.here}
+	s := &Screen{State: f.state, Help: f.offer.settings.HelpURL, Text: f.offer.settings.Text, Online: f.online, Code: f.code, Here: f.here, Beside: beside(f.offer.settings.Window)}
 	org := cmp.Or(f.offer.organisation, "your organisation")
 	switch f.state {
 	case Ready:
@@ -76,7 +76,7 @@ func (f *flow) screen() *Screen {
 		s.Title, s.Message = "This did not work", api.Explain(f.code).Employee
 		s.Actions = []ActionButton{{Retry, "Try again", true}, {Close, "Close", false}}
 	case Hidden:
-		return &Screen{State: Hidden, Online: f.online, Why: f.offer.why}
+		return &Screen{State: Hidden, Online: f.online, Why: f.offer.why, Beside: s.Beside}
 	}
 	if f.code != "" && f.state != Failed && f.state != Done {
 		s.Message = f.refusal()
@@ -86,6 +86,9 @@ func (f *flow) screen() *Screen {
 	}
 	return s
 }
+
+// beside tells the settings of a Mac by which there is a window beside Apple's.
+func beside(w api.SignInWindow) bool { return w == "" || w == api.WindowBeside }
 
 // newPIN is typed twice.
 var newPIN = []Field{{Name: FieldPIN, Label: "PIN", Secret: true, Digits: true}, {Name: FieldPINAgain, Label: "The same once more", Secret: true, Digits: true}}
