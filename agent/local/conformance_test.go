@@ -332,7 +332,7 @@ func TestServiceUnderstands(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			f := newFixed()
 			var log bytes.Buffer
-			s := &Server{SignIn: f, Refresh: func(context.Context) api.Code { return "" }, FileVault: f.fileVault, Log: slog.New(slog.NewTextHandler(&log, nil))}
+			s := &Server{SignIn: f, Refresh: func(context.Context) api.Code { return "" }, FileVault: f.fileVault, Desk: &desk{}, Log: slog.New(slog.NewTextHandler(&log, nil))}
 			conn, err := net.Dial("unix", serve(t, s))
 			if err != nil {
 				t.Fatal(err)

@@ -36,8 +36,10 @@ type Server struct {
 	// screen of FileVault, which it may once each time the system starts. nil: there
 	// is no such screen.
 	FileVault func(context.Context) bool
-	Version   string // of the agent
-	Log       *slog.Logger
+	// Desk is for login windows. nil: this system has none.
+	Desk    Desk
+	Version string // of the agent
+	Log     *slog.Logger
 
 	surfaces atomic.Int64 // that there were, which tells them apart
 }
@@ -95,6 +97,11 @@ const (
 	refusedLogon     = "logon"
 	refusedDenied    = "denied"
 	refusedFileVault = "filevault"
+	// Those to the desk's verbs only.
+	refusedWait   = "wait"
+	refusedField  = "field"
+	refusedOthers = "others"
+	refusedFailed = "failed"
 )
 
 // session is one surface's connection.
@@ -111,6 +118,7 @@ type session struct {
 	group sync.WaitGroup
 	watch context.CancelFunc // ends the watch that waits
 	once  chan struct{}      // of a refresh
+	asked sync.Map           // verbs of the desk that are not answered yet
 
 	mu sync.Mutex // over writing
 }
@@ -205,7 +213,11 @@ func (c *session) take(ctx context.Context, r *request) error {
 	case verbHello:
 		return malformed("hello twice")
 	default:
-		c.refuse(refusedUnknown, "the agent does not know "+r.verb)
+		if _, ok := deskVerbs[r.verb]; ok {
+			c.ask(ctx, r)
+			return nil
+		}
+		c.refuse(refusedUnknown, "the agent does not know "+r.verb, r.verb)
 	}
 	return nil
 }
@@ -305,11 +317,21 @@ func (c *session) refresh(ctx context.Context) {
 // deny refuses what this surface has no right to, which ours never asks for.
 func (c *session) deny(ctx context.Context, verb string) {
 	c.Log.WarnContext(ctx, "a surface asks for what it may not", "request", verb)
-	c.refuse(refusedDenied, "this surface may not do that")
+	c.refuse(refusedDenied, "this surface may not do that", about(verb)...)
 }
 
-func (c *session) refuse(word, message string) {
-	b := newBlock(kindError, word)
+// about gives the word that a refusal of the desk's ends with: answers to its other
+// verbs may be on their way.
+func about(verb string) []string {
+	if _, ok := deskVerbs[verb]; ok {
+		return []string{verb}
+	}
+	return nil
+}
+
+// refuse says what is not done, and of which verb, if that is not clear.
+func (c *session) refuse(word, message string, verb ...string) {
+	b := newBlock(append([]string{kindError, word}, verb...)...)
 	b.add("message", message)
 	c.answer(b)
 }
