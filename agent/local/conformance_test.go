@@ -249,7 +249,7 @@ func newFixed() *fixed {
 	}}
 }
 
-func (f *fixed) Next(ctx context.Context, serial int64) (signin.Screen, error) {
+func (f *fixed) NextIn(ctx context.Context, _ string, serial int64) (signin.Screen, error) {
 	if serial != f.Serial {
 		return f.Screen, nil
 	}

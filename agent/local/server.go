@@ -15,7 +15,7 @@ import (
 
 // SignIn is the sign-in that surfaces show. [signin.Machine] is one.
 type SignIn interface {
-	Next(ctx context.Context, serial int64) (signin.Screen, error)
+	NextIn(ctx context.Context, session string, serial int64) (signin.Screen, error)
 	Act(ctx context.Context, a signin.Action) error
 	Logon(ctx context.Context, serial, surface int64) ([]byte, error)
 }
@@ -112,6 +112,7 @@ type session struct {
 	typed typed
 
 	surface string // how it named itself
+	within  string // the session of the system
 	shown   func() // is told that the page is there; nil: this surface has none
 	number  int64  // of the surface; 0: it is the window
 
@@ -181,6 +182,10 @@ func (c *session) greet(ctx context.Context) (surface string, err error) {
 		c.refuse(refusedVersion, "the agent speaks version 1")
 		return r.name, errBye
 	}
+	c.within = r.session
+	if c.number == 0 { // it is for whoever has begun
+		c.within = signin.AnySession
+	}
 	c.Log.DebugContext(ctx, "surface", "surface", r.name, "session", r.session)
 	b := newBlock(kindHello, "1")
 	b.add("agent", c.Version)
@@ -228,7 +233,7 @@ func (c *session) startWatch(ctx context.Context, serial int64) {
 	c.watch()
 	ctx, c.watch = context.WithTimeout(ctx, WatchTime)
 	c.group.Go(func() {
-		screen, err := c.SignIn.Next(ctx, serial)
+		screen, err := c.SignIn.NextIn(ctx, c.within, serial)
 		switch {
 		case err == nil:
 			c.answer(screenBlock(&screen, time.Now()))
@@ -239,7 +244,7 @@ func (c *session) startWatch(ctx context.Context, serial int64) {
 }
 
 func (c *session) act(ctx context.Context, r *request) error {
-	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number, Surface: c.number}
+	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number, Session: c.within, Surface: c.number}
 	c.typed = make(typed)
 	starts := a.Name == signin.Start || a.Name == signin.Retry
 	if starts && c.Here != nil && c.Here(c.surface) {
