@@ -74,7 +74,7 @@ func (d *desk) puts(s signin.Screen) {
 	d.changed = make(chan struct{})
 }
 
-func (d *desk) Next(ctx context.Context, serial int64) (signin.Screen, error) {
+func (d *desk) NextIn(ctx context.Context, _ string, serial int64) (signin.Screen, error) {
 	for {
 		d.mu.Lock()
 		s, changed := d.screen, d.changed

@@ -13,9 +13,9 @@ const SurfaceBeside = "beside"
 // nothing is offered. It logs nobody on, and is not told what others could.
 type besides struct{ SignIn }
 
-// Next tells screens, or that there is nothing to show.
-func (b besides) Next(ctx context.Context, serial int64) (signin.Screen, error) {
-	s, err := b.SignIn.Next(ctx, serial)
+// NextIn tells screens, or that there is nothing to show.
+func (b besides) NextIn(ctx context.Context, session string, serial int64) (signin.Screen, error) {
+	s, err := b.SignIn.NextIn(ctx, session, serial)
 	if err != nil {
 		return signin.Screen{}, err
 	}
@@ -28,7 +28,7 @@ func (b besides) Next(ctx context.Context, serial int64) (signin.Screen, error) 
 
 // Act passes on what the person did, as long as something is offered.
 func (b besides) Act(ctx context.Context, a signin.Action) error {
-	s, err := b.SignIn.Next(ctx, 0) // it does not wait: no screen has this number
+	s, err := b.SignIn.NextIn(ctx, a.Session, 0) // it does not wait: no screen has this number
 	switch {
 	case err != nil:
 		return err

@@ -15,7 +15,7 @@ type offered struct {
 	acted  []signin.Action
 }
 
-func (o *offered) Next(context.Context, int64) (signin.Screen, error) { return o.screen, nil }
+func (o *offered) NextIn(context.Context, string, int64) (signin.Screen, error) { return o.screen, nil }
 
 func (o *offered) Act(_ context.Context, a signin.Action) error {
 	o.acted = append(o.acted, a)
@@ -34,7 +34,7 @@ func TestBesideIsToldWhereItIsWanted(t *testing.T) {
 	for _, wanted := range []bool{true, false} {
 		o := &offered{screen: screen}
 		o.screen.Beside = wanted
-		s, err := besides{o}.Next(t.Context(), 0)
+		s, err := besides{o}.NextIn(t.Context(), "", 0)
 		if err != nil || s.CanLogon || s.Serial != 7 || s.Device.Organisation != "Acme" {
 			t.Errorf("wanted %v: %+v, %v", wanted, s, err)
 		}

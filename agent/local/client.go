@@ -27,6 +27,7 @@ type Client struct {
 	logons  call
 	asks    call
 	shows   call
+	desk    map[string]*call // of each verb
 
 	mu     sync.Mutex // over writing
 	closed chan struct{}
@@ -59,7 +60,10 @@ func InSession(surface, session string) string { return strings.TrimSuffix(surfa
 // of that name; see [InSession]. Whether it is the agent's service the caller has found out; see
 // [Dial]. It closes the connection when it fails.
 func NewClient(ctx context.Context, conn net.Conn, surface string) (*Client, error) {
-	c := &Client{conn: conn, screens: newCall(), acts: newCall(), logons: newCall(), asks: newCall(), shows: newCall(), closed: make(chan struct{})}
+	c := &Client{conn: conn, screens: newCall(), acts: newCall(), logons: newCall(), asks: newCall(), shows: newCall(), closed: make(chan struct{}), desk: make(map[string]*call)}
+	for verb := range deskVerbs {
+		c.desk[verb] = new(newCall())
+	}
 	defer context.AfterFunc(ctx, func() { c.close(ctx.Err()) })()
 	in := &lines{r: conn}
 	if err := c.greet(in, surface); err != nil {
@@ -278,6 +282,10 @@ func (c *Client) take(b *block) error {
 		}
 	case kindError:
 		refused := b.refused()
+		if k := c.desk[b.word(2)]; k != nil {
+			k.hand(refused)
+			return nil
+		}
 		switch refused.Word {
 		case refusedStale:
 			c.acts.hand(signin.ErrStale)
@@ -292,6 +300,9 @@ func (c *Client) take(b *block) error {
 		case refusedUnknown: // an agent of an earlier version
 			c.asks.hand(refused)
 			c.logons.hand(refused)
+			for _, k := range c.desk {
+				k.hand(refused)
+			}
 		default:
 			return refused
 		}
@@ -300,6 +311,9 @@ func (c *Client) take(b *block) error {
 }
 
 func (c *Client) callOf(verb string) *call {
+	if k := c.desk[verb]; k != nil {
+		return k
+	}
 	return map[string]*call{verbWatch: &c.screens, verbAct: &c.acts, verbRefresh: &c.asks, verbShown: &c.shows}[verb]
 }
 

@@ -254,7 +254,7 @@ func newFixed() *fixed {
 	}}
 }
 
-func (f *fixed) Next(ctx context.Context, serial int64) (signin.Screen, error) {
+func (f *fixed) NextIn(ctx context.Context, _ string, serial int64) (signin.Screen, error) {
 	if serial != f.Serial {
 		return f.Screen, nil
 	}
@@ -337,7 +337,7 @@ func TestServiceUnderstands(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			f := newFixed()
 			var log bytes.Buffer
-			s := &Server{SignIn: f, Refresh: func(context.Context) api.Code { return "" }, FileVault: f.fileVault, Log: slog.New(slog.NewTextHandler(&log, nil))}
+			s := &Server{SignIn: f, Refresh: func(context.Context) api.Code { return "" }, FileVault: f.fileVault, Desk: &desk{}, Log: slog.New(slog.NewTextHandler(&log, nil))}
 			conn, err := net.Dial("unix", serve(t, s))
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,35 @@ const (
 	verbBye     = "bye"
 	// verbFileVault asks whether who has unlocked the disk is logged on.
 	verbFileVault = "filevault"
+
+	// What the desk answers.
+	verbUsers   = "users"
+	verbNetwork = "network"
+	verbScan    = "scan"
+	verbJoin    = "join"
+	verbWiFi    = "wifi" // on|off
+	verbInfo    = "info"
+	verbPower   = "power" // restart|shutdown
+	verbLogo    = "logo"
+)
+
+// deskVerbs are the verbs of the desk, and the words of which each takes one.
+var deskVerbs = map[string][]string{
+	verbUsers: nil, verbNetwork: nil, verbScan: nil, verbJoin: nil, verbInfo: nil, verbLogo: nil,
+	verbWiFi: {on, off}, verbPower: {string(Restart), string(Shutdown)},
+}
+
+const (
+	on  = "on"
+	off = "off"
+)
+
+// The fields of join.
+const (
+	joinName     = "name"
+	joinPassword = "password"
+	joinHidden   = "hidden"
+	joinIdentity = "identity"
 )
 
 const sameDevice = "same-device"
@@ -27,7 +57,7 @@ const sameDevice = "same-device"
 // request is a line that a surface sends.
 type request struct {
 	verb    string
-	name    string // of the surface, the field or the action
+	name    string // of the surface, the field or the action; or the word of the desk's verb
 	number  int64  // the version, or the serial number of the screen
 	value   string // of the field
 	session string // of the system, in which the surface is; empty: it does not say
@@ -93,8 +123,27 @@ func (r *request) readWords(words []string) (err error) {
 		if len(words) > 0 {
 			return malformed("%s takes no words", r.verb)
 		}
+	default:
+		return r.readDesk(words)
 	}
 	return err
+}
+
+// readDesk reads the word of a verb of the desk. Those of verbs that are not known
+// are left alone.
+func (r *request) readDesk(words []string) error {
+	takes, known := deskVerbs[r.verb]
+	switch {
+	case !known:
+		return nil
+	case takes == nil && len(words) > 0:
+		return malformed("%s takes no words", r.verb)
+	case takes != nil && (len(words) != 1 || !slices.Contains(takes, words[0])):
+		return malformed("%s takes one of %s", r.verb, strings.Join(takes, ", "))
+	case takes != nil:
+		r.name = words[0]
+	}
+	return nil
 }
 
 // typed is what a surface has sent of an action that is still to come.
@@ -111,11 +160,38 @@ func (t typed) put(r *request) error {
 // writeAction writes an action as a surface sends it. Who has sent it wipes the
 // bytes.
 func writeAction(a *signin.Action) ([]byte, error) {
-	if !isWord(string(a.Name)) || len(a.Fields) > maxList {
-		return nil, malformed("an action without a name, or with more than %d fields", maxList)
+	if !isWord(string(a.Name)) {
+		return nil, malformed("an action without a name")
 	}
-	lines := make([]byte, 0, MaxLine*(len(a.Fields)+1)) // which never grows, and leaves no copy
-	for name, value := range a.Fields {
+	words := []string{verbAct, string(a.Name), strconv.FormatInt(a.Serial, 10)}
+	if a.SameDevice {
+		words = append(words, sameDevice)
+	}
+	return writeFields(a.Fields, words...)
+}
+
+// writeJoin is writeAction for a network to join.
+func writeJoin(j *Join) ([]byte, error) {
+	fields := map[string]string{joinName: j.Name}
+	if j.Password != "" {
+		fields[joinPassword] = j.Password
+	}
+	if j.Hidden {
+		fields[joinHidden] = yes(true)
+	}
+	if j.Identity != "" {
+		fields[joinIdentity] = j.Identity
+	}
+	return writeFields(fields, verbJoin)
+}
+
+// writeFields writes fields, and the words of the request that they belong to.
+func writeFields(fields map[string]string, words ...string) ([]byte, error) {
+	if len(fields) > maxList {
+		return nil, malformed("more than %d fields", maxList)
+	}
+	lines := make([]byte, 0, MaxLine*(len(fields)+1)) // which never grows, and leaves no copy
+	for name, value := range fields {
 		text := escape(value)
 		if !isWord(name) || len(verbField)+len(name)+len(text)+len("  \n") > MaxLine {
 			return nil, malformed("a field without a name, or of more than a line")
@@ -123,10 +199,6 @@ func writeAction(a *signin.Action) ([]byte, error) {
 		lines = append(lines, verbField+" "+name+" "...)
 		lines = append(lines, text...)
 		lines = append(lines, '\n')
-	}
-	words := []string{verbAct, string(a.Name), strconv.FormatInt(a.Serial, 10)}
-	if a.SameDevice {
-		words = append(words, sameDevice)
 	}
 	return append(lines, strings.Join(words, " ")+"\n"...), nil
 }

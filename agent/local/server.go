@@ -15,7 +15,7 @@ import (
 
 // SignIn is the sign-in that surfaces show. [signin.Machine] is one.
 type SignIn interface {
-	Next(ctx context.Context, serial int64) (signin.Screen, error)
+	NextIn(ctx context.Context, session string, serial int64) (signin.Screen, error)
 	Act(ctx context.Context, a signin.Action) error
 	Logon(ctx context.Context, serial, surface int64) ([]byte, error)
 }
@@ -39,6 +39,8 @@ type Server struct {
 	// Greeted is told which surface has said hello, and in which session of the
 	// system it is, if it says so. It must not wait. nil: nobody wants to know.
 	Greeted func(surface, session string)
+	// Desk is for login windows. nil: this system has none.
+	Desk    Desk
 	Version string // of the agent
 	Log     *slog.Logger
 
@@ -98,6 +100,11 @@ const (
 	refusedLogon     = "logon"
 	refusedDenied    = "denied"
 	refusedFileVault = "filevault"
+	// Those to the desk's verbs only.
+	refusedWait   = "wait"
+	refusedField  = "field"
+	refusedOthers = "others"
+	refusedFailed = "failed"
 )
 
 // session is one surface's connection.
@@ -109,12 +116,14 @@ type session struct {
 
 	signIn  SignIn // as this surface sees it
 	surface string // how it named itself
+	within  string // the session of the system
 	shown   func() // is told that the page is there; nil: this surface has none
 	number  int64  // of the surface; 0: it is the window
 
 	group sync.WaitGroup
 	watch context.CancelFunc // ends the watch that waits
 	once  chan struct{}      // of a refresh
+	asked sync.Map           // verbs of the desk that are not answered yet
 
 	mu sync.Mutex // over writing
 }
@@ -180,6 +189,10 @@ func (c *session) greet(ctx context.Context) (surface string, err error) {
 		c.refuse(refusedVersion, "the agent speaks version 1")
 		return r.name, errBye
 	}
+	c.within = r.session
+	if c.number == 0 { // it is for whoever has begun
+		c.within = signin.AnySession
+	}
 	c.Log.DebugContext(ctx, "surface", "surface", r.name, "session", r.session)
 	if c.Greeted != nil {
 		c.Greeted(r.name, r.session)
@@ -215,7 +228,11 @@ func (c *session) take(ctx context.Context, r *request) error {
 	case verbHello:
 		return malformed("hello twice")
 	default:
-		c.refuse(refusedUnknown, "the agent does not know "+r.verb)
+		if _, ok := deskVerbs[r.verb]; ok {
+			c.ask(ctx, r)
+			return nil
+		}
+		c.refuse(refusedUnknown, "the agent does not know "+r.verb, r.verb)
 	}
 	return nil
 }
@@ -226,7 +243,7 @@ func (c *session) startWatch(ctx context.Context, serial int64) {
 	c.watch()
 	ctx, c.watch = context.WithTimeout(ctx, WatchTime)
 	c.group.Go(func() {
-		screen, err := c.signIn.Next(ctx, serial)
+		screen, err := c.signIn.NextIn(ctx, c.within, serial)
 		switch {
 		case err == nil:
 			c.answer(screenBlock(&screen, time.Now()))
@@ -237,7 +254,7 @@ func (c *session) startWatch(ctx context.Context, serial int64) {
 }
 
 func (c *session) act(ctx context.Context, r *request) error {
-	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number, Surface: c.number}
+	a := signin.Action{Name: signin.ActionName(r.name), Fields: c.typed, SameDevice: r.sameDev, Serial: r.number, Session: c.within, Surface: c.number}
 	c.typed = make(typed)
 	starts := a.Name == signin.Start || a.Name == signin.Retry
 	if starts && c.Here != nil && c.Here(c.surface) {
@@ -315,11 +332,21 @@ func (c *session) refresh(ctx context.Context) {
 // deny refuses what this surface has no right to, which ours never asks for.
 func (c *session) deny(ctx context.Context, verb string) {
 	c.Log.WarnContext(ctx, "a surface asks for what it may not", "request", verb)
-	c.refuse(refusedDenied, "this surface may not do that")
+	c.refuse(refusedDenied, "this surface may not do that", about(verb)...)
 }
 
-func (c *session) refuse(word, message string) {
-	b := newBlock(kindError, word)
+// about gives the word that a refusal of the desk's ends with: answers to its other
+// verbs may be on their way.
+func about(verb string) []string {
+	if _, ok := deskVerbs[verb]; ok {
+		return []string{verb}
+	}
+	return nil
+}
+
+// refuse says what is not done, and of which verb, if that is not clear.
+func (c *session) refuse(word, message string, verb ...string) {
+	b := newBlock(append([]string{kindError, word}, verb...)...)
 	b.add("message", message)
 	c.answer(b)
 }

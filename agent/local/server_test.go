@@ -303,10 +303,16 @@ func TestLogonIsForOneSurface(t *testing.T) {
 type apart struct {
 	*fixed
 	acted, asked []int64
+	within       []string // the sessions of who acts and watches
+}
+
+func (a *apart) NextIn(ctx context.Context, session string, serial int64) (signin.Screen, error) {
+	a.within = append(a.within, session)
+	return a.fixed.NextIn(ctx, session, serial)
 }
 
 func (a *apart) Act(ctx context.Context, action signin.Action) error {
-	a.acted = append(a.acted, action.Surface)
+	a.acted, a.within = append(a.acted, action.Surface), append(a.within, action.Session)
 	return a.fixed.Act(ctx, action)
 }
 
@@ -335,5 +341,44 @@ func TestSurfacesAreToldApart(t *testing.T) {
 	}
 	if diff := cmp.Diff(a.acted, a.asked); diff != "" || len(a.acted) != 3 || slices.Contains(a.acted, 0) || len(slices.Compact(slices.Sorted(slices.Values(a.acted)))) != 3 {
 		t.Errorf("%v act, and %v ask", a.acted, a.asked)
+	}
+}
+
+// The sign-in is told in which session of the system a surface is; the windows that
+// the service starts are in whichever it is for.
+func TestSurfacesNameTheirSession(t *testing.T) {
+	for hello, want := range map[string]string{
+		"hello 1 login-window 100004 later\n": "100004",
+		"hello 1 tile\n":                      "",
+		"":                                    signin.AnySession,
+	} {
+		a := &apart{fixed: newFixed()}
+		server := &Server{SignIn: a, Log: slog.New(slog.DiscardHandler)}
+		var conn net.Conn
+		if hello == "" {
+			hello = "hello 1 window 100004\n"
+			near, far := net.Pipe()
+			ended := make(chan struct{})
+			go func() { defer close(ended); server.ServeWindow(t.Context(), far) }()
+			defer func() { near.Close(); <-ended }()
+			conn = near
+		} else {
+			l := newInside()
+			serveOn(t, server, l)
+			conn = l.call()
+		}
+		in := &lines{r: conn}
+		for _, request := range []string{hello, "watch 0\n", "act cancel 7\n"} {
+			if _, err := io.WriteString(conn, request); err != nil {
+				t.Fatal(err)
+			}
+			if b, err := readBlock(in); err != nil || b.word(0) == kindError {
+				t.Fatalf("%q: %+v, %v", request, b, err)
+			}
+		}
+		if diff := cmp.Diff([]string{want, want}, a.within); diff != "" {
+			t.Errorf("%q (-want +told):\n%s", hello, diff)
+		}
+		conn.Close()
 	}
 }

@@ -157,12 +157,29 @@ func (p *play) says(lines ...string) {
 	}
 }
 
+// acmeDesk is that of a device in a network that wants its page read first.
+func acmeDesk() *desk {
+	return &desk{
+		users: Users{List: true, All: []User{{"ann", true, "Ann Example"}, {"rescue", false, "IT"}}},
+		network: Network{
+			Link: LinkWiFi, Internet: ReachCaptive, Directory: ReachNo, Portal: "http://192.0.2.1/welcome", WiFi: WiFiOn, Name: "Guests of Acme",
+			Scanned: time.Now().Add(-7 * time.Second), Networks: []WiFiNetwork{{Open, false, 4, "Guests of Acme"}, {Password, true, 2, "Acme"}},
+		},
+		info: Info{
+			Computer: "ACME-1", Serial: "SN-1", Model: "MacBook Air", OS: "macOS 26.1", Agent: "1.2.3", Organisation: "Acme",
+			Addresses: []Address{{"en0", "wifi", "00:00:5E:00:53:01", "192.0.2.7"}, {"en0", "wifi", "00:00:5E:00:53:01", "2001:db8::7"}, {"en5", "ethernet", "", ""}},
+		},
+	}
+}
+
 // The document shows a whole sign-in as it is.
 func TestTranscript(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := acme{make(chan struct{})}
 		m := offering(t, a)
-		p := &play{t: t, conn: serveInside(t, m).call()}
+		l := newInside()
+		serveOn(t, &Server{SignIn: m, Refresh: func(context.Context) api.Code { return api.CodeOffline }, Desk: acmeDesk(), Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}, l)
+		p := &play{t: t, conn: l.call()}
 		p.in = bufio.NewReader(p.conn)
 		acts := func(fields ...string) {
 			t.Helper()
@@ -185,6 +202,11 @@ func TestTranscript(t *testing.T) {
 		hears(t, m, false)
 		acts("act close SERIAL")
 		p.says("refresh")
+		p.says("users")
+		p.says("network")
+		p.says("field name Guests of Acme", "join")
+		p.says("info")
+		p.says("power restart")
 		p.text.WriteString("> bye\n")
 		if _, err := p.conn.Write([]byte("bye\n")); err != nil {
 			t.Fatal(err)

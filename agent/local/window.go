@@ -50,9 +50,9 @@ type windowed struct {
 	shown signin.Screen // the last one it was told
 }
 
-// Next tells screens without what a window has no use for.
-func (w *windowed) Next(ctx context.Context, serial int64) (signin.Screen, error) {
-	s, err := w.SignIn.Next(ctx, serial)
+// NextIn tells screens without what a window has no use for.
+func (w *windowed) NextIn(ctx context.Context, session string, serial int64) (signin.Screen, error) {
+	s, err := w.SignIn.NextIn(ctx, session, serial)
 	if err != nil {
 		return signin.Screen{}, err
 	}

@@ -206,7 +206,7 @@ func needsNoService(t *testing.T, s *sight) {
 	}
 
 	m = newMac(t)
-	for verb := range m.desk.answers {
+	for _, verb := range verbs {
 		m.desk.says(verb, "error unknown\nmessage=the agent does not know "+verb+"\n")
 	}
 	w = s.opens(m)

@@ -105,7 +105,7 @@ func (m *mac) serve() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	s := &local.Server{SignIn: m.signIn, Refresh: func(context.Context) api.Code { return m.hears() }, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
+	s := &local.Server{SignIn: m.signIn, Refresh: func(context.Context) api.Code { return m.hears() }, Desk: m.desk, Version: "1.2.3", Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(ctx, l) }()

@@ -17,7 +17,9 @@ type flow struct {
 	pins   bool // whether this system has PINs, and somebody takes who unlocks with one
 	online bool
 
-	here     bool // the pages are shown on this device
+	session  string // of the system, in which it was begun
+	owned    bool   // session is known
+	here     bool   // the pages are shown on this device
 	started  *api.SignInResponse
 	token    *api.TokenResponse
 	password string
@@ -218,18 +220,18 @@ func (f *flow) late() []effect {
 }
 
 func (f *flow) press(a Action) []effect {
-	screen := f.screen()
-	if !screen.offers(a.Name) {
+	if !f.screenFor(a.Session).offers(a.Name) {
 		return nil
 	}
+	f.claim(a.Session)
 	switch a.Name {
 	case Start, Retry:
-		f.leave(Ready)
+		todo := f.leave(Ready) // another session's, perhaps
 		if f.state != Ready {
-			return nil
+			return todo
 		}
 		f.state, f.here = Starting, a.SameDevice
-		return []effect{askStart{a.SameDevice}}
+		return append(todo, askStart{a.SameDevice})
 	case Cancel, Close:
 		return f.leave(Ready)
 	case Elsewhere:

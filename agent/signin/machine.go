@@ -38,6 +38,9 @@ type Machine struct {
 
 	mu      sync.Mutex
 	shown   Screen
+	others  Screen        // for other sessions than the owner, if they are kept apart
+	owner   string        // the session that is shown the sign-in
+	apart   bool          // others are not
 	changed chan struct{} // closed when there is another screen
 }
 
@@ -45,32 +48,39 @@ func (m *Machine) init() {
 	m.once.Do(func() {
 		m.events, m.changed = make(chan told), make(chan struct{})
 		m.shown = Screen{Serial: 1, State: Hidden}
+		m.others = m.shown
 	})
 }
 
-// Screen gives what surfaces show now.
+// Screen gives what surfaces show now, in the session in which it was begun.
 func (m *Machine) Screen() Screen {
 	m.init()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.described()
+	return m.described(AnySession)
 }
 
 // described adds what the machine does not decide by.
-func (m *Machine) described() Screen {
-	s := m.shown
+func (m *Machine) described(session string) Screen {
+	s := *m.view(session)
 	if m.Device != nil {
 		s.Device = m.Device()
 	}
 	return s
 }
 
-// Next waits for another screen than that of the serial number.
+// Next waits for another screen than that of the serial number, for whoever is in
+// the session in which it was begun.
 func (m *Machine) Next(ctx context.Context, serial int64) (Screen, error) {
+	return m.NextIn(ctx, AnySession, serial)
+}
+
+// NextIn is Next for a session of the system: those of others it is not shown.
+func (m *Machine) NextIn(ctx context.Context, session string, serial int64) (Screen, error) {
 	m.init()
 	for {
 		m.mu.Lock()
-		s, changed := m.described(), m.changed
+		s, changed := m.described(session), m.changed
 		m.mu.Unlock()
 		if s.Serial != serial {
 			return s, nil
@@ -199,7 +209,7 @@ type result struct {
 
 // hear takes an event from outside, unless it comes too late.
 func (l *loop) hear(e event) error {
-	if p, ok := e.(pressed); ok && p.Serial != 0 && p.Serial != l.shown.Serial {
+	if p, ok := e.(pressed); ok && p.Serial != 0 && p.Serial != l.view(p.Session).Serial {
 		return ErrStale
 	}
 	if w, ok := e.(wanted); ok {
@@ -256,12 +266,9 @@ func (l *loop) show() {
 	screen.CanLogon = len(l.logon.packed) > 0
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	screen.Serial = l.shown.Serial
-	if equal(screen, &l.shown) {
+	if !l.part(screen, l.flow.othersScreen(), l.flow.session, l.flow.owned && !l.flow.atRest()) {
 		return
 	}
-	screen.Serial++
-	l.shown = *screen
 	close(l.changed)
 	l.changed = make(chan struct{})
 }

@@ -128,6 +128,9 @@ type Action struct {
 	// Serial is that of the screen it answers: it has no effect on any other.
 	// 0: whichever is shown.
 	Serial int64
+	// Session is that of the system in which it was done. Empty: surfaces without
+	// one have it together.
+	Session string
 	// Surface tells surfaces apart, see [Machine.Logon]. 0: one that never asks.
 	Surface int64
 }

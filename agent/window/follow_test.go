@@ -41,7 +41,7 @@ func (s *script) change(change func(*signin.Screen)) {
 	s.changed = make(chan struct{})
 }
 
-func (s *script) Next(ctx context.Context, serial int64) (signin.Screen, error) {
+func (s *script) NextIn(ctx context.Context, _ string, serial int64) (signin.Screen, error) {
 	for {
 		s.mu.Lock()
 		now, changed := s.now, s.changed
