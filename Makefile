@@ -27,7 +27,8 @@ agent-%:
 native:
 	agent/credprov/build.sh bin/native "$(VERSION)"
 	agent/loginplugin/build.sh bin/native "$(VERSION)"
-	mkdir -p bin/agents && cp bin/native/firstday-credprov-*.dll bin/agents/
+	mkdir -p bin/agents && rm -rf bin/agents/FirstdayLogin.bundle
+	cp -R bin/native/firstday-credprov-*.dll bin/native/FirstdayLogin.bundle bin/agents/
 
 # What a release brings beside the program: manual pages, completions.
 papers:

@@ -23,6 +23,7 @@ import (
 	"firstday.dev/agent/devicekey"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
+	"firstday.dev/templates/macos"
 )
 
 // nobody is a directory that does not answer.
@@ -130,7 +131,7 @@ type view struct {
 }
 
 func (m *machine) Layout() Layout {
-	return Layout{Program: filepath.Join(m.dir, "Program", "Agent"), Data: filepath.Join(m.dir, "Data"), Executable: "agent", Surfaces: m.surfaces}
+	return Layout{Program: filepath.Join(m.dir, "Program", "Agent"), Data: filepath.Join(m.dir, "Data"), Executable: "agent", Surfaces: m.surfaces, LoginPlugin: filepath.Join(m.dir, macos.Plugin)}
 }
 
 // call is the beginning of every request to the system. Only those made by

@@ -17,6 +17,7 @@ import (
 	"firstday.dev/api"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/internal/statefile"
+	"firstday.dev/templates/macos"
 )
 
 // Outcome is what an installation came to.
@@ -79,6 +80,9 @@ func (a *Agent) InstallInPlace(ctx context.Context) (out Outcome, err error) {
 	if err != nil {
 		return out, err
 	}
+	if err := checkLoginPlugin(layout.LoginPlugin, file.LoginPlugin); err != nil {
+		return out, err
+	}
 	placed, err := hasHash(layout.Agent(file.Version), file.SHA256)
 	if err != nil {
 		return out, err
@@ -93,6 +97,27 @@ func (a *Agent) InstallInPlace(ctx context.Context) (out Outcome, err error) {
 		return out, err
 	}
 	return out, a.endPreparation()
+}
+
+// checkLoginPlugin looks whether the plug-in of the login window is the one that goes
+// with the agent, if one does.
+func checkLoginPlugin(dir string, want api.CarriedFile) error {
+	if want == (api.CarriedFile{}) || dir == "" {
+		return nil
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return unusable(err)
+	}
+	defer root.Close()
+	got, err := macos.PluginDigest(root.FS())
+	if err != nil {
+		return unusable(fmt.Errorf("%s: %w", dir, err))
+	}
+	if got != want.SHA256 {
+		return unusable(fmt.Errorf("%s has the digest %s, the enrollment says %s", dir, got, want.SHA256))
+	}
+	return nil
 }
 
 // perform runs the steps of an installation under the lock.

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"firstday.dev/api"
+	"firstday.dev/templates/macos"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 )
@@ -548,6 +550,41 @@ func TestInstallInPlace(t *testing.T) {
 	}
 	if _, err := m.agent("9.9.9").InstallInPlace(t.Context()); !errors.Is(err, ErrEnrollment) {
 		t.Errorf("another agent: %v", err)
+	}
+}
+
+// The plug-in of the login window is no other than that of the package either.
+func TestInstallInPlaceLooksAtTheLoginPlugin(t *testing.T) {
+	m := newMachine(t)
+	m.tile = nil
+	page := filepath.Join(m.Layout().LoginPlugin, "Contents", "Resources", "index.html")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(page), 0o755), os.WriteFile(page, []byte("<p>"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := macos.PluginDigest(os.DirFS(m.Layout().LoginPlugin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := sample("1.2.3")
+	e.Payloads = nil
+	for i := range e.Agents {
+		e.Agents[i].LoginPlugin = api.CarriedFile{File: macos.Plugin, SHA256: digest}
+	}
+	m.put(e, "1.2.3")
+	if _, err := m.agent("9.9.9").InstallInPlace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []func() error{
+		func() error { return os.WriteFile(page, []byte("<b>"), 0o600) },
+		func() error { return errors.Join(os.Remove(page), os.Symlink("/etc/hosts", page)) },
+		func() error { return os.RemoveAll(m.Layout().LoginPlugin) },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.agent("9.9.9").InstallInPlace(t.Context()); !errors.Is(err, ErrEnrollment) || !strings.Contains(err.Error(), m.Layout().LoginPlugin) {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

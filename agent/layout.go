@@ -19,6 +19,9 @@ type Layout struct {
 	// Surfaces is where the service speaks with what shows the sign-in: a
 	// socket, on Windows a named pipe. Empty: it does not.
 	Surfaces string
+	// LoginPlugin is where macOS looks for what its login window may show of ours.
+	// Empty: the system has no such thing.
+	LoginPlugin string
 }
 
 // Agent is where the agent of a version lies.

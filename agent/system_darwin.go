@@ -35,6 +35,8 @@ func Open(root string) (System, error) {
 		Data:       macos.DataFolder,
 		Executable: macos.Executable,
 		Surfaces:   "/var/run/firstday/agent.sock",
+
+		LoginPlugin: macos.PluginPath,
 	})
 	if err != nil {
 		return nil, err

@@ -43,6 +43,9 @@ func newUnixSystem(root string, layout Layout) (unixSystem, error) {
 func (s unixSystem) Layout() Layout {
 	l := s.layout
 	l.Program, l.Data, l.Surfaces = s.path(l.Program), s.path(l.Data), s.path(l.Surfaces)
+	if l.LoginPlugin != "" {
+		l.LoginPlugin = s.path(l.LoginPlugin)
+	}
 	return l
 }
 

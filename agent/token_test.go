@@ -85,3 +85,36 @@ func TestMissingTokenIsSaid(t *testing.T) {
 		t.Errorf("%q", s.Problems)
 	}
 }
+
+// Who could repair a Mac is an administrator who can unlock the disk, too.
+func TestAdministratorWithToken(t *testing.T) {
+	m := newMachine(t)
+	m.accounts = accounts.Memory(api.MacOS)
+	if names, err := localAdministrators(t.Context(), m.accounts); err == nil {
+		t.Errorf("found %q", names)
+	}
+	for _, name := range []string{"ann", "ben"} {
+		if err := m.accounts.Add(accounts.Account{Name: name, Administrator: true}, "of "+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(unlocks bool, wants ...string) {
+		t.Helper()
+		names, err := localAdministrators(t.Context(), m.accounts)
+		if err != nil || !slices.Equal(names, wants) {
+			t.Errorf("%q, %v", names, err)
+		}
+		if err := canUnlock(t.Context(), m.accounts, names); (err == nil) != unlocks {
+			t.Errorf("%q: %v", names, err)
+		}
+	}
+	look(false, "ann", "ben")
+	if _, err := m.accounts.GiveToken(t.Context(), "ben", []byte("of ben")); err != nil {
+		t.Fatal(err)
+	}
+	look(true, "ann", "ben")
+	if err := m.accounts.Disable(t.Context(), "ben"); err != nil {
+		t.Fatal(err)
+	}
+	look(false, "ann")
+}

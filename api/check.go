@@ -78,6 +78,12 @@ func (e *Enrollment) Check() error {
 				return fmt.Errorf("agent %d: credential provider: %w", i+1, err)
 			}
 		}
+		shared := func(o AgentFile) bool { return o.LoginPlugin == a.LoginPlugin }
+		if c := a.LoginPlugin; c != (CarriedFile{}) && !slices.ContainsFunc(e.Agents[:i], shared) {
+			if err := take(c.File, c.SHA256); err != nil {
+				return fmt.Errorf("agent %d: login plug-in: %w", i+1, err)
+			}
+		}
 		if err := checkAgent(a, e.Agents[:i]); err != nil {
 			return fmt.Errorf("agent %d: %w", i+1, err)
 		}

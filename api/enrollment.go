@@ -61,6 +61,10 @@ type AgentFile struct {
 	// CredentialProvider is the tile of Windows' sign-in screen that goes with
 	// this build; zero: none does.
 	CredentialProvider CarriedFile `json:"credentialProvider,omitzero"`
+	// LoginPlugin is the bundle for macOS' login window that goes with this build,
+	// where every architecture's is the same; its hash is that of its list of files,
+	// see templates/macos. Zero: none does.
+	LoginPlugin CarriedFile `json:"loginPlugin,omitzero"`
 }
 
 // CarriedFile is a file inside the package.

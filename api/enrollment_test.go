@@ -33,6 +33,7 @@ func sample() *Enrollment {
 }
 
 func TestEnrollmentThatCannotBeFollowedIsRefused(t *testing.T) {
+	hash := strings.Repeat("5a", 32)
 	for name, spoil := range map[string]func(*Enrollment){
 		"no organisation":        func(e *Enrollment) { e.Organisation = "" },
 		"organisation of lines":  func(e *Enrollment) { e.Organisation = "Acme\nx" },
@@ -59,17 +60,23 @@ func TestEnrollmentThatCannotBeFollowedIsRefused(t *testing.T) {
 		"tile without a name":    func(e *Enrollment) { e.Agents[0].CredentialProvider.File = "" },
 		"tile elsewhere":         func(e *Enrollment) { e.Agents[0].CredentialProvider.File = `..\x.dll` },
 		"one tile for two":       func(e *Enrollment) { e.Agents[1].CredentialProvider = e.Agents[0].CredentialProvider },
-		"payload on a share":     func(e *Enrollment) { e.Payloads[0].File = `\\evil\share\x.exe` },
-		"payload is a device":    func(e *Enrollment) { e.Payloads[0].File = "nul.exe" },
-		"payload twice":          func(e *Enrollment) { e.Payloads[1].File = "ONE.exe" },
-		"payload is an agent":    func(e *Enrollment) { e.Payloads[0].File = e.Agents[0].File },
-		"payload is the file":    func(e *Enrollment) { e.Payloads[0].File = "Enrollment.json" },
-		"odd kind":               func(e *Enrollment) { e.Payloads[0].Kind = "bat" },
-		"kind and name differ":   func(e *Enrollment) { e.Payloads[0].Kind = "msi" },
-		"arguments of lines":     func(e *Enrollment) { e.Payloads[0].Arguments = "/S\r\nx" },
-		"endless arguments":      func(e *Enrollment) { e.Payloads[0].Arguments = strings.Repeat("x", maxArguments+1) },
-		"too many codes":         func(e *Enrollment) { e.Payloads[0].SuccessCodes = make([]int, maxCodes+1) },
-		"too many payloads":      func(e *Enrollment) { e.Payloads = make([]Payload, maxPayloads+1) },
+		"plug-in, no hash":       func(e *Enrollment) { e.Agents[0].LoginPlugin = CarriedFile{File: "X.bundle"} },
+		"plug-in elsewhere":      func(e *Enrollment) { e.Agents[0].LoginPlugin = CarriedFile{"../X.bundle", hash} },
+		"plug-in is an agent":    func(e *Enrollment) { e.Agents[1].LoginPlugin = CarriedFile{e.Agents[0].File, hash} },
+		"two plug-ins, one name": func(e *Enrollment) {
+			e.Agents[0].LoginPlugin, e.Agents[1].LoginPlugin = CarriedFile{"X.bundle", hash}, CarriedFile{"X.bundle", strings.Repeat("0", 64)}
+		},
+		"payload on a share":   func(e *Enrollment) { e.Payloads[0].File = `\\evil\share\x.exe` },
+		"payload is a device":  func(e *Enrollment) { e.Payloads[0].File = "nul.exe" },
+		"payload twice":        func(e *Enrollment) { e.Payloads[1].File = "ONE.exe" },
+		"payload is an agent":  func(e *Enrollment) { e.Payloads[0].File = e.Agents[0].File },
+		"payload is the file":  func(e *Enrollment) { e.Payloads[0].File = "Enrollment.json" },
+		"odd kind":             func(e *Enrollment) { e.Payloads[0].Kind = "bat" },
+		"kind and name differ": func(e *Enrollment) { e.Payloads[0].Kind = "msi" },
+		"arguments of lines":   func(e *Enrollment) { e.Payloads[0].Arguments = "/S\r\nx" },
+		"endless arguments":    func(e *Enrollment) { e.Payloads[0].Arguments = strings.Repeat("x", maxArguments+1) },
+		"too many codes":       func(e *Enrollment) { e.Payloads[0].SuccessCodes = make([]int, maxCodes+1) },
+		"too many payloads":    func(e *Enrollment) { e.Payloads = make([]Payload, maxPayloads+1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := sample()
@@ -112,6 +119,9 @@ func TestEnrollmentMustBeOneDocumentOfThisKind(t *testing.T) {
 func TestOneFileMayServeTwoArchitectures(t *testing.T) {
 	e := sample()
 	e.Agents[1].File = e.Agents[0].File // a universal binary
+	for i := range e.Agents {
+		e.Agents[i].LoginPlugin = CarriedFile{"FirstdayLogin.bundle", e.Agents[0].SHA256}
+	}
 	if err := e.Check(); err != nil {
 		t.Error(err)
 	}

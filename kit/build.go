@@ -90,9 +90,10 @@ type builder struct {
 	shared  *shared
 	secrets *secrets
 	keys    map[Platform]ConnectKey
-	parts   []part            // of the Windows package, agents first
-	sources map[string]string // where the files inside are now, by package/file
-	sums    sums              // of the packages, known since they were written
+	parts   []part               // of the Windows package, agents first
+	sources map[string]string    // where the files inside are now, by package/file
+	inside  map[string][]Content // what bundles hold, likewise
+	sums    sums                 // of the packages, known since they were written
 }
 
 // Build makes the kit. Until it returns, Output is as it was.
@@ -119,7 +120,7 @@ func newBuilder(o Options, s *shared) (*builder, error) {
 	}
 	b := &builder{
 		Options: o, shared: s,
-		sources: make(map[string]string), keys: make(map[Platform]ConnectKey), sums: make(sums),
+		sources: make(map[string]string), inside: make(map[string][]Content), keys: make(map[Platform]ConnectKey), sums: make(sums),
 	}
 	var err error
 	b.secrets, err = resolveSecrets(&o)

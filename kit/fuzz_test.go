@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"firstday.dev/internal/testagents"
+	"firstday.dev/pkgbuild/macho"
+	"firstday.dev/templates/macos"
 )
 
 func FuzzParseSums(f *testing.F) {
@@ -77,6 +80,54 @@ func FuzzReadProgram(f *testing.F) {
 		}
 		if p.checkProvider("arm64", testagents.Version) == nil && (p.Arch != "arm64" || !bytes.HasPrefix(data, []byte("MZ"))) {
 			t.Errorf("%+v is taken for a credential provider", p)
+		}
+	})
+}
+
+// emptyPlugin has a symbol, and nothing else.
+func emptyPlugin(cpu macho.CPU) []byte {
+	const header, symbolTable = 32, 24
+	var b bytes.Buffer
+	name := pluginExport + "\x00"
+	for _, part := range []any{
+		[]uint32{0xfeedfacf, cpu.Type, cpu.Subtype, 8, 1, symbolTable, 0, 0},             // a bundle with a command
+		[]uint32{2, symbolTable, header + symbolTable, 1, header + symbolTable + 16, 32}, // LC_SYMTAB
+		uint32(0), uint8(0x0f), uint8(1), uint16(0), uint64(0), // the symbol
+	} {
+		_ = binary.Write(&b, binary.LittleEndian, part) // a buffer takes all
+	}
+	b.WriteString(name)
+	return append(b.Bytes(), make([]byte, 32-len(name))...)
+}
+
+// What is called a plug-in may be anything, too.
+func FuzzCheckPlugin(f *testing.F) {
+	info := `<plist version="1.0"><dict><key>CFBundleIdentifier</key><string>dev.firstday.login</string><key>CFBundleExecutable</key><string>FirstdayLogin</string>` +
+		`<key>CFBundleVersion</key><string>1.2.3</string><key>CFBundleShortVersionString</key><string>1.2.3</string></dict></plist>`
+	var fat bytes.Buffer
+	intel, arm := emptyPlugin(macho.AMD64), emptyPlugin(macho.ARM64)
+	program := func(b []byte) macho.Program { return macho.Program{ReaderAt: bytes.NewReader(b), Size: int64(len(b))} }
+	if err := macho.MakeFat(&fat, program(intel), program(arm)); err != nil {
+		f.Fatal(err)
+	}
+	check := func(info, code []byte) error {
+		return checkPlugin(fstest.MapFS{
+			"Contents/Info.plist": {Data: info}, macos.PluginProgram: {Data: code}, macos.PluginPage: {Data: []byte("<p>")},
+		}, "1.2.3")
+	}
+	if err := check([]byte(info), fat.Bytes()); err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(info), fat.Bytes())
+	f.Add([]byte(info), intel)
+	f.Add([]byte("bplist00"), fat.Bytes())
+	f.Fuzz(func(t *testing.T, info, code []byte) {
+		if check(info, code) != nil {
+			return
+		}
+		slices, err := macho.Slices(bytes.NewReader(code), int64(len(code)))
+		if err == nil && len(slices) != 2 || !bytes.Contains(code, []byte(pluginExport)) || !bytes.Contains(info, []byte("dev.firstday.login")) {
+			t.Errorf("taken for a plug-in, %v", slices)
 		}
 	})
 }

@@ -10,12 +10,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
 
 	"firstday.dev/ppkg"
+	"firstday.dev/templates/macos"
 )
 
 // inputs is a fingerprint of all that a kit is made of: what its packages say,
@@ -101,14 +103,34 @@ func (b *builder) macInputs(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	digest, err := b.pluginDigest()
+	if err != nil {
+		return err
+	}
+	plugin := &loginPlugin{Content: Content{File: macos.Plugin, SHA256: digest}}
 	agent := &part{Content: Content{File: "firstday-agent", Kind: kindAgent, Arch: "universal", Version: "0.0.0", SHA256: sum}}
-	e, err := b.enrollmentOf(nobody, agent)
+	e, err := b.enrollmentOf(nobody, agent, plugin)
 	if err != nil {
 		return err
 	}
 	m := b.Config.MacOS
 	_, err = fmt.Fprintf(w, "%s\x00%s\x00%s\x00%s\x00%s\x00", e, m.Identifier, m.MinimumVersion, m.DownloadURL, b.Config.Package.Name)
 	return err
+}
+
+// pluginDigest names the plug-in before anybody signs it.
+func (b *builder) pluginDigest() (string, error) {
+	dir := filepath.Join(b.Agents, macos.Plugin)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrNoLoginPlugin, err)
+	}
+	defer root.Close()
+	digest, err := macos.PluginDigest(root.FS())
+	if err != nil {
+		return "", fmt.Errorf("%w: %s: %w", ErrNoLoginPlugin, dir, err)
+	}
+	return digest, nil
 }
 
 // macSum hashes the agents that become the one for Macs.

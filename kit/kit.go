@@ -32,10 +32,11 @@ import (
 
 // The kinds of files a package carries.
 const (
-	kindAgent    = "agent"
-	kindProvider = "credential-provider"
-	kindMSI      = "msi"
-	kindEXE      = "exe"
+	kindAgent       = "agent"
+	kindProvider    = "credential-provider"
+	kindLoginPlugin = "login-plugin"
+	kindMSI         = "msi"
+	kindEXE         = "exe"
 )
 
 // A package carries the keys to an organisation's devices, so only its owner

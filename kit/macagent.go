@@ -105,12 +105,7 @@ func (b *builder) signMacAgent(ctx context.Context, path string, w io.Writer) er
 		return err
 	}
 	defer f.Close()
-	var opts signing.Options
-	if s := b.Config.MacOS.Signing.Application; s != nil {
-		opts = SigningOptions(s, "")
-	}
-	opts.Time = b.Time
-	return signing.SignMachO(ctx, f, size, w, signing.Code{Identifier: codeIdentifier}, b.application, opts)
+	return signing.SignMachO(ctx, f, size, w, signing.Code{Identifier: codeIdentifier}, b.application, b.applicationOptions())
 }
 
 // writeWork writes a new file among the work and gives its path back.

@@ -25,11 +25,15 @@ func (b *builder) buildMacOS(ctx context.Context, dir, work string) (*Package, e
 	if err != nil {
 		return nil, err
 	}
-	id, enrollment, err := b.macEnrollment(ctx, agent)
+	plugin, err := b.macPlugin(ctx, work, agent.Version)
 	if err != nil {
 		return nil, err
 	}
-	tree, err := b.macTree(work, agent, enrollment)
+	id, enrollment, err := b.macEnrollment(ctx, agent, plugin)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := b.macTree(work, agent, plugin, enrollment)
 	if err != nil {
 		return nil, err
 	}
@@ -38,15 +42,16 @@ func (b *builder) buildMacOS(ctx context.Context, dir, work string) (*Package, e
 		return nil, err
 	}
 	name := b.Config.Package.Name + ".pkg"
-	if err := b.writeProduct(ctx, filepath.Join(dir, name), product, agent.Size); err != nil {
+	if err := b.writeProduct(ctx, filepath.Join(dir, name), product, agent.Size+plugin.Size); err != nil {
 		return nil, fmt.Errorf("building %s: %w", name, err)
 	}
 	built := &Package{
 		Platform: MacOS, File: name, ID: id, Name: b.Config.Package.Name, Version: b.Config.Package.Version,
-		Identifier: b.Config.MacOS.Identifier, Contents: []Content{agent.Content},
+		Identifier: b.Config.MacOS.Identifier, Contents: []Content{agent.Content, plugin.Content},
 		Signer: signerOf(b.installer, b.Config.MacOS.Signing.Installer),
 	}
 	b.sources[name+"/"+agent.File] = agent.path
+	b.inside[name+"/"+plugin.File] = plugin.files
 	if err := b.notarise(ctx, filepath.Join(dir, name)); err != nil {
 		return nil, err
 	}
@@ -69,46 +74,54 @@ func (b *builder) buildMacOS(ctx context.Context, dir, work string) (*Package, e
 
 // macEnrollment is what the agent lives by. A reproducible build takes the
 // package's id from everything else.
-func (b *builder) macEnrollment(ctx context.Context, agent *part) (uuid.UUID, []byte, error) {
+func (b *builder) macEnrollment(ctx context.Context, agent *part, plugin *loginPlugin) (uuid.UUID, []byte, error) {
 	if !b.Reproducible {
 		id, err := b.newID(ctx, MacOS)
 		if err != nil {
 			return id, nil, err
 		}
-		e, err := b.enrollmentOf(id, agent)
+		e, err := b.enrollmentOf(id, agent, plugin)
 		return id, e, err
 	}
 	placeholder := uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://firstday.dev/package/macos"))
-	e, err := b.enrollmentOf(placeholder, agent)
+	e, err := b.enrollmentOf(placeholder, agent, plugin)
 	if err != nil {
 		return uuid.Nil, nil, err
 	}
 	m := b.Config.MacOS
 	all := fmt.Sprintf("%s\x00%s\x00%s\x00%d\x00%s", e, m.Identifier, m.MinimumVersion, b.Time.Unix(), b.Config.Package.Name)
 	id := uuid.NewSHA1(placeholder, []byte(all))
-	e, err = b.enrollmentOf(id, agent)
+	e, err = b.enrollmentOf(id, agent, plugin)
 	return id, e, err
 }
 
-func (b *builder) enrollmentOf(id uuid.UUID, agent *part) ([]byte, error) {
+func (b *builder) enrollmentOf(id uuid.UUID, agent *part, plugin *loginPlugin) ([]byte, error) {
 	e := b.commonEnrollment(id, MacOS, b.Config.MacOS.SignIn)
 	for _, arch := range []string{"amd64", "arm64"} {
-		e.Agents = append(e.Agents, api.AgentFile{File: agent.File, Arch: arch, Version: agent.Version, SHA256: agent.SHA256})
+		e.Agents = append(e.Agents, api.AgentFile{
+			File: agent.File, Arch: arch, Version: agent.Version, SHA256: agent.SHA256,
+			LoginPlugin: api.CarriedFile{File: plugin.File, SHA256: plugin.SHA256},
+		})
 	}
 	return encodeEnrollment(e)
 }
 
 // macTree puts the files of the package into a folder as they will lie on the
 // Mac.
-func (b *builder) macTree(work string, agent *part, enrollment []byte) (string, error) {
+func (b *builder) macTree(work string, agent *part, plugin *loginPlugin, enrollment []byte) (string, error) {
 	root := filepath.Join(work, "root")
-	program := path.Join(macos.ProgramFolder, agent.Version, macos.Executable)
-	for name, contents := range map[string][]byte{
-		path.Join(macos.DataFolder, api.EnrollmentFile): enrollment,
-		macos.DaemonPath:    macos.LaunchDaemon(program),
-		macos.UninstallPath: macos.Uninstall(b.Config.MacOS.Identifier),
-	} {
+	program := macAgentPath(agent.Version)
+	small := macJobs(program)
+	small[path.Join(macos.DataFolder, api.EnrollmentFile)] = enrollment
+	small[macos.UninstallPath] = macos.Uninstall(b.Config.MacOS.Identifier)
+	for name, contents := range small {
 		if err := putFile(root, name, contents); err != nil {
+			return "", err
+		}
+	}
+	for _, f := range plugin.files {
+		name := filepath.FromSlash(f.File)
+		if _, err := b.shared.put(filepath.Join(plugin.dir, name), filepath.Join(root, filepath.FromSlash(macos.PluginPath), name)); err != nil {
 			return "", err
 		}
 	}
@@ -116,6 +129,18 @@ func (b *builder) macTree(work string, agent *part, enrollment []byte) (string, 
 	var err error
 	agent.path, err = b.shared.put(agent.path, place)
 	return root, err
+}
+
+// macAgentPath is where the agent of a version lies on a Mac.
+func macAgentPath(version string) string {
+	return path.Join(macos.ProgramFolder, version, macos.Executable)
+}
+
+// macJobs are the property lists of all that launchd runs by the agent's program.
+func macJobs(program string) map[string][]byte {
+	jobs := macos.LoginJobs(program)
+	jobs[macos.DaemonPath] = macos.LaunchDaemon(program)
+	return jobs
 }
 
 func putFile(root, name string, contents []byte) error {
@@ -135,7 +160,7 @@ func macAttributes(name string, info fs.FileInfo) pkgbuild.Attributes {
 		a.Mode = 0o700
 	case strings.HasPrefix(absolute, macos.DataFolder+"/"):
 		a.Mode = 0o600
-	case absolute == macos.UninstallPath, path.Base(absolute) == macos.Executable:
+	case absolute == macos.UninstallPath, path.Base(absolute) == macos.Executable, absolute == macos.PluginPath+"/"+macos.PluginProgram:
 		a.Mode = 0o755
 	case !info.IsDir():
 		a.Mode = 0o644

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +23,7 @@ import (
 	"firstday.dev/pkgbuild"
 	"firstday.dev/pkgbuild/cpio"
 	"firstday.dev/signing"
+	"firstday.dev/templates/macos"
 )
 
 // macOptions are those of a build for Macs, signed like a developer's.
@@ -97,12 +100,21 @@ func TestMacPackageInstallsWhatItShould(t *testing.T) {
 	for _, f := range list {
 		got = append(got, fmt.Sprintf("%v %d:%d %s", f.FileMode(), f.UID, f.GID, f.VolumePath))
 	}
-	const ours = "Library/Application Support/Firstday"
+	const (
+		ours   = "Library/Application Support/Firstday"
+		plugin = "Library/Security/SecurityAgentPlugins/FirstdayLogin.bundle"
+	)
 	want := []string{
 		"drwxr-xr-x 0:0 .",
 		"dtrwxrwxr-x 0:80 Library",
 		"drwxr-xr-x 0:80 Library/Application Support",
 		"drwxr-xr-x 0:0 Library/LaunchDaemons",
+		"drwxr-xr-x 0:0 Library/LaunchAgents",
+		"drwxr-xr-x 0:0 Library/Security",
+		"drwxr-xr-x 0:0 Library/Security/SecurityAgentPlugins",
+		"drwxr-xr-x 0:0 " + plugin + "/Contents/_CodeSignature",
+		"-rw-r--r-- 0:0 " + plugin + "/Contents/_CodeSignature/CodeResources",
+		"-rw-r--r-- 0:0 Library/LaunchAgents/dev.firstday.login-watch.plist",
 		"drwxr-xr-x 0:0 " + ours,
 		"-rw-r--r-- 0:0 Library/LaunchDaemons/dev.firstday.agent.plist",
 		"drwxr-xr-x 0:0 " + ours + "/Agent",
@@ -111,6 +123,20 @@ func TestMacPackageInstallsWhatItShould(t *testing.T) {
 		"drwxr-xr-x 0:0 " + ours + "/Agent/1.2.3",
 		"-rw------- 0:0 " + ours + "/Data/enrollment.json",
 		"-rwxr-xr-x 0:0 " + ours + "/Agent/1.2.3/firstday-agent",
+	}
+	err = fs.WalkDir(os.DirFS(filepath.Join(testagents.Dir(t), macos.Plugin)), ".", func(name string, e fs.DirEntry, err error) error {
+		mode := "-rw-r--r--"
+		switch {
+		case e.IsDir():
+			mode = "drwxr-xr-x"
+		case name == macos.PluginProgram:
+			mode = "-rwxr-xr-x"
+		}
+		want = append(want, mode+" 0:0 "+path.Join(plugin, name))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -125,12 +151,14 @@ func TestMacPackageInstallsWhatItShould(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	var daemon struct{ ProgramArguments []string }
-	if err := plist.Unmarshal(files["Library/LaunchDaemons/dev.firstday.agent.plist"], &daemon); err != nil {
-		t.Fatal(err)
-	}
-	if program := strings.TrimPrefix(daemon.ProgramArguments[0], "/"); files[program] == nil {
-		t.Errorf("the daemon runs %s, which is not there", program)
+	for _, name := range []string{"Library/LaunchDaemons/dev.firstday.agent.plist", "Library/LaunchAgents/dev.firstday.login-watch.plist"} {
+		var job struct{ ProgramArguments []string }
+		if err := plist.Unmarshal(files[name], &job); err != nil {
+			t.Fatal(err)
+		}
+		if program := strings.TrimPrefix(job.ProgramArguments[0], "/"); files[program] == nil {
+			t.Errorf("%s runs %s, which is not there", name, program)
+		}
 	}
 	if findings := pkgbuild.Lint(t.Context(), p); len(findings) > 0 {
 		t.Errorf("findings: %+v", findings)
@@ -190,7 +218,7 @@ func TestManagementFiles(t *testing.T) {
 	if len(profile.PayloadContent) != 2 {
 		t.Fatalf("profile: %+v", profile)
 	}
-	if rules := profile.PayloadContent[0].Rules; len(rules) != 2 || rules[0].RuleValue != "dev.firstday.agent" || rules[1].RuleValue != testpki.TeamID {
+	if rules := profile.PayloadContent[0].Rules; len(rules) != 2 || rules[0].RuleType != "LabelPrefix" || rules[0].RuleValue != "dev.firstday." || rules[1].RuleValue != testpki.TeamID {
 		t.Errorf("rules: %+v", rules)
 	}
 	grant := profile.PayloadContent[1].Services["SystemPolicyAllFiles"][0]
@@ -276,8 +304,19 @@ func TestOutsideJudgesAcceptTheMacPackage(t *testing.T) {
 	run(sevenzip, "t", filepath.Join(o.Output, "Acme.pkg"))
 	run(sevenzip, "x", "-y", filepath.Join(o.Output, "Acme.pkg"))
 	listing := run("sh", "-c", "gzip -dc firstday.pkg/Payload | "+testtool.Need(t, "cpio")+" -it --quiet")
-	if strings.Count(listing, "\n") != 12 {
-		t.Errorf("cpio lists\n%s", listing)
+	list, err := openInstaller(t, filepath.Join(o.Output, "Acme.pkg")).List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, f := range list {
+		want = append(want, f.Path)
+	}
+	got := strings.Split(strings.TrimSpace(listing), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("cpio (-want +got):\n%s", diff)
 	}
 	run("sh", "-c", "mkdir root && cd root && gzip -dc ../firstday.pkg/Payload | "+testtool.Need(t, "bsdtar")+" -xf -")
 	agent := filepath.Join(dir, "root", "Library", "Application Support", "Firstday", "Agent", "1.2.3", "firstday-agent")

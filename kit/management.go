@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 
 	"github.com/google/uuid"
@@ -113,7 +112,7 @@ type (
 		UUID         string `plist:"PayloadUUID"`
 		Version      int    `plist:"PayloadVersion"`
 	}
-	// loginItems keeps users from switching the daemon off.
+	// loginItems keeps users from switching the jobs of launchd off.
 	loginItems struct {
 		Identifier string `plist:"PayloadIdentifier"`
 		Type       string `plist:"PayloadType"`
@@ -148,7 +147,7 @@ func (b *builder) profile(ctx context.Context, p *Package, agent *part) (*profil
 	id := func(name string) string { return uuid.NewSHA1(p.ID, []byte(name)).String() }
 	items := loginItems{
 		Identifier: p.Identifier + ".loginitems", Type: "com.apple.servicemanagement", UUID: id("login items"), Version: 1,
-		Rules: []rule{{"The Firstday agent", "Label", macos.Label}},
+		Rules: []rule{{"The Firstday agent, and its watchdog of the login window", "LabelPrefix", macos.LabelPrefix}},
 	}
 	pr := &profile{
 		Description: "Lets the Firstday agent work", DisplayName: b.Config.Organisation.Name + ": Firstday",
@@ -172,7 +171,7 @@ func (b *builder) profile(ctx context.Context, p *Package, agent *part) (*profil
 		Identifier: p.Identifier + ".privacy", Type: "com.apple.TCC.configuration-profile-policy", UUID: id("privacy"), Version: 1,
 		Services: map[string][]grant{"SystemPolicyAllFiles": {{
 			Allowed: true, CodeRequirement: signature.Designated.String(), Comment: "Sets up accounts and their home folders",
-			Identifier: path.Join(macos.ProgramFolder, agent.Version, macos.Executable), IdentifierType: "path",
+			Identifier: macAgentPath(agent.Version), IdentifierType: "path",
 		}}},
 	}}
 	return pr, nil

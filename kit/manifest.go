@@ -72,10 +72,11 @@ type Signer struct {
 	Timestamps []string  `json:"timestamps,omitempty"` // URLs of the timestamp authorities asked
 }
 
-// Content is one file inside a package.
+// Content is one file inside a package, or a bundle, whose hash is that of
+// [macos.PluginDigest].
 type Content struct {
 	File    string `json:"file"`
-	Kind    string `json:"kind"`           // "agent", "credential-provider", "msi" or "exe"
+	Kind    string `json:"kind"`           // "agent", "credential-provider", "login-plugin", "msi" or "exe"
 	Arch    string `json:"arch,omitempty"` // amd64, arm64, or universal for both
 	Version string `json:"version,omitempty"`
 	Size    int64  `json:"size"` // bytes

@@ -55,7 +55,7 @@ func (b *builder) writePapers(m *Manifest, dir string) error {
 	if err != nil {
 		return err
 	}
-	bom, err := sbom(m, b.sources, b.shared.info)
+	bom, err := sbom(m, b.sources, b.inside, b.shared.info)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,8 @@ import (
 // sbom describes the packages of a kit as a CycloneDX document: each package
 // with the files it carries, and for our agents the Go modules compiled into
 // them, read from the very binaries that were packed (sources says where
-// they are, by package/file; info reads one).
-func sbom(m *Manifest, sources map[string]string, info func(path string) (*buildinfo.BuildInfo, error)) ([]byte, error) {
+// they are, by package/file; info reads one). inside is what bundles hold.
+func sbom(m *Manifest, sources map[string]string, inside map[string][]Content, info func(path string) (*buildinfo.BuildInfo, error)) ([]byte, error) {
 	doc := cdx.NewBOM()
 	doc.SerialNumber = "urn:uuid:" + uuid.NewSHA1(m.Packages[0].ID, []byte("sbom")).String()
 	doc.Metadata = &cdx.Metadata{
@@ -32,7 +32,7 @@ func sbom(m *Manifest, sources map[string]string, info func(path string) (*build
 			BOMRef: p.File, Type: cdx.ComponentTypeFile, Name: p.File, Version: p.Version,
 			Hashes: sha256Hash(p.SHA256),
 		}
-		var inside []cdx.Component
+		var carried []cdx.Component
 		for _, content := range p.Contents {
 			file := cdx.Component{
 				BOMRef: p.File + "/" + content.File, Type: cdx.ComponentTypeFile, Name: content.File, Version: content.Version,
@@ -46,9 +46,13 @@ func sbom(m *Manifest, sources map[string]string, info func(path string) (*build
 				modules := goModules(program, file.BOMRef)
 				file.Components = &modules
 			}
-			inside = append(inside, file)
+			if files := inside[file.BOMRef]; files != nil {
+				file.Hashes = nil // a folder has none
+				file.Components = filesOf(files, file.BOMRef)
+			}
+			carried = append(carried, file)
 		}
-		c.Components = &inside
+		c.Components = &carried
 		components = append(components, c)
 	}
 	doc.Components = &components
@@ -57,6 +61,17 @@ func sbom(m *Manifest, sources map[string]string, info func(path string) (*build
 		return nil, fmt.Errorf("writing SBOM: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// filesOf lists what a bundle holds.
+func filesOf(files []Content, owner string) *[]cdx.Component {
+	var list []cdx.Component
+	for _, f := range files {
+		list = append(list, cdx.Component{
+			BOMRef: owner + "/" + f.File, Type: cdx.ComponentTypeFile, Name: f.File, Hashes: sha256Hash(f.SHA256),
+		})
+	}
+	return &list
 }
 
 func sha256Hash(sum string) *[]cdx.Hash {

@@ -26,6 +26,7 @@ type shared struct {
 	mu     sync.Mutex // guards what follows
 	agents []part     // for Windows, signed
 	mac    *part      // for Macs, likewise
+	plugin *loginPlugin
 	files  map[fileKey]*ppkg.File
 	sums   map[fileKey]string
 	infos  map[string]*buildinfo.BuildInfo

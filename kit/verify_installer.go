@@ -2,27 +2,22 @@ package kit
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"firstday.dev/api"
 	"firstday.dev/pkgbuild"
-	"firstday.dev/pkgbuild/cpio"
 	"firstday.dev/signing"
-	"firstday.dev/templates/macos"
 )
 
 // installer checks an installer package for macOS: who signed it, all that it
 // holds and, in a kit, that it is what the manifest says.
-func (v *verifier) installer(ctx context.Context, path string, listed *listing) error {
+func (v *verifier) installer(ctx context.Context, path string, listed *listing) (err error) {
 	name := filepath.Base(path)
 	f, size, err := openRegular(path)
 	if err != nil {
@@ -45,14 +40,21 @@ func (v *verifier) installer(ctx context.Context, path string, listed *listing) 
 	}
 	v.add(name, "contents", "", err)
 	v.add(name, "rules of macOS", "", v.lint(ctx, name, p))
-	if listed == nil {
-		return ctx.Err()
-	}
-	err = listed.compareInstaller(ctx, p, size)
+	carried, err := readInstaller(ctx, p)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	v.add(name, "manifest", "", err)
+	if err != nil {
+		v.add(name, "what is ours", "", err)
+		return nil
+	}
+	defer func() { err = errors.Join(err, carried.close()) }()
+	if err := v.loginPlugin(ctx, name, carried); err != nil {
+		return err
+	}
+	if listed != nil {
+		v.add(name, "manifest", "", listed.compareInstaller(carried, p, size))
+	}
 	return nil
 }
 
@@ -96,15 +98,11 @@ func (v *verifier) lint(ctx context.Context, name string, p *pkgbuild.Package) e
 
 // compareInstaller holds what the manifest says against what the package
 // installs.
-func (l *listing) compareInstaller(ctx context.Context, p *pkgbuild.Package, size int64) error {
+func (l *listing) compareInstaller(c *carried, p *pkgbuild.Package, size int64) error {
 	if p.Product == nil || p.Product.Identifier != l.Identifier || p.Product.Version != l.Version || size != l.Size || l.sha256 != l.SHA256 {
 		return fmt.Errorf("%w: it is another package", ErrIntegrity)
 	}
-	carried, err := readInstaller(ctx, p)
-	if err != nil {
-		return err
-	}
-	e := carried.enrollment
+	e := c.enrollment
 	switch {
 	case e == nil:
 		return fmt.Errorf("%w: it carries no %s", ErrIntegrity, api.EnrollmentFile)
@@ -112,14 +110,18 @@ func (l *listing) compareInstaller(ctx context.Context, p *pkgbuild.Package, siz
 		return fmt.Errorf("%w: as package %s it enrols with %s at %s", ErrIntegrity, e.PackageID, e.Organisation, e.Directory.URL)
 	case l.listedSecrets() != 1:
 		return fmt.Errorf("%w: it carries 1 secret, %d are listed", ErrIntegrity, l.listedSecrets())
-	case len(l.Contents) != 1:
-		return fmt.Errorf("%w: it carries 1 program, %d are listed", ErrIntegrity, len(l.Contents))
 	}
-	for _, a := range e.Agents {
-		got := carried.programs[path.Join(macos.ProgramFolder, a.Version, macos.Executable)]
-		if got != a.SHA256 || got != l.Contents[0].SHA256 || a.Version != l.Contents[0].Version {
-			return fmt.Errorf("%w: the agent in it has SHA-256 %q", ErrIntegrity, got)
-		}
+	agent, err := c.oneAgent()
+	if err != nil {
+		return err
+	}
+	want := []Content{{File: agent.File, Version: agent.Version, SHA256: agent.SHA256}}
+	if p := agent.LoginPlugin; p.File != "" { // older packages have none
+		want = append(want, Content{File: p.File, Version: agent.Version, SHA256: p.SHA256})
+	}
+	same := func(a, b Content) bool { return a.File == b.File && a.Version == b.Version && a.SHA256 == b.SHA256 }
+	if !slices.EqualFunc(want, l.Contents, same) {
+		return fmt.Errorf("%w: the agent in it has SHA-256 %s, its login plug-in the digest %q; others are listed", ErrIntegrity, agent.SHA256, agent.LoginPlugin.SHA256)
 	}
 	return nil
 }
@@ -132,41 +134,6 @@ func (l *listing) listedSecrets() int {
 		}
 	}
 	return n
-}
-
-// carried is what an installer package of ours brings.
-type carried struct {
-	enrollment *api.Enrollment   // nil: none
-	programs   map[string]string // SHA-256 by path on the volume
-}
-
-// readInstaller finds what is ours among the files a package installs.
-func readInstaller(ctx context.Context, p *pkgbuild.Package) (*carried, error) {
-	c := &carried{programs: make(map[string]string)}
-	for _, component := range p.Components {
-		if !component.HasPayload() {
-			continue
-		}
-		base := path.Join("/", component.Info.InstallLocation)
-		err := component.Walk(ctx, func(h *cpio.Header, r io.Reader) error {
-			switch name := path.Join(base, h.Name); {
-			case name == path.Join(macos.DataFolder, api.EnrollmentFile):
-				e, err := api.ReadEnrollment(r)
-				c.enrollment = e
-				return integrity(err)
-			case strings.HasPrefix(name, macos.ProgramFolder+"/") && path.Base(name) == macos.Executable:
-				sum := sha256.New()
-				_, err := io.Copy(sum, r)
-				c.programs[name] = hex.EncodeToString(sum.Sum(nil))
-				return err
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
 }
 
 // machO checks the signatures of a program for macOS, all by the same.

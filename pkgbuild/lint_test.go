@@ -70,6 +70,7 @@ const daemon = `<?xml version="1.0" encoding="UTF-8"?>
 
 const (
 	agentPath  = "Library/Example/agent"
+	plugin     = "Library/Security/SecurityAgentPlugins/Example.bundle/Contents/Info.plist"
 	daemonPath = "Library/LaunchDaemons/com.example.agent.plist"
 )
 
@@ -125,30 +126,39 @@ func TestLintFindsEachMistake(t *testing.T) {
 		change func(*Product, *Options)
 		want   string
 	}{
-		"nothing":            {func(*Product, *Options) {}, ""},
-		"signed":             {func(_ *Product, o *Options) { o.Signer = signer }, ""},
-		"program missing":    {replace(daemonPath, "Example/agent", "Example/Agent2"), "error launchd-program /" + daemonPath},
-		"program elsewhere":  {replace(daemonPath, "/Library/Example/agent", "/usr/local/bin/agent"), "error launchd-program /" + daemonPath},
-		"program of macOS":   {replace(daemonPath, "/Library/Example/agent", "/usr/bin/true"), ""},
-		"program in PATH":    {replace(daemonPath, "/Library/Example/agent", "true"), ""},
-		"program, case":      {replace(daemonPath, "Example/agent", "example/AGENT"), ""},
-		"program not runs":   {replace(daemonPath, "Example/agent", "Example/data"), "error launchd-program /" + daemonPath},
-		"program, folder":    {replace(daemonPath, "Example/agent", "Example"), "error launchd-program /" + daemonPath},
-		"program, link":      {replace(daemonPath, "Example/agent", "Example/link/x"), ""},
-		"no label":           {replace(daemonPath, "<key>Label", "<key>Name"), "error launchd-plist /" + daemonPath},
-		"no plist":           {replace(daemonPath, "</dict>", ""), "error launchd-plist /" + daemonPath},
-		"binary plist":       {replace(daemonPath, "<?xml", "bplist00"), ""},
-		"plist, owner":       {attributes(daemonPath, Attributes{Mode: 0o644, UID: 501}), "error launchd-owner /" + daemonPath},
-		"plist, group":       {attributes(daemonPath, Attributes{Mode: 0o644, GID: admin}), "error launchd-owner /" + daemonPath},
-		"plist, mode":        {attributes(daemonPath, Attributes{Mode: 0o664}), "error launchd-owner /" + daemonPath},
-		"system folder":      {attributes("Library", Attributes{Mode: 0o755}), "error system-folder /Library"},
-		"root":               {attributes(".", Attributes{Mode: 0o700}), "error system-folder /"},
-		"/usr/local":         {attributes("usr/local", Attributes{Mode: 0o775, GID: admin}), "error system-folder /usr/local"},
-		"world-writable":     {attributes("Library/Example/data", Attributes{Mode: 0o666}), "error world-writable /Library/Example/data"},
-		"writable folder":    {attributes("Library/Example", Attributes{Mode: 0o777}), "error world-writable /Library/Example"},
-		"sticky folder":      {attributes("Library/Example", Attributes{Mode: 0o1777}), ""},
-		"link, mode":         {attributes("Library/Example/link", Attributes{Mode: 0o777}), ""},
-		"set-user-ID":        {attributes(agentPath, Attributes{Mode: 0o4755}), "warning set-id /" + agentPath},
+		"nothing":           {func(*Product, *Options) {}, ""},
+		"signed":            {func(_ *Product, o *Options) { o.Signer = signer }, ""},
+		"program missing":   {replace(daemonPath, "Example/agent", "Example/Agent2"), "error launchd-program /" + daemonPath},
+		"program elsewhere": {replace(daemonPath, "/Library/Example/agent", "/usr/local/bin/agent"), "error launchd-program /" + daemonPath},
+		"program of macOS":  {replace(daemonPath, "/Library/Example/agent", "/usr/bin/true"), ""},
+		"program in PATH":   {replace(daemonPath, "/Library/Example/agent", "true"), ""},
+		"program, case":     {replace(daemonPath, "Example/agent", "example/AGENT"), ""},
+		"program not runs":  {replace(daemonPath, "Example/agent", "Example/data"), "error launchd-program /" + daemonPath},
+		"program, folder":   {replace(daemonPath, "Example/agent", "Example"), "error launchd-program /" + daemonPath},
+		"program, link":     {replace(daemonPath, "Example/agent", "Example/link/x"), ""},
+		"no label":          {replace(daemonPath, "<key>Label", "<key>Name"), "error launchd-plist /" + daemonPath},
+		"no plist":          {replace(daemonPath, "</dict>", ""), "error launchd-plist /" + daemonPath},
+		"binary plist":      {replace(daemonPath, "<?xml", "bplist00"), ""},
+		"plist, owner":      {attributes(daemonPath, Attributes{Mode: 0o644, UID: 501}), "error launchd-owner /" + daemonPath},
+		"plist, group":      {attributes(daemonPath, Attributes{Mode: 0o644, GID: admin}), "error launchd-owner /" + daemonPath},
+		"plist, mode":       {attributes(daemonPath, Attributes{Mode: 0o664}), "error launchd-owner /" + daemonPath},
+		"system folder":     {attributes("Library", Attributes{Mode: 0o755}), "error system-folder /Library"},
+		"root":              {attributes(".", Attributes{Mode: 0o700}), "error system-folder /"},
+		"/usr/local":        {attributes("usr/local", Attributes{Mode: 0o775, GID: admin}), "error system-folder /usr/local"},
+		"world-writable":    {attributes("Library/Example/data", Attributes{Mode: 0o666}), "error world-writable /Library/Example/data"},
+		"writable folder":   {attributes("Library/Example", Attributes{Mode: 0o777}), "error world-writable /Library/Example"},
+		"sticky folder":     {attributes("Library/Example", Attributes{Mode: 0o1777}), ""},
+		"link, mode":        {attributes("Library/Example/link", Attributes{Mode: 0o777}), ""},
+		"set-user-ID":       {attributes(agentPath, Attributes{Mode: 0o4755}), "warning set-id /" + agentPath},
+		"plug-in":           {func(p *Product, _ *Options) { payloadFS(p)[plugin] = &fstest.MapFile{} }, ""},
+		"plug-in, somebody's": {func(p *Product, _ *Options) {
+			payloadFS(p)[plugin] = &fstest.MapFile{}
+			setAttributes(p, plugin, Attributes{Mode: 0o644, UID: 501})
+		}, "error login-plugin-owner /" + plugin},
+		"plug-in, the group's": {func(p *Product, _ *Options) {
+			payloadFS(p)[plugin] = &fstest.MapFile{}
+			setAttributes(p, plugin, Attributes{Mode: 0o664})
+		}, "error login-plugin-owner /" + plugin},
 		"sealed":             {func(p *Product, _ *Options) { payloadFS(p)["usr/bin/x"] = &fstest.MapFile{} }, "error sealed /usr/bin/x"},
 		"bad signature":      {func(p *Product, _ *Options) { payloadFS(p)[agentPath].Data[4096+200] ^= 1 }, "error program-signature /" + agentPath},
 		"arm64 not declared": {func(p *Product, _ *Options) { p.HostArchitectures = []string{"x86_64"} }, "error host-architectures Distribution"},

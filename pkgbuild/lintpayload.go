@@ -16,12 +16,15 @@ var applesFolders = func() map[string]Attributes {
 	all := maps.Clone(systemFolders)
 	for _, name := range []string{
 		".", "usr", "usr/local", "usr/local/bin", "opt", "private", "private/etc", "private/var",
-		"Library/LaunchAgents", "Library/LaunchDaemons", "Library/Preferences",
+		"Library/LaunchAgents", "Library/LaunchDaemons", "Library/Preferences", "Library/Security", "Library/Security/SecurityAgentPlugins",
 	} {
 		all[name] = Attributes{Mode: 0o755}
 	}
 	return all
 }()
+
+// pluginFolder is where the plug-ins of login windows are, by their [key].
+const pluginFolder = "library/security/securityagentplugins/"
 
 // isOpen tells whether the archive can be looked through at all, and adds a
 // finding if not.
@@ -113,6 +116,9 @@ func (l *linter) lintMode(c *PackagedComponent, m *member, name string) {
 				mode, m.UID, m.GID, apples.Mode, apples.UID, apples.GID)
 		}
 		return
+	}
+	if strings.HasPrefix(key(name), pluginFolder) && m.target == "" && (m.UID != 0 || mode&0o022 != 0) {
+		l.add(SeverityError, "login-plugin-owner", "/"+name, "it is loaded where people type their passwords, and must be writable by root alone; it is %04o %d:%d", mode, m.UID, m.GID)
 	}
 	if m.Mode&bom.ModeType == bom.ModeRegular && mode&setID != 0 {
 		l.add(SeverityWarning, "set-id", "/"+name, "who starts it becomes its owner or group (mode %04o)", mode)

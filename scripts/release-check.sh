@@ -26,7 +26,8 @@ say "checksums"
 
 # carries LIST ARCHIVE fails unless the archive has all that goes into kits.
 carries() {
-	for file in firstday-agent-{windows-{amd64,arm64}.exe,{darwin,linux}-{amd64,arm64}} firstday-credprov-{amd64,arm64}.dll; do
+	for file in firstday-agent-{windows-{amd64,arm64}.exe,{darwin,linux}-{amd64,arm64}} firstday-credprov-{amd64,arm64}.dll \
+		FirstdayLogin.bundle/Contents/{Info.plist,MacOS/FirstdayLogin,Resources/index.html}; do
 		grep -qE "(^|/)agents/$file\$" "$1" || fail "$2 lacks $file"
 	done
 }

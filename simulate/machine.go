@@ -221,6 +221,14 @@ func (m *Machine) executable() string {
 	return "firstday-agent.exe"
 }
 
+// loginPlugin is where the plug-in of a Mac's login window lies for this process.
+func (m *Machine) loginPlugin() string {
+	if m.state.Device.Platform != api.MacOS {
+		return ""
+	}
+	return m.host(macos.PluginPath[1:])
+}
+
 // files is the machine on whose disk the package's files are extracted.
 func (m *Machine) files() *Machine {
 	if m.shared != nil {

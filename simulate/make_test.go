@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,6 +41,18 @@ var at = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // buildKit builds a kit as IT does, for a directory that is there.
 func buildKit(t *testing.T, d api.Directory, key api.Secret, more string, platforms ...kit.Platform) string {
 	t.Helper()
+	c := loadConfig(t, d, key, more)
+	output := filepath.Join(t.TempDir(), "kit")
+	if _, err := kit.Build(t.Context(), kit.Options{
+		Config: c, Platforms: platforms, Agents: testagents.Dir(t), Output: output, Builder: "test", Time: at, Level: xpress.Fast,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return output
+}
+
+func loadConfig(t *testing.T, d api.Directory, key api.Secret, more string) *config.Config {
+	t.Helper()
 	dir := t.TempDir()
 	text := fmt.Sprintf(`version: 1
 organisation: {name: Acme}
@@ -54,18 +68,64 @@ connectKey: {file: connect.key, expires: 2099-01-01}
 	if err != nil {
 		t.Fatal(err)
 	}
-	output := filepath.Join(dir, "kit")
+	return c
+}
+
+// mac holds what macFiles gives, which is built once.
+var mac struct {
+	sync.Mutex
+	files  fstest.MapFS
+	digest string
+}
+
+// macFiles are the agent and the login plug-in of packages for macOS made by hand, by
+// their paths on the volume; nothing ever runs them. digest is the plug-in's.
+func macFiles(t *testing.T) (files fstest.MapFS, digest string) {
+	t.Helper()
+	mac.Lock()
+	defer mac.Unlock()
+	if mac.files == nil {
+		mac.files, mac.digest = buildMacFiles(t)
+	}
+	return maps.Clone(mac.files), mac.digest
+}
+
+func buildMacFiles(t *testing.T) (files fstest.MapFS, plugged string) {
+	t.Helper()
+	c := loadConfig(t, api.Directory{URL: "https://directory.acme.example", Pin: "sha256:" + digest("a directory")}, "fk_x", "")
+	output := filepath.Join(t.TempDir(), "kit")
 	if _, err := kit.Build(t.Context(), kit.Options{
-		Config: c, Platforms: platforms, Agents: testagents.Dir(t), Output: output, Builder: "test", Time: at, Level: xpress.Fast,
+		Config: c, Platforms: []kit.Platform{kit.MacOS}, Agents: testagents.SmallMac(t), Output: output, Builder: "test", Time: at,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	return output
+	volume := os.DirFS(testagents.UnpackInstaller(t, filepath.Join(output, "Acme.pkg")))
+	files = fstest.MapFS{}
+	for _, folder := range []string{macos.ProgramFolder[1:], macos.PluginFolder[1:], macos.LoginJobFolder[1:]} {
+		err := fs.WalkDir(volume, folder, func(name string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			data, err := fs.ReadFile(volume, name)
+			files[name] = &fstest.MapFile{Data: data, Mode: 0o644}
+			if base := path.Base(name); base == macos.Executable || base == path.Base(macos.PluginProgram) {
+				files[name].Mode = 0o755
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	plugin, err := fs.Sub(volume, macos.PluginPath[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plugged, err = macos.PluginDigest(plugin); err != nil {
+		t.Fatal(err)
+	}
+	return files, plugged
 }
-
-// fakeAgent stands for the agent's program in packages made by hand: nothing
-// ever runs it.
-const fakeAgent = "the agent's program"
 
 // tile is the credential provider for an architecture. In packages made by hand
 // it stands for the agent's program, too: it is one of that version, and small.
@@ -92,7 +152,7 @@ func enrollment(t *testing.T, platform api.Platform, d api.Directory, key api.Se
 		SignIn: api.SignIn{Enabled: true, Permission: "standard"},
 	}
 	for _, arch := range []string{"amd64", "arm64"} {
-		a := api.AgentFile{File: macos.Executable, Arch: arch, Version: testagents.Version, SHA256: digest(fakeAgent)}
+		a := api.AgentFile{File: macos.Executable, Arch: arch, Version: testagents.Version, SHA256: digest("in place")}
 		if platform == api.Windows {
 			a.File, a.SHA256 = "firstday-agent-"+arch+".exe", digest(string(tile(t, arch)))
 			a.CredentialProvider = api.CarriedFile{File: "firstday-credprov-" + arch + ".dll", SHA256: a.SHA256}
@@ -144,15 +204,18 @@ func provisioningPackage(t *testing.T, e *api.Enrollment, command ppkg.Command, 
 func macProduct(t *testing.T, e *api.Enrollment) *pkgbuild.Product {
 	t.Helper()
 	program := macos.ProgramFolder[1:] + "/1.2.3/" + macos.Executable
+	files, plugin := macFiles(t)
+	for i := range e.Agents {
+		a := &e.Agents[i]
+		a.SHA256, a.LoginPlugin = digest(string(files[program].Data)), api.CarriedFile{File: macos.Plugin, SHA256: plugin}
+	}
+	files[macos.DataFolder[1:]+"/"+api.EnrollmentFile] = &fstest.MapFile{Data: encode(t, e), Mode: 0o600}
+	files[macos.DaemonPath[1:]] = &fstest.MapFile{Data: macos.LaunchDaemon("/" + program), Mode: 0o644}
 	return &pkgbuild.Product{
 		Identifier: "dev.firstday.acme", Version: "1.0", Title: "Acme", HostArchitectures: []string{"x86_64", "arm64"}, MinOSVersion: "13.0",
 		Components: []pkgbuild.ProductComponent{{Name: "firstday.pkg", Component: &pkgbuild.Component{
 			Identifier: "dev.firstday.acme", Version: "1.0",
-			Payload: fstest.MapFS{
-				program: {Data: []byte(fakeAgent), Mode: 0o755},
-				macos.DataFolder[1:] + "/" + api.EnrollmentFile: {Data: encode(t, e), Mode: 0o600},
-				macos.DaemonPath[1:]:                            {Data: macos.LaunchDaemon("/" + program), Mode: 0o644},
-			},
+			Payload: files,
 			Attributes: func(path string, info fs.FileInfo) pkgbuild.Attributes {
 				a := pkgbuild.DefaultAttributes(path, info)
 				if strings.HasPrefix("/"+path, macos.DataFolder) && !info.IsDir() {

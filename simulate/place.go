@@ -17,6 +17,7 @@ import (
 	"firstday.dev/internal/propertylist"
 	"firstday.dev/pkgbuild"
 	"firstday.dev/pkgbuild/cpio"
+	"firstday.dev/templates/macos"
 )
 
 // maxFiles bounds the files of a package that can be simulated: the device's
@@ -145,11 +146,12 @@ func (i *installer) writeFile(ctx context.Context, name string, mode fs.FileMode
 
 const daemonFolder = "/Library/LaunchDaemons/"
 
-// checkDaemons looks at the component's daemons as launchd would.
+// checkDaemons looks at the component's daemons as launchd would, and at what it runs
+// beside login windows and for those who are logged in.
 func (i *installer) checkDaemons(c *pkgbuild.PackagedComponent) error {
 	for _, key := range slices.Sorted(maps.Keys(i.placed)) {
 		v := i.placed[key]
-		if path.Dir(v.Path)+"/" != daemonFolder || path.Ext(v.Path) != ".plist" || v.Mode&cpio.ModeType != cpio.ModeRegular {
+		if folder := path.Dir(v.Path); folder+"/" != daemonFolder && folder != macos.LoginJobFolder || path.Ext(v.Path) != ".plist" || v.Mode&cpio.ModeType != cpio.ModeRegular {
 			continue
 		}
 		if err := i.checkDaemon(v); err != nil {

@@ -207,8 +207,11 @@ func TestMacPackagesThatAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}), pkgbuild.ErrContents, "is not in the Bom"},
-		"no component":      {Options{}, retouched(replace("Distribution", "#firstday.pkg", "#elsewhere.pkg")), pkgbuild.ErrFormat, "elsewhere.pkg"},
-		"Intel only":        {Options{}, product(func(p *pkgbuild.Product) { p.HostArchitectures = []string{"x86_64"} }), ErrRefused, "without Rosetta"},
+		"no component": {Options{}, retouched(replace("Distribution", "#firstday.pkg", "#elsewhere.pkg")), pkgbuild.ErrFormat, "elsewhere.pkg"},
+		"Intel only": {Options{}, product(func(p *pkgbuild.Product) {
+			p.HostArchitectures = []string{"x86_64"}
+			p.Components[0].Payload = fstest.MapFS{"Library/Acme/readme": {}} // somebody else's
+		}), ErrRefused, "without Rosetta"},
 		"newer macOS":       {old, whole, ErrRefused, "it needs macOS 13.0, this Mac has 12.7.6"},
 		"not for this disk": {Options{}, retouched(replace("Distribution", `enable_localSystem="true"`, `enable_localSystem="false"`)), ErrRefused, "domains"},
 		"on Windows":        {windows, whole, ErrRefused, "it is for macos"},
@@ -231,7 +234,7 @@ func TestMacPackagesThatAreRefused(t *testing.T) {
 					tree[name] = &fstest.MapFile{Data: []byte("another"), Mode: f.Mode}
 				}
 			}
-		}), agent.ErrEnrollment, "is missing or another one"},
+		}), kit.ErrIntegrity, "the enrollment says"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, s, err := simulation(t, c.o, c.make(t))

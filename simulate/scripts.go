@@ -58,10 +58,11 @@ func (i *installer) runScript(ctx context.Context, c *pkgbuild.PackagedComponent
 	switch version := i.agentOf(text); {
 	case kind == "preinstall" && bytes.Equal(text, macos.Preinstall()):
 		i.told.good(StepCommand, "Installer runs our preinstall", arguments)
-		err = i.keepEnrollment()
+		err = errors.Join(i.keepEnrollment(), i.disk.RemoveAll(macos.PluginPath[1:]))
 	case kind == "postinstall" && version != "":
 		i.told.good(StepCommand, "Installer runs our postinstall", arguments)
 		i.tellVersions(version)
+		i.tellPlugin()
 		code, err = codeOf(i.agent(version).InstallInPlace(ctx))
 	default:
 		code = i.exitCode(kind)
@@ -93,7 +94,15 @@ func (i *installer) agentOf(text []byte) string {
 	return ""
 }
 
-// keepEnrollment is our preinstall: what the agent that runs lives by is kept
+// tellPlugin says what becomes of the plug-in of the login window. There is no
+// authorization database here: nobody's is changed.
+func (i *installer) tellPlugin() {
+	if v, ok := i.placed[strings.ToLower(path.Join(macos.PluginPath, macos.PluginProgram)[1:])]; ok {
+		i.told.note(StepService, "the login window's plug-in is in its place", v.Path+"; macOS' own window stays, and none is shown here")
+	}
+}
+
+// keepEnrollment is of our preinstall: what the agent that runs lives by is kept
 // until its successor runs.
 func (i *installer) keepEnrollment() error {
 	file := path.Join(i.dataFolder(), api.EnrollmentFile)

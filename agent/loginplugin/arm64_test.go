@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"firstday.dev/internal/testloginplugin"
 	"firstday.dev/internal/testtool"
 )
 
@@ -32,7 +33,7 @@ func TestSliceForARM64(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	run := exec.CommandContext(t.Context(), qemu, "-L", "/usr/aarch64-linux-gnu", tests, "-test.v", "-test.run", "^Test(Shipped|Mechanisms)")
-	run.Env = append(os.Environ(), shippedProgram+"="+program(build(t)))
+	run.Env = append(os.Environ(), shippedProgram+"="+testloginplugin.Program(build(t)))
 	out, err := run.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -19,6 +19,7 @@ import (
 	"github.com/ebitengine/purego"
 	"golang.org/x/sys/unix"
 
+	"firstday.dev/internal/testloginplugin"
 	"firstday.dev/internal/testtool"
 )
 
@@ -67,7 +68,7 @@ func newMac(t *testing.T) *mac {
 	loaded.Do(func() {
 		path := os.Getenv(shippedProgram)
 		if path == "" {
-			path = program(build(t))
+			path = testloginplugin.Program(build(t))
 		}
 		imports.libc = libc(t)
 		plugin, failed = loadImage(path, imports.resolve)

@@ -242,6 +242,7 @@ func (r *Radio) SetPower(ctx context.Context, on bool) error {
 		return err
 	}
 	r.mu.Lock()
+	r.changes++
 	r.facts.power, r.facts.active, r.facts.name = PowerOff, false, ""
 	if on {
 		r.facts.power = PowerOn

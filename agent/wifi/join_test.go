@@ -36,18 +36,20 @@ func TestJoin(t *testing.T) {
 	right, wrong := []byte("correct horse"), []byte("wrong horse")
 	is := func(change func(*mac)) func(*mac, *core) { return func(m *mac, _ *core) { change(m) } }
 	for name, test := range map[string]test{
-		"password":       {Join{Name: "Acme", Password: right}, nil, ""},
-		"wrong password": {Join{Name: "Acme", Password: wrong}, nil, CodePassword},
-		"no password":    {Join{Name: "Acme"}, nil, CodePassword},
-		"open":           {Join{Name: "Hotel"}, nil, ""},
-		"saved":          {Join{Name: "Home"}, nil, ""},
-		"saved, retyped": {Join{Name: "Home", Password: []byte("at home")}, nil, ""},
-		"hidden":         {Join{Name: "Secret", Password: right, Hidden: true}, nil, ""},
-		"not there":      {Join{Name: "Gone", Password: right}, nil, CodeNotFound},
-		"no address":     {Join{Name: "Nothing"}, nil, CodeNoAddress},
-		"switched off":   {Join{Name: "Acme", Password: right}, is(func(m *mac) { m.on = false }), ""},
-		"from another":   {Join{Name: "Acme", Password: right}, is(func(m *mac) { m.joined("Hotel") }), ""},
-		"no Wi-Fi":       {Join{Name: "Acme", Password: right}, is(func(m *mac) { m.noWiFi = true }), CodeFailed},
+		"password":         {Join{Name: "Acme", Password: right}, nil, ""},
+		"wrong password":   {Join{Name: "Acme", Password: wrong}, nil, CodePassword},
+		"no password":      {Join{Name: "Acme"}, nil, CodePassword},
+		"open":             {Join{Name: "Hotel"}, nil, ""},
+		"saved":            {Join{Name: "Home"}, nil, ""},
+		"saved, retyped":   {Join{Name: "Home", Password: []byte("at home")}, nil, ""},
+		"hidden":           {Join{Name: "Secret", Password: right, Hidden: true}, nil, ""},
+		"not there":        {Join{Name: "Gone", Password: right}, nil, CodeNotFound},
+		"joined, then not": {Join{Name: "Drops", Hidden: true}, nil, CodeTimeout},
+		"an evil twin":     {Join{Name: "Hotel", Password: right}, nil, CodeNotFound},
+		"no address":       {Join{Name: "Nothing"}, nil, CodeNoAddress},
+		"switched off":     {Join{Name: "Acme", Password: right}, is(func(m *mac) { m.on = false }), ""},
+		"from another":     {Join{Name: "Acme", Password: right}, is(func(m *mac) { m.joined("Hotel") }), ""},
+		"no Wi-Fi":         {Join{Name: "Acme", Password: right}, is(func(m *mac) { m.noWiFi = true }), CodeFailed},
 		"switch does nothing": {Join{Name: "Acme"}, is(func(m *mac) {
 			m.on = false
 			m.broken["-setairportpower"] = errExit

@@ -45,6 +45,7 @@ type ether struct {
 	hidden    bool
 	dBm       int
 	noAddress bool
+	drops     bool // it takes who joins off again, after a second
 	silent    bool // it lets nobody know that it does not want to
 }
 
@@ -105,7 +106,7 @@ func (m *mac) answer(path string, args []string, stdin string) (string, error) {
 		switch {
 		case args[1] == "en7" && m.cable:
 			return sample(m.t, "summary-wired.txt"), nil
-		case args[1] == "en7" || m.current == "":
+		case args[1] == "en7" || m.current == "" || m.networks[m.current].drops && time.Since(m.since) > time.Second:
 			return sample(m.t, "summary-idle.txt"), nil
 		}
 		text := sample(m.t, "summary-14.txt")
@@ -184,11 +185,16 @@ func (m *mac) addresses() (map[string][]netip.Addr, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := map[string][]netip.Addr{"lo0": {netip.MustParseAddr("127.0.0.1")}, "en0": {netip.MustParseAddr("fe80::1")}}
+	if n := m.networks[m.current]; n != nil && n.drops && time.Since(m.since) > time.Second {
+		m.current = ""
+	}
 	if m.wired {
 		all["en7"] = []netip.Addr{netip.MustParseAddr("192.168.2.50")}
 	}
 	switch n := m.networks[m.current]; {
 	case n == nil:
+	case n.drops: // the address is that of before
+		all["en0"] = append(all["en0"], netip.MustParseAddr("192.168.1.50"))
 	case n.noAddress:
 		all["en0"] = append(all["en0"], netip.MustParseAddr("169.254.7.7"))
 	case time.Since(m.since) >= 2*time.Second:
@@ -270,6 +276,7 @@ func acme(t *testing.T, version int) *mac {
 			"Home":    {security: SecurityPassword, password: "at home", dBm: -80},
 			"Secret":  {security: SecurityPassword, password: "correct horse", hidden: true, dBm: -60},
 			"Nothing": {security: SecurityOpen, noAddress: true, dBm: -60},
+			"Drops":   {security: SecurityOpen, hidden: true, drops: true},
 			"Silent":  {security: SecurityOpen, silent: true, dBm: -60},
 		},
 	}

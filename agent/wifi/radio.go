@@ -57,6 +57,7 @@ type Radio struct {
 	facts    facts
 	surveyed time.Time     // when the facts were seen; zero: never
 	looking  chan struct{} // of the survey under way, closed with it; nil: none
+	changes  int           // counts what we did that a survey before it does not know
 	scan     struct {
 		number  int // counts them
 		running bool
@@ -124,7 +125,7 @@ func (r *Radio) Network(ctx context.Context) Status {
 
 // look surveys behind. The lock is held.
 func (r *Radio) look() {
-	looking := make(chan struct{})
+	looking, changes := make(chan struct{}), r.changes
 	r.looking = looking
 	r.behind.Go(func() {
 		defer close(looking)
@@ -140,7 +141,9 @@ func (r *Radio) look() {
 			}
 			return
 		}
-		r.learn(f)
+		if r.changes == changes {
+			r.learn(f)
+		}
 	})
 }
 
@@ -215,6 +218,7 @@ func (r *Radio) Join(j Join) error {
 		if r.join.number != number { // another one has taken its place
 			return
 		}
+		r.changes++
 		r.join.code, r.join.progress, r.join.holds = code, JoinDone, code == ""
 		if code != "" {
 			r.join.progress = JoinFailed

@@ -277,6 +277,32 @@ func TestSwitch(t *testing.T) {
 	})
 }
 
+// What was seen before a switch is not shown after it.
+func TestLateSurveyIsNotBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := acme(t, 15)
+		m.joined("Home")
+		r := m.radio()
+		defer r.Close()
+		r.Network(t.Context())
+		time.Sleep(2 * freshTime)
+		m.mu.Lock()
+		m.stuck["getsummary"] = true
+		m.mu.Unlock()
+		r.Network(t.Context()) // begins a survey
+		time.Sleep(time.Second)
+		if err := r.SetPower(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		for range 60 {
+			if s := r.Network(t.Context()); s.Power != PowerOff {
+				t.Fatalf("%+v", s)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+	})
+}
+
 func TestIdentitiesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := acme(t, 15)

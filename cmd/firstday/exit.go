@@ -102,7 +102,7 @@ func exitCode(ctx context.Context, err error) int {
 	case is(station.ErrSticks): // each has a reason of its own
 		return exitSticks
 	case errors.As(err, &mistakes), errors.As(err, &setting), errors.As(err, &missing),
-		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrNoCredentialProvider, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
+		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrNoCredentialProvider, kit.ErrNoLoginPlugin, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile,
 			winimage.ErrNotWindows, winimage.ErrAnswerFile,
 			order.ErrSerials, station.ErrLayout, station.ErrPreflight, media.ErrRefused, errNoSuchStick, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
@@ -151,6 +151,7 @@ func hint(err error) string {
 		{config.ErrNoSecret, "put it there, or name another file or environment variable"},
 		{kit.ErrNoAgent, "name the folder of the agents with --agents; `make build` puts them into bin/agents"},
 		{kit.ErrNoCredentialProvider, "it belongs beside the agents of its release; `make build` puts both into bin/agents"},
+		{kit.ErrNoLoginPlugin, "it belongs beside the agents of its release; `make build` puts both into bin/agents"},
 		{kit.ErrOtherProgram, "build it again with agents and credential providers of one release"},
 		{simulate.ErrSeveral, "leave one package on the stick"},
 		{simulate.ErrNoPackage, "name the platform there is a package for with --device, or write the stick anew"},

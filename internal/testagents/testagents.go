@@ -1,5 +1,5 @@
-// Package testagents builds the agents, and the credential providers that go with
-// them, for tests that make packages.
+// Package testagents builds the agents, and what goes with them in sign-in screens
+// and login windows, for tests that make packages.
 package testagents
 
 import (
@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"firstday.dev/internal/testcredprov"
+	"firstday.dev/internal/testloginplugin"
 )
 
 // Version is that of the agents.
@@ -29,6 +30,7 @@ const flags = "-ldflags=-s -w -X main.stamp=firstday-agent-version=" + Version +
 func Dir(tb testing.TB) string {
 	tb.Helper()
 	testcredprov.Need(tb)
+	testloginplugin.Need(tb)
 	dir, err := Folder()
 	if err != nil {
 		tb.Fatal(err)
@@ -56,7 +58,7 @@ func build() (string, error) {
 			}
 		}
 	}
-	return dir, testcredprov.Compile(dir, Version)
+	return dir, errors.Join(testcredprov.Compile(dir, Version), testloginplugin.Compile(dir, Version))
 }
 
 func compile(to, system, arch string, more ...string) error {

@@ -13,16 +13,8 @@ import (
 // its one command into a folder, and gives the command line to run there.
 func Unpack(tb testing.TB, path string) (dir, line string) {
 	tb.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	r, err := ppkg.Open(f, info.Size())
+	f, size := open(tb, path)
+	r, err := ppkg.Open(f, size)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -41,4 +33,19 @@ func Unpack(tb testing.TB, path string) (dir, line string) {
 		}
 	}
 	return dir, commands[0].Line
+}
+
+// open opens a package until the test has ended.
+func open(tb testing.TB, path string) (f *os.File, size int64) {
+	tb.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = f.Close() }) // it is only read
+	info, err := f.Stat()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return f, info.Size()
 }

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"firstday.dev/agent/credprov"
@@ -20,6 +18,9 @@ import (
 
 // File is what the DLL is called on devices.
 const File = credprov.File
+
+// sources is the package with them.
+const sources = "firstday.dev/agent/credprov"
 
 // Build builds the DLLs, and gives their folder.
 func Build(tb testing.TB, version string) string {
@@ -38,18 +39,18 @@ func Need(tb testing.TB) {
 	for _, tool := range []string{"clang", "lld-link", "llvm-dlltool"} {
 		testtool.Need(tb, tool)
 	}
-	root, err := sourceFolder()
+	root, err := testtool.Folder(sources)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	for _, sources := range []string{root, filepath.Join(root, "..", "local", "reference")} {
-		see(tb, sources)
+	for _, dir := range []string{root, filepath.Join(root, "..", "local", "reference")} {
+		testtool.See(tb, dir)
 	}
 }
 
 // Compile is Build for programs that are no tests.
 func Compile(dir, version string) error {
-	root, err := sourceFolder()
+	root, err := testtool.Folder(sources)
 	if err != nil {
 		return err
 	}
@@ -57,26 +58,6 @@ func Compile(dir, version string) error {
 		return fmt.Errorf("building the credential provider: %w\n%s", err, out)
 	}
 	return nil
-}
-
-func sourceFolder() (string, error) {
-	home, err := exec.Command("go", "list", "-f", "{{.Dir}}", "firstday.dev/agent/credprov").Output()
-	return strings.TrimSpace(string(home)), err
-}
-
-// see looks at files that only other programs read: go test keeps a result as
-// long as what the test has looked at stays the same.
-func see(tb testing.TB, dir string) {
-	tb.Helper()
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil {
-			_, err = os.Stat(path)
-		}
-		return err
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
 }
 
 // Install puts the DLL into a folder of the prefix such as `Program Files\Firstday\Agent\1.2.3`,

@@ -1,6 +1,8 @@
 package macho
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -84,8 +86,9 @@ func superBlob(magic uint32, slots []slot) []byte {
 // maxSlots bounds an index; signatures have about six.
 const maxSlots = 100
 
-// openSuperBlob takes blobs apart that must lie one after the other, each slot
-// once.
+// openSuperBlob takes blobs apart, each slot once. Apple's readers want them
+// within the whole; where they lie is up to who writes them: some linkers align
+// them (lld's to 8 bytes). Between them nothing may hide.
 func openSuperBlob(b []byte, magic uint32) ([]slot, error) {
 	contents, err := openBlob(b, magic)
 	if err != nil {
@@ -95,14 +98,16 @@ func openSuperBlob(b []byte, magic uint32) ([]slot, error) {
 		return nil, badSignature("the index of its parts is damaged")
 	}
 	count := int(binary.BigEndian.Uint32(contents))
-	index, end := contents[4:], blobHeaderSize+4+count*8
+	index := contents[4:]
 	if len(index) < count*8 {
 		return nil, badSignature("the index of its parts ends early")
 	}
+	end := blobHeaderSize + 4 + count*8
 	var slots []slot
+	taken := []extent{{0, int64(end)}}
 	for i := range count {
 		kind, at := binary.BigEndian.Uint32(index[i*8:]), int64(binary.BigEndian.Uint32(index[i*8+4:]))
-		if at != int64(end) || at+blobHeaderSize > int64(len(b)) {
+		if at < int64(end) || at+blobHeaderSize > int64(len(b)) {
 			return nil, badSignature("part %#x lies where it cannot", kind)
 		}
 		length := int64(binary.BigEndian.Uint32(b[at+4:]))
@@ -112,13 +117,31 @@ func openSuperBlob(b []byte, magic uint32) ([]slot, error) {
 		if slices.ContainsFunc(slots, func(s slot) bool { return s.kind == kind }) {
 			return nil, badSignature("part %#x is there twice", kind)
 		}
-		end = int(at + length)
-		slots = append(slots, slot{kind, b[at:end]})
+		slots, taken = append(slots, slot{kind, b[at : at+length]}), append(taken, extent{at, at + length})
 	}
-	if end != len(b) {
-		return nil, badSignature("%d bytes after its parts", len(b)-end)
+	return slots, checkGaps(b, taken)
+}
+
+// extent is a part of a blob, in bytes from its beginning.
+type extent struct{ from, to int64 }
+
+// checkGaps demands that no two parts share a byte, and that all bytes of none
+// are zero.
+func checkGaps(b []byte, taken []extent) error {
+	slices.SortFunc(taken, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
+	for i, part := range append(taken, extent{int64(len(b)), int64(len(b))}) {
+		if i == 0 {
+			continue
+		}
+		before := taken[i-1].to
+		switch {
+		case part.from < before:
+			return badSignature("a part at %d lies in another one", part.from)
+		case !bytes.Equal(b[before:part.from], make([]byte, part.from-before)):
+			return badSignature("something is between its parts, at %d", before)
+		}
 	}
-	return slots, nil
+	return nil
 }
 
 // find gives a slot's blob, nil if there is none.

@@ -302,10 +302,32 @@ func small() []byte {
 	return b
 }
 
+// aligned is a program whose CodeDirectory lies as lld puts it.
+func aligned(t testing.TB) []byte {
+	t.Helper()
+	signed := sign(t, program(small()), SignOptions{Identifier: "x"})
+	m, err := readImage(bytes.NewReader(signed), int64(len(signed)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slots, err := m.slots()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const first = 24
+	directory := find(slots, slotCodeDirectory)
+	whole := apart(first+len(directory), map[int]slot{first: {slotCodeDirectory, directory}}, first)
+	signature := signed[m.signature.offset:]
+	clear(signature)
+	copy(signature, whole)
+	return signed
+}
+
 func FuzzVerify(f *testing.F) {
 	chain := developer(f, true)
 	cms := func(context.Context, []byte) ([]byte, error) { return []byte("signature"), nil }
 	f.Add(sign(f, program(small()), SignOptions{Identifier: "x"}))
+	f.Add(aligned(f))
 	f.Add(sign(f, program(small()), SignOptions{Identifier: "x", Runtime: true, Entitlements: []byte(entitlements), Signer: &Signer{Chain: chain, CMS: cms, Room: 16}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, err := Verify(t.Context(), program(b))

@@ -29,6 +29,30 @@ func TestLaunchDaemonSaysWhatToRun(t *testing.T) {
 	}
 }
 
+// The watchdog of the login window is root's, and lives where it is shown only.
+func TestLoginJobsSayWhatToRun(t *testing.T) {
+	const program = "/Library/Application Support/Firstday/Agent/1.2.3/firstday-agent"
+	got := make(map[string]any)
+	for path, job := range LoginJobs(program) {
+		var read map[string]any
+		if err := plist.Unmarshal(job, &read); err != nil {
+			t.Fatal(err)
+		}
+		got[path] = read
+	}
+	want := map[string]any{"/Library/LaunchAgents/dev.firstday.login-watch.plist": map[string]any{
+		"Label":                  "dev.firstday.login-watch",
+		"ProgramArguments":       []any{program, "login-watch"},
+		"LimitLoadToSessionType": "LoginWindow",
+		"RunAtLoad":              true,
+		"KeepAlive":              map[string]any{"SuccessfulExit": false},
+		"Umask":                  uint64(0o077),
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Every sh must understand the scripts; that of the recovery system has few
 // friends.
 func TestScriptsAreShell(t *testing.T) {
