@@ -245,7 +245,7 @@ func (a *Agent) loginWanted(build string) (why string, allowed bool, err error) 
 	case errors.Is(err, fs.ErrPermission):
 		return "", false, err
 	case err != nil:
-		return "what the directory said is damaged", false, nil
+		return "what the directory said is damaged", false, nil //nolint:nilerr // as above
 	case r == nil:
 		return "this Mac is not enrolled", false, nil
 	case r.Heard.State != api.DeviceActive:

@@ -131,7 +131,7 @@ func (p Plugin) slice(program string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", program, err)
 	}
-	defer fat.Close()
+	defer func() { _ = fat.Close() }() // it was only read
 	for _, a := range fat.Arches {
 		if a.Cpu == want {
 			return nil
