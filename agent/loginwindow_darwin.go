@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,14 +20,11 @@ import (
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/preflight"
 	"firstday.dev/internal/propertylist"
+	"firstday.dev/templates/macos"
 )
 
-// What launchd starts beside each login window.
-const (
-	loginAgents = "/Library/LaunchAgents"
-	watchAgent  = loginAgents + "/dev.firstday.login-watch.plist"
-	besideAgent = loginAgents + "/dev.firstday.login-beside.plist"
-)
+// watchAgent has launchd start the second watchdog beside each login window.
+const watchAgent = macos.LoginJobFolder + "/" + macos.LabelPrefix + "login-watch.plist"
 
 // loginWindow is the running macOS'.
 type loginWindow struct {
@@ -190,7 +189,7 @@ func loadApart(ctx context.Context, program string) error {
 
 // RemovePlugin leaves the folders, which are macOS'.
 func (loginWindow) RemovePlugin() error {
-	for _, path := range []string{authdb.BundlePath, watchAgent, besideAgent} {
+	for _, path := range append([]string{authdb.BundlePath}, slices.Sorted(maps.Keys(macos.LoginJobs("")))...) {
 		if err := os.RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

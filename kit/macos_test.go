@@ -114,6 +114,7 @@ func TestMacPackageInstallsWhatItShould(t *testing.T) {
 		"drwxr-xr-x 0:0 Library/Security/SecurityAgentPlugins",
 		"drwxr-xr-x 0:0 " + plugin + "/Contents/_CodeSignature",
 		"-rw-r--r-- 0:0 " + plugin + "/Contents/_CodeSignature/CodeResources",
+		"-rw-r--r-- 0:0 Library/LaunchAgents/dev.firstday.login-beside.plist",
 		"-rw-r--r-- 0:0 Library/LaunchAgents/dev.firstday.login-watch.plist",
 		"drwxr-xr-x 0:0 " + ours,
 		"-rw-r--r-- 0:0 Library/LaunchDaemons/dev.firstday.agent.plist",
@@ -151,7 +152,7 @@ func TestMacPackageInstallsWhatItShould(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Library/LaunchDaemons/dev.firstday.agent.plist", "Library/LaunchAgents/dev.firstday.login-watch.plist"} {
+	for _, name := range []string{"Library/LaunchDaemons/dev.firstday.agent.plist", "Library/LaunchAgents/dev.firstday.login-watch.plist", "Library/LaunchAgents/dev.firstday.login-beside.plist"} {
 		var job struct{ ProgramArguments []string }
 		if err := plist.Unmarshal(files[name], &job); err != nil {
 			t.Fatal(err)

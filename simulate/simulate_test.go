@@ -74,7 +74,7 @@ func TestMacPackageEnrolsADevice(t *testing.T) {
 		t.Errorf("the directory knows %+v", device)
 	}
 	s.mustTell(t, "Acme.pkg: RSA signature", "Acme.pkg: CMS signature", "Acme.pkg: contents", "hostArchitectures x86_64,arm64",
-		"Installer runs our preinstall", "files and folders of", "launchd finds dev.firstday.agent", "launchd finds dev.firstday.login-watch", "macOS' own window stays", "Installer runs our postinstall", "service firstday-agent is started",
+		"Installer runs our preinstall", "files and folders of", "launchd finds dev.firstday.agent", "launchd finds dev.firstday.login-beside", "launchd finds dev.firstday.login-watch", "macOS' own window stays", "Installer runs our postinstall", "service firstday-agent is started",
 		"the connect key is erased")
 	if file := contains(t, sandbox, key.Reveal()); file != "" {
 		t.Errorf("%s holds the connect key", file)

@@ -42,7 +42,7 @@ func LaunchDaemon(program string) []byte {
 
 // loginCommands are what the program does beside macOS' login window. Each is a job
 // of its own.
-var loginCommands = []string{"login-watch"}
+var loginCommands = []string{"login-watch", "login-beside"}
 
 // LoginJobFolder is where launchd finds them.
 const LoginJobFolder = "/Library/LaunchAgents"

@@ -40,14 +40,17 @@ func TestLoginJobsSayWhatToRun(t *testing.T) {
 		}
 		got[path] = read
 	}
-	want := map[string]any{"/Library/LaunchAgents/dev.firstday.login-watch.plist": map[string]any{
-		"Label":                  "dev.firstday.login-watch",
-		"ProgramArguments":       []any{program, "login-watch"},
-		"LimitLoadToSessionType": "LoginWindow",
-		"RunAtLoad":              true,
-		"KeepAlive":              map[string]any{"SuccessfulExit": false},
-		"Umask":                  uint64(0o077),
-	}}
+	want := make(map[string]any)
+	for _, command := range []string{"login-watch", "login-beside"} {
+		want["/Library/LaunchAgents/dev.firstday."+command+".plist"] = map[string]any{
+			"Label":                  "dev.firstday." + command,
+			"ProgramArguments":       []any{program, command},
+			"LimitLoadToSessionType": "LoginWindow",
+			"RunAtLoad":              true,
+			"KeepAlive":              map[string]any{"SuccessfulExit": false},
+			"Umask":                  uint64(0o077),
+		}
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
