@@ -58,6 +58,7 @@ type service struct {
 	directory *fakeDirectory
 	signIn    *signin.Machine
 	unlocks   atomic.Int64 // how often FileVault may let somebody in
+	desk      local.Desk
 	log       *safeBuffer
 	stop      func()
 }
@@ -80,7 +81,7 @@ func (b *safeBuffer) String() string {
 }
 
 // serve runs the agent's service on a Mac whose one slot is free.
-func serve(m *mac) *service {
+func serve(m *mac, prepare ...func(*service)) *service {
 	m.t.Helper()
 	s := &service{m: m, directory: &fakeDirectory{approved: make(chan struct{})}, log: new(safeBuffer)}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -96,6 +97,9 @@ func serve(m *mac) *service {
 	if err := s.signIn.Heard(ctx, &api.CheckInResponse{State: api.DeviceActive, Organisation: "Acme", Settings: settings.MacOS, Free: true}); err != nil {
 		m.t.Fatal(err)
 	}
+	for _, p := range prepare {
+		p(s)
+	}
 	s.listen()
 	return s
 }
@@ -109,6 +113,7 @@ func (s *service) listen() {
 		s.m.t.Fatal(err)
 	}
 	server := &local.Server{
+		Desk:   s.desk,
 		SignIn: s.signIn, Version: "1.2.3", Log: log, Refresh: func(context.Context) api.Code { return api.CodeOffline },
 		FileVault: func(context.Context) bool { return s.unlocks.Add(-1) >= 0 },
 	}

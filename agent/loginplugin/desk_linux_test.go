@@ -3,12 +3,21 @@
 package loginplugin_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"firstday.dev/agent/local"
 )
 
 // What the page asks reaches the service one thing at a time, and its answers the
@@ -57,6 +66,87 @@ func TestShippedAsks(t *testing.T) {
 	}
 	if where := m.left("hunter22"); where != "" {
 		t.Errorf("the network's password is still in %s", where)
+	}
+	m.say("apple")
+	e.fell("asked")
+}
+
+// macDesk is what the service tells of the Mac, and does to it.
+type macDesk struct {
+	mu   sync.Mutex
+	done []string
+}
+
+func (d *macDesk) did(what string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done = append(d.done, what)
+	return nil
+}
+
+func (d *macDesk) Users(context.Context) (local.Users, error) {
+	return local.Users{List: true, All: []local.User{{Name: "ann", Managed: true, Label: "Ann 100 %"}}}, d.did("users")
+}
+
+func (d *macDesk) Network(context.Context) (local.Network, error) {
+	return local.Network{Link: local.LinkWiFi, Internet: local.ReachCaptive, Directory: local.ReachNo, Portal: "http://login.cafe.example/", WiFi: local.WiFiOn}, d.did("network")
+}
+
+func (d *macDesk) Scan(context.Context) error { return d.did("scan") }
+
+func (d *macDesk) Join(_ context.Context, j local.Join) error {
+	return d.did(fmt.Sprintf("join %s %s %v %s", j.Name, j.Password, j.Hidden, j.Identity))
+}
+
+func (d *macDesk) SetWiFi(_ context.Context, on bool) error { return d.did(fmt.Sprintf("wifi %v", on)) }
+
+func (d *macDesk) Info(context.Context) (local.Info, error) {
+	return local.Info{Computer: "MAC-1"}, d.did("info")
+}
+
+func (d *macDesk) Power(_ context.Context, p local.Power) error {
+	return errors.Join(d.did("power "+string(p)), local.ErrOthers)
+}
+
+func (d *macDesk) Logo(context.Context) ([]byte, error) {
+	return bytes.Repeat([]byte{0xff}, local.MaxLogo), d.did("logo")
+}
+
+// The agent's service takes all of it, and what it answers reaches the page.
+func TestShippedAsksTheService(t *testing.T) {
+	m := newMac(t)
+	m.withPage()
+	desk := new(macDesk)
+	serve(m, func(s *service) { s.desk = desk })
+	e := m.begin("login", nil)
+	m.sees("ready")
+	answers := make(map[string]told)
+	for _, text := range []string{
+		"ask users", "ask network", "ask scan", "field name Caf\u00e9 100%25\nfield password p\nfield hidden yes\nfield identity 1\nask join",
+		"ask wifi off", "ask info", "ask power restart", "ask logo",
+	} {
+		m.say(text)
+		got := m.sees("answer")
+		answers[got.Verb] = got
+	}
+	want := []string{"users", "network", "scan", "join Caf\u00e9 100% p true 1", "wifi false", "info", "power restart", "logo"}
+	if diff := cmp.Diff(want, desk.done); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	size := 0
+	for _, p := range answers["logo"].Pairs {
+		row, err := base64.StdEncoding.DecodeString(p[1])
+		if err != nil {
+			t.Error(err)
+		}
+		size += len(row)
+	}
+	if size != local.MaxLogo || answers["power"].Error != "others" || answers["join"].Error != "" || !slices.Contains(answers["users"].Pairs, [2]string{"user", "ann managed Ann 100 %"}) {
+		t.Errorf("%d bytes, %+v", size, answers["users"])
+	}
+	m.say("portal")
+	if m.cocoa.shown != "http://login.cafe.example/" {
+		t.Errorf("it shows %q", m.cocoa.shown)
 	}
 	m.say("apple")
 	e.fell("asked")
