@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -31,7 +32,7 @@ func Listen(path string, log *slog.Logger) (net.Listener, error) {
 	if err := openSocket(path); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &listener{l, log}, nil
+	return &listener{UnixListener: l, log: log}, nil
 }
 
 // makeFolder makes the socket's folder, which lies where only root can make one,
@@ -85,7 +86,8 @@ func Remove(path string) error {
 
 type listener struct {
 	*net.UnixListener
-	log *slog.Logger
+	log    *slog.Logger
+	closed atomic.Bool
 }
 
 // Accept gives connections of those who may be surfaces only.
@@ -104,8 +106,12 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close removes the socket, and its folder.
+// Close removes the socket, and its folder; once, since another service may make
+// them anew.
 func (l *listener) Close() error {
+	if l.closed.Swap(true) {
+		return net.ErrClosed
+	}
 	err := l.UnixListener.Close()
 	_ = os.Remove(filepath.Dir(l.Addr().String()))
 	return err

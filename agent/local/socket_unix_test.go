@@ -195,6 +195,31 @@ func (l logged) Write(line []byte) (int, error) {
 }
 
 // Even where a folder's mode would let somebody else in, the service does not.
+// A late second Close must not take the folder in which the next service is about
+// to listen.
+func TestCloseRemovesOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "firstday", "agent.sock")
+	l, err := Listen(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(filepath.Dir(path)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder: %v", err)
+	}
+	if err := makeFolder(filepath.Dir(path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("closed again: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Dir(path)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStrangersAreNoSurfaces(t *testing.T) {
 	log := make(logged, 10)
 	address := serve(t, &Server{SignIn: newFixed(), Log: slog.New(slog.NewTextHandler(log, nil))})
