@@ -11,8 +11,9 @@ import (
 
 const (
 	maxBuilds = 50
-	// MaxLogo is how large a logo may be, in bytes.
-	MaxLogo     = 24 << 10
+	// MaxLogo is how large a logo may be, in bytes: what a block of the local
+	// protocol holds of base64.
+	MaxLogo     = 24000
 	maxLogoSide = 1024 // pixels
 )
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"firstday.dev/api"
 )
 
 // Desk is what a login window needs beside the sign-in: the people of the device,
@@ -35,8 +37,7 @@ const (
 	MaxNetworks   = 60
 	MaxIdentities = 20
 	MaxAddresses  = 64
-	// MaxLogo is in bytes, and what a block holds of base64.
-	MaxLogo = 24000
+	MaxLogo       = api.MaxLogo // bytes
 )
 
 // Users are the people who may log in.

@@ -67,7 +67,7 @@ window; at "instead", ours takes its place, on Macs whose build of macOS is amon
 "signInBuilds" (24* is all that begin with 24) and that find nothing against it; at
 "off" there is none. "userList" is "names", or "fields" where names are typed.
 
-"logo" is a PNG of at most 24 KiB, named by its file.`,
+"logo" is a PNG of at most 24,000 bytes, named by its file.`,
 		Example: `  firstday settings set settings.json
   firstday settings set windows.ssap off
   firstday settings set windows.signInWindow web
