@@ -386,7 +386,7 @@ func (c *collection) network(ctx context.Context) (*Network, error) {
 	if c.enrollment == nil {
 		return nil, errNoEnrollment
 	}
-	n, err := reach(ctx, c.enrollment.Directory)
+	n, err := tryDirectory(ctx, c.enrollment.Directory)
 	if err != nil {
 		return nil, err
 	}

@@ -57,9 +57,9 @@ const (
 	clockTolerance = 5 * time.Minute
 )
 
-// reach looks at the way to the directory. It sends nothing but a request for
+// tryDirectory looks at the way to the directory. It sends nothing but a request for
 // its health, without the device's certificate.
-func reach(ctx context.Context, d api.Directory) (*Network, error) {
+func tryDirectory(ctx context.Context, d api.Directory) (*Network, error) {
 	u, err := url.Parse(d.URL)
 	if err != nil {
 		return nil, err

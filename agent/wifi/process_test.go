@@ -134,7 +134,7 @@ func scanned(t *testing.T, r *Radio) Status {
 func TestProgramsOfEachVersion(t *testing.T) {
 	saved := []Network{{"Büro Süd", SecurityPassword, true, 0}, {" Acme Guest ", SecurityPassword, true, 0},
 		{"Acme 802.1X", SecurityPassword, true, 0}, {"Preferred networks on en0:", SecurityPassword, true, 0}}
-	of14 := Status{Link: LinkWiFi, Power: PowerOn, Name: "Büro Süd", Networks: []Network{
+	of14 := Status{Device: "en0", Link: LinkWiFi, Power: PowerOn, Name: "Büro Süd", Networks: []Network{
 		{"Acme", SecurityPassword, false, 4}, {"Acme Old", SecurityEnterprise, false, 0},
 		{"Hotel", SecurityOpen, false, 0}, {"Of tomorrow", SecurityPassword, false, 0}}}
 	for kind, want := range map[string]Status{

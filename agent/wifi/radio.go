@@ -243,7 +243,7 @@ func (r *Radio) interrupt() {
 func (r *Radio) status() Status {
 	f := r.facts
 	s := Status{
-		Link: f.link, Power: f.power, Name: f.name, Withheld: r.last.withheld,
+		Device: f.device, Link: f.link, Power: f.power, Name: f.name, Withheld: r.last.withheld,
 		Scanning: r.scan.running, Scanned: r.last.scanned, Identities: slices.Clone(f.identities),
 		Join: r.join.progress, JoinCode: r.join.code, JoinName: r.join.name,
 	}

@@ -128,6 +128,7 @@ const (
 
 // Status is all there is to show.
 type Status struct {
+	Device   string // the Wi-Fi's, such as en0; empty: there is none
 	Link     Link
 	Power    Power
 	Name     string   // of the current network; empty: none, or not known
