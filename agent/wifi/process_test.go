@@ -138,11 +138,11 @@ func TestProgramsOfEachVersion(t *testing.T) {
 		{"Acme", SecurityPassword, false, 4}, {"Acme Old", SecurityEnterprise, false, 0},
 		{"Hotel", SecurityOpen, false, 0}, {"Of tomorrow", SecurityPassword, false, 0}}}
 	for kind, want := range map[string]Status{
-		"13": {Link: LinkWiFi, Power: PowerOn, Name: "Büro Süd", Networks: []Network{
+		"13": {Device: "en0", Link: LinkWiFi, Power: PowerOn, Name: "Büro Süd", Networks: []Network{
 			{"Büro Süd", SecurityPassword, true, 4}, {"Acme 802.1X", SecurityEnterprise, true, 3}, {"Acme Guest", SecurityOpen, false, 2}}},
 		"14":      of14,
 		"slow":    of14,
-		"26":      {Link: LinkWiFi, Power: PowerOn, Name: "Büro Süd", Withheld: WithheldLocation, Networks: saved},
+		"26":      {Device: "en0", Link: LinkWiFi, Power: PowerOn, Name: "Büro Süd", Withheld: WithheldLocation, Networks: saved},
 		"failing": {Link: LinkNone, Power: PowerNone},
 		"garbage": {Link: LinkNone, Power: PowerNone},
 		"huge":    {Link: LinkNone, Power: PowerNone},
