@@ -117,10 +117,10 @@ func TestCarriedLoginPluginRuns(t *testing.T) {
 	o, _ := macOptions(t, "")
 	build(t, o)
 	program := testloginplugin.Program(pluginIn(testagents.UnpackInstaller(t, filepath.Join(o.Output, "Acme.pkg"))))
-	c := exec.Command("go", "test", "-count=1", "-v", "-run", "^(TestShippedSignIn|TestShippedLocalLogin|TestShippedFileVault|TestShippedGuard.*)$", "firstday.dev/agent/loginplugin")
+	c := exec.Command("go", "test", "-count=1", "-v", "-run", "^(TestShippedFirstDay|TestShippedSignIn|TestShippedLocalLogin|TestShippedFileVault|TestShippedGuard.*)$", "firstday.dev/agent/loginplugin")
 	c.Env = append(os.Environ(), "FIRSTDAY_TEST_PLUGIN="+program)
 	out, err := c.CombinedOutput()
-	if passed := strings.Count(string(out), "\n--- PASS: "); err != nil || passed < 7 {
+	if passed := strings.Count(string(out), "\n--- PASS: "); err != nil || passed < 8 {
 		t.Errorf("%d pass, %v\n%s", passed, err, out)
 	}
 }

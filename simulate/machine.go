@@ -35,6 +35,8 @@ type Machine struct {
 	told  *narrator
 	exits func(program string) int
 	ours  string // version of this program
+	// surfaces is where the agent listens for them; empty: nowhere.
+	surfaces string
 
 	// programs is the folder of the agent's versions. The devices of a fleet have
 	// that of another machine in common, which holds what is extracted, too.
@@ -70,7 +72,7 @@ func open(o Options, told *narrator) (_ *Machine, err error) {
 	if err := os.MkdirAll(filepath.Join(dir, diskFolder), 0o700); err != nil {
 		return nil, err
 	}
-	m := &Machine{dir: dir, told: told, exits: o.ExitCode, ours: o.Version, install: make(chan struct{}, 1)}
+	m := &Machine{dir: dir, told: told, exits: o.ExitCode, ours: o.Version, surfaces: o.Surfaces, install: make(chan struct{}, 1)}
 	if m.lock, err = filelock.Open(filepath.Join(dir, lockName)); err != nil {
 		if errors.Is(err, filelock.ErrBusy) {
 			err = fmt.Errorf("%w: %w", ErrBusy, err)

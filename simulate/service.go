@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"firstday.dev/agent"
+	"firstday.dev/agent/logon"
 	"firstday.dev/api"
 	"firstday.dev/internal/propertylist"
 	"firstday.dev/templates/macos"
@@ -193,7 +194,11 @@ func (s system) StartService(ctx context.Context) error {
 
 // agent is the real one, on this device.
 func (m *Machine) agent(version string) *agent.Agent {
-	return &agent.Agent{System: m.System(), Version: version, SignIn: m.signIn.show}
+	a := &agent.Agent{System: m.System(), Version: version, SignIn: m.signIn.show}
+	if m.Device().Platform == api.MacOS {
+		a.Pack = logon.PackPair
+	}
+	return a
 }
 
 func (s system) StopService(context.Context) error { s.stop(); return nil }

@@ -61,6 +61,9 @@ type Options struct {
 	Trust Trust
 	// Patience is how long the agent may take to enrol; 0: a minute.
 	Patience time.Duration
+	// Surfaces, if set, is the socket at which the agent listens for what shows the
+	// sign-in: a login window in place of the device's own.
+	Surfaces string
 	// ExitCode gives the code with which a program ends that is not run; nil:
 	// 0 for all.
 	ExitCode func(program string) int

@@ -25,7 +25,7 @@ import (
 type system struct{ *Machine }
 
 func (s system) Layout() agent.Layout {
-	return agent.Layout{Program: s.programs, Data: s.host(s.dataFolder()), Executable: s.executable(), LoginPlugin: s.loginPlugin()}
+	return agent.Layout{Program: s.programs, Data: s.host(s.dataFolder()), Executable: s.executable(), LoginPlugin: s.loginPlugin(), Surfaces: s.surfaces}
 }
 
 func (s system) Arch() (string, error) { return s.Device().Arch, nil }

@@ -132,7 +132,7 @@ func (s *service) listen() {
 // told is what a page was told.
 type told struct {
 	Kind, State, Serial, Code, Message string
-	Verb, Error, Page                  string
+	Verb, Error, Page, URI, UserCode   string
 	Fields, Actions                    []item
 	Pairs                              [][2]string
 }
