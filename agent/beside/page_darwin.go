@@ -86,7 +86,7 @@ func (w *pageWindow) drawOther(address string) {
 	}
 	configuration := class("WKWebViewConfiguration").Send(sel("new"))
 	defer configuration.Send(sel("release"))
-	w.other = w.webView(arrangeOther(w.size), configuration)
+	w.other = w.webView(arrangeOther(w.size, objc.Send[bool](w.view, sel("isFlipped"))), configuration)
 	w.view.Send(sel("addSubview:"), w.other)
 	loadAddress(w.other, address)
 	w.window.Send(sel("makeFirstResponder:"), w.other)

@@ -54,5 +54,12 @@ func arrangePage(screen rect) rect {
 	return rect{screen.x + (screen.width-w)/2, screen.y + (screen.height-h)/2, w, h}
 }
 
-// arrangeOther puts the second web view on a page of that size.
-func arrangeOther(page size) rect { return rect{0, 0, page.width, max(0, page.height-pageHead)} }
+// arrangeOther puts the second web view on a page of that size, below its head.
+// AppKit counts from the bottom, unless the view below is flipped.
+func arrangeOther(page size, flipped bool) rect {
+	r := rect{0, 0, page.width, max(0, page.height-pageHead)}
+	if flipped {
+		r.y = pageHead
+	}
+	return r
+}

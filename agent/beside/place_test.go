@@ -47,8 +47,10 @@ func TestPageHasItsPlace(t *testing.T) {
 			t.Errorf("on %v: %v, not %v", screen, got, want)
 		}
 	}
-	if got := arrangeOther(size{960, 720}); got != (rect{0, 0, 960, 648}) {
-		t.Errorf("the second web view: %v", got)
+	for flipped, y := range map[bool]float64{false: 0, true: 72} {
+		if got := arrangeOther(size{960, 720}, flipped); got != (rect{0, y, 960, 648}) {
+			t.Errorf("the second web view, flipped: %v: %v", flipped, got)
+		}
 	}
 }
 

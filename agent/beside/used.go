@@ -34,7 +34,7 @@ var usedClasses = []usedClass{
 	{"NSEvent", []string{"otherEventWithType:location:modifierFlags:timestamp:windowNumber:context:subtype:data1:data2:"}, []string{"modifierFlags", "charactersIgnoringModifiers"}},
 	{"NSMenu", nil, []string{"removeAllItems"}},
 	{"NSScreen", []string{"screens"}, []string{"frame"}},
-	{"NSView", nil, []string{"initWithFrame:", "setFrame:", "addSubview:", "removeFromSuperview", "fittingSize"}},
+	{"NSView", nil, []string{"initWithFrame:", "setFrame:", "addSubview:", "removeFromSuperview", "fittingSize", "isFlipped"}},
 	{"NSControl", nil, []string{"sizeThatFits:", "setTarget:", "setAction:"}},
 	{"NSButton", nil, []string{"setTitle:", "setButtonType:", "setBezelStyle:"}},
 	{"NSTextField", []string{"wrappingLabelWithString:"}, nil},

@@ -201,6 +201,8 @@ func (c *cocoa) send(self uintptr, selector string, a, b uintptr) uintptr {
 		if result = 0; strings.HasPrefix(o.text, toKeep) {
 			result = 1
 		}
+	case "isFlipped": // as WebKit's are
+		result = 1
 	case "canShowMIMEType":
 		if result = 1; strings.HasPrefix(o.text, toKeep) {
 			result = 0

@@ -36,6 +36,7 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 @end
 @interface NSView : NSObject
 - (void)addSubview:(NSView *)v;
+- (BOOL)isFlipped;
 - (void)removeFromSuperview;
 @end
 @interface NSEvent : NSObject
@@ -185,7 +186,8 @@ static void show_other(FirstdayLoginHost *host, int portal) {
     if ((host->other && host->portal == portal) || !visit_address(host->visit, portal, address)) return;
     close_other(host);
     CGRect frame = host->frame;
-    frame.origin.x = frame.origin.y = 0;
+    frame.origin.x = 0;
+    frame.origin.y = [host->page isFlipped] ? HEAD : 0; /* else AppKit counts from the bottom */
     frame.size.height -= HEAD;
     WKWebViewConfiguration *c = [[WKWebViewConfiguration alloc] init];
     host->portal = portal;
