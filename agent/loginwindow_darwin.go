@@ -135,7 +135,16 @@ func (loginWindow) Watched() error {
 	if st, ok := info.Sys().(*unix.Stat_t); ok && st.Uid != 0 || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("%s is not root's alone", watchAgent)
 	}
-	return nil
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	// After an upgrade that was taken back, it would start an agent that is gone.
+	same, err := sameFile(watchAgent, macos.LoginJobs(self)[watchAgent])
+	if err == nil && !same {
+		err = fmt.Errorf("%s does not start this agent", watchAgent)
+	}
+	return err
 }
 
 func (w loginWindow) program() string {
