@@ -110,21 +110,6 @@ func unpackedByCPIO(t *testing.T, path string) string {
 	return filepath.Join(c.Dir, "volume")
 }
 
-// The slice that is shipped in a package does what the tests of the plug-in want,
-// in their Mac. That for Apple's own processors does with the linker's signature.
-func TestCarriedLoginPluginRuns(t *testing.T) {
-	testtool.Need(t, "go")
-	o, _ := macOptions(t, "")
-	build(t, o)
-	program := testloginplugin.Program(pluginIn(testagents.UnpackInstaller(t, filepath.Join(o.Output, "Acme.pkg"))))
-	c := exec.Command("go", "test", "-count=1", "-v", "-run", "^(TestShippedFirstDay|TestShippedSignIn|TestShippedLocalLogin|TestShippedFileVault|TestShippedGuard.*)$", "firstday.dev/agent/loginplugin")
-	c.Env = append(os.Environ(), "FIRSTDAY_TEST_PLUGIN="+program)
-	out, err := c.CombinedOutput()
-	if passed := strings.Count(string(out), "\n--- PASS: "); err != nil || passed < 8 {
-		t.Errorf("%d pass, %v\n%s", passed, err, out)
-	}
-}
-
 // All who name the plug-in must mean the same.
 func TestLoginPluginHasOneName(t *testing.T) {
 	if macos.Plugin != loginplugin.Bundle || macos.PluginPath != authdb.BundlePath {

@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && (amd64 || arm64)
 
 package loginplugin_test
 
@@ -10,12 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"firstday.dev/internal/testloginplugin"
 	"firstday.dev/internal/testtool"
 )
-
-// shippedProgram names the program to load, for a process that cannot build it.
-const shippedProgram = "FIRSTDAY_TEST_PLUGIN"
 
 // The slice for Apple's processors does what the other does: this test's program,
 // built for ARM64, loads it on an emulated processor, and runs all of the tests of
@@ -33,7 +29,7 @@ func TestSliceForARM64(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	run := exec.CommandContext(t.Context(), qemu, "-L", "/usr/aarch64-linux-gnu", tests, "-test.v", "-test.run", "^Test(Shipped|Mechanisms)")
-	run.Env = append(os.Environ(), shippedProgram+"="+testloginplugin.Program(build(t)))
+	run.Env = append(os.Environ(), shippedProgram+"="+shipped(t))
 	out, err := run.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

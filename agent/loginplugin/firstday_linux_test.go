@@ -4,19 +4,11 @@ package loginplugin_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"firstday.dev/api"
-	"firstday.dev/config"
-	"firstday.dev/internal/testagents"
 	"firstday.dev/internal/testdirectory"
-	"firstday.dev/kit"
 	"firstday.dev/simulate"
 )
 
@@ -26,11 +18,11 @@ import (
 func TestShippedFirstDay(t *testing.T) {
 	directory := testdirectory.New(t)
 	ann := directory.MustHire("ann")
-	path := packageFor(t, directory)
+	path, trust := buildPackage(t, directory.At, directory.MustMint(api.NewConnectKey{}))
 	m := newMac(t)
 	m.withPage()
 	o := simulate.Options{
-		Sandbox: t.TempDir(), Surfaces: m.socket, Device: simulate.Device{Serial: "C02FIRSTDAY"},
+		Trust: simulate.Trust{VerifyOptions: trust}, Sandbox: t.TempDir(), Surfaces: m.socket, Device: simulate.Device{Serial: "C02FIRSTDAY"},
 		Then: func(ctx context.Context, device *simulate.Machine) error {
 			e := m.begin("login", nil)
 			ready := m.sees("ready")
@@ -92,36 +84,4 @@ func (m *mac) asks(verb, value string) {
 		}
 	}
 	m.t.Errorf("%s is answered with %+v", verb, answer)
-}
-
-// packageFor builds one with a connect key of the directory's.
-func packageFor(t *testing.T, directory *testdirectory.Service) string {
-	t.Helper()
-	agents := testagents.SmallMac(t)
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"firstday.yaml": fmt.Sprintf("version: 1\norganisation: {name: Acme}\ndirectory: {url: %q, pin: %q}\nconnectKey: {file: connect.key}\n", directory.At.URL, directory.At.Pin),
-		"connect.key":   directory.MustMint(api.NewConnectKey{}).Reveal() + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c, err := config.Load(filepath.Join(dir, "firstday.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	built := kit.Options{Config: c, Platforms: []kit.Platform{kit.MacOS}, Agents: agents, Output: filepath.Join(dir, "kit"), Builder: "test", Time: time.Now()}
-	if _, err := kit.Build(t.Context(), built); err != nil {
-		t.Fatal(err)
-	}
-	v, err := kit.Verify(t.Context(), built.Output, kit.VerifyOptions{})
-	if err = errors.Join(err, v.Err()); err != nil {
-		t.Fatal(err)
-	}
-	found, err := filepath.Glob(filepath.Join(built.Output, "*.pkg"))
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%s, %v", strings.Join(found, ", "), err)
-	}
-	return found[0]
 }

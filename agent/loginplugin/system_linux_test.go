@@ -19,7 +19,6 @@ import (
 	"github.com/ebitengine/purego"
 	"golang.org/x/sys/unix"
 
-	"firstday.dev/internal/testloginplugin"
 	"firstday.dev/internal/testtool"
 )
 
@@ -66,10 +65,7 @@ const socketPath = "/var/run/firstday/agent.sock"
 func newMac(t *testing.T) *mac {
 	t.Helper()
 	loaded.Do(func() {
-		path := os.Getenv(shippedProgram)
-		if path == "" {
-			path = testloginplugin.Program(build(t))
-		}
+		path := shipped(t)
 		imports.libc = libc(t)
 		plugin, failed = loadImage(path, imports.resolve)
 	})
