@@ -321,3 +321,22 @@ func TestDeskTellsWhichCardIsWiFi(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is in the files of macOS' settings, nobody is hidden but by name, or as an
+// administrator.
+func FuzzLoginPolicy(f *testing.F) {
+	f.Add([]byte(plist("<key>SHOWFULLNAME</key><true/>")), []byte(plist("<key>HiddenUsersList</key><array><string>bob</string></array>")))
+	f.Add([]byte("bplist00"), []byte(`<plist version="1.0"><array/></plist>`))
+	f.Fuzz(func(t *testing.T, managed, own []byte) {
+		settings := make(map[string]any)
+		for _, xml := range [][]byte{managed, own} {
+			if err := addSettings(settings, xml); err != nil {
+				return
+			}
+		}
+		p := readPolicy(settings)
+		if len(p.hidden) > maxHiddenNames || len(p.hidden) == 0 && p.hides(accounts.Account{Name: "zoe", Administrator: !p.admins}) {
+			t.Errorf("%+v", p)
+		}
+	})
+}

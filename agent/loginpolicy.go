@@ -51,17 +51,25 @@ func (d *loginDesk) policy(ctx context.Context) (loginPolicy, error) {
 		if err != nil {
 			return loginPolicy{fields: true}, fmt.Errorf("%s %s: %w: %.200q", plutil, path, err, stderr)
 		}
-		var list map[string]any
-		if err := propertylist.Unmarshal(xml, &list); err != nil {
+		if err := addSettings(settings, xml); err != nil {
 			return loginPolicy{fields: true}, fmt.Errorf("%s: %w", path, err)
-		}
-		for key, value := range list {
-			if _, forced := settings[key]; !forced {
-				settings[key] = value
-			}
 		}
 	}
 	return readPolicy(settings), nil
+}
+
+// addSettings adds those of a property list, but for what a stronger one has.
+func addSettings(settings map[string]any, xml []byte) error {
+	var list map[string]any
+	if err := propertylist.Unmarshal(xml, &list); err != nil {
+		return err
+	}
+	for key, value := range list {
+		if _, forced := settings[key]; !forced {
+			settings[key] = value
+		}
+	}
+	return nil
 }
 
 // maxHiddenNames bounds the names that are left out.
