@@ -14,10 +14,12 @@ import (
 
 // A package is built for a directory and installed on a simulated Mac, whose agent
 // enrols. At its login window, which is the plug-in, somebody signs in on the
-// directory's pages, and is logged on to the account that the agent made.
+// directory's pages, and is logged on to the account that the agent made. Nothing is
+// offered before the organisation switches the sign-in on.
 func TestShippedFirstDay(t *testing.T) {
 	directory := testdirectory.New(t)
 	ann := directory.MustHire("ann")
+	directory.Change(func(s *api.Settings) { s.MacOS.SSAP = false })
 	path, trust := buildPackage(t, directory.At, directory.MustMint(api.NewConnectKey{}))
 	m := newMac(t)
 	m.withPage()
@@ -25,9 +27,12 @@ func TestShippedFirstDay(t *testing.T) {
 		Trust: simulate.Trust{VerifyOptions: trust}, Sandbox: t.TempDir(), Surfaces: m.socket, Device: simulate.Device{Serial: "C02FIRSTDAY"},
 		Then: func(ctx context.Context, device *simulate.Machine) error {
 			e := m.begin("login", nil)
-			ready := m.sees("ready")
+			m.sees("hidden")
 			m.asks("users", "yes")
 			m.asks("info", "C02FIRSTDAY")
+			m.asks("network", "none") // no Wi-Fi that is ours to join
+			directory.Change(func(s *api.Settings) { s.MacOS.SSAP = true })
+			ready := m.sees("ready")
 			m.say("act start " + ready.Serial)
 			waiting := m.sees("waiting")
 			number, err := ann.SignIn(ctx, directory.At, waiting.URI+"?code="+waiting.UserCode) // as the picture says
