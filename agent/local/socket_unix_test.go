@@ -194,7 +194,6 @@ func (l logged) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Even where a folder's mode would let somebody else in, the service does not.
 // A late second Close must not take the folder in which the next service is about
 // to listen.
 func TestCloseRemovesOnce(t *testing.T) {
@@ -220,6 +219,7 @@ func TestCloseRemovesOnce(t *testing.T) {
 	}
 }
 
+// Even where a folder's mode would let somebody else in, the service does not.
 func TestStrangersAreNoSurfaces(t *testing.T) {
 	log := make(logged, 10)
 	address := serve(t, &Server{SignIn: newFixed(), Log: slog.New(slog.NewTextHandler(log, nil))})
