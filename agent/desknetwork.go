@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"firstday.dev/agent/local"
-	"firstday.dev/agent/reach"
 	"firstday.dev/agent/wifi"
 )
 
@@ -49,7 +48,7 @@ func (d *loginDesk) Network(ctx context.Context) (local.Network, error) {
 		}
 	}
 	s := out.State(ctx)
-	n.Internet, n.Directory, n.Portal = reachOf(s.Internet), reachOf(s.Directory), s.Portal
+	n.Internet, n.Directory, n.Portal = local.Reach(s.Internet), local.Reach(s.Directory), s.Portal
 	return n, nil
 }
 
@@ -76,8 +75,6 @@ func networkOf(s *wifi.Status) local.Network {
 	}
 	return n
 }
-
-func reachOf(a reach.Answer) local.Reach { return local.Reach(a) }
 
 // plainLink tells a connection by the interfaces' names, a cable first.
 func plainLink() local.Link {

@@ -19,6 +19,7 @@ import (
 
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/preflight"
+	"firstday.dev/agent/program"
 	"firstday.dev/internal/propertylist"
 	"firstday.dev/templates/macos"
 )
@@ -28,7 +29,7 @@ const watchAgent = macos.LoginJobFolder + "/" + macos.LabelPrefix + "login-watch
 
 // loginWindow is the running macOS'.
 type loginWindow struct {
-	authdb.System
+	program.System
 	authdb.Bundle
 
 	arch string

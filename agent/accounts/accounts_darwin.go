@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"firstday.dev/agent/authdb"
+	"firstday.dev/agent/program"
 )
 
 // No Mac has run this file or opendirectory_darwin.go yet.
@@ -22,7 +22,7 @@ func Open(root string) (Store, error) {
 	if root != "" {
 		return nil, fmt.Errorf("accounts below %s: %w", root, errors.ErrUnsupported)
 	}
-	return macStore{dir: openDirectory{}, homes: "/Users", makeHome: createHome, owner: ownerOf, tools: authdb.System{}}, nil
+	return macStore{dir: openDirectory{}, homes: "/Users", makeHome: createHome, owner: ownerOf, tools: program.System{}}, nil
 }
 
 // toolLimit bounds each tool.

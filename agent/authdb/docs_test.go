@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"firstday.dev/agent/program"
 	"firstday.dev/internal/testtool"
 	"firstday.dev/templates/macos"
 )
@@ -48,7 +49,7 @@ func TestPageShowsTheChange(t *testing.T) {
 			t.Errorf("docs/macos-login.md has not what becomes of macOS %d:\n%s", major, want.String())
 		}
 	}
-	d := Open(macos.DataFolder, System{})
+	d := Open(macos.DataFolder, program.System{})
 	for _, s := range []string{d.folder + "/`", backupName + day.Format(backupStamp) + backupEnd, BundlePath, "the 19 newest"} {
 		if !strings.Contains(page(t), s) {
 			t.Errorf("docs/macos-login.md does not say %s", s)

@@ -9,14 +9,14 @@ import (
 	"github.com/ebitengine/purego/objc"
 	"golang.org/x/sys/unix"
 
-	"firstday.dev/agent/authdb"
+	"firstday.dev/agent/program"
 )
 
 // No Mac has run the files for darwin of this package yet.
 
 // Open gives this Mac's. Close ends it.
 func Open(log *slog.Logger) (*Radio, error) {
-	r := newRadio(authdb.System{}, log)
+	r := newRadio(program.System{}, log)
 	if version, err := unix.Sysctl("kern.osproductversion"); err == nil {
 		r.savedFirst = currentIsFirst(version)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"firstday.dev/agent/authdb"
+	"firstday.dev/agent/program"
 )
 
 // asTool makes this program play one of macOS', by its first argument.
@@ -35,7 +35,7 @@ type recorded struct {
 }
 
 func (r recorded) Run(ctx context.Context, stdin []byte, path string, args ...string) ([]byte, []byte, error) {
-	return authdb.System{}.Run(ctx, stdin, os.Args[0], append([]string{asTool, r.kind, r.folder + ":" + r.state, path}, args...)...)
+	return program.System{}.Run(ctx, stdin, os.Args[0], append([]string{asTool, r.kind, r.folder + ":" + r.state, path}, args...)...)
 }
 
 // play says what a program of that kind of Mac says.
