@@ -32,6 +32,7 @@ type loginDesk struct {
 	airs     func() (air, error)          // opens what joins Wi-Fi
 	reaches  func() (reachability, error) // opens what looks at the way out
 	people   latest[local.Users]
+	facts    latest[api.Facts]
 
 	mu     sync.Mutex
 	closed bool
@@ -139,9 +140,9 @@ func (d *loginDesk) listPeople(ctx context.Context) (local.Users, error) {
 	return u, nil
 }
 
-// Info tells what the device is.
+// Info tells what the device is. A Mac asks its own tools for that, which may be slow.
 func (d *loginDesk) Info(ctx context.Context) (local.Info, error) {
-	f, err := d.System.Facts()
+	f, err := d.facts.get(ctx, func(context.Context) (api.Facts, error) { return d.System.Facts() })
 	if err != nil {
 		return local.Info{}, err
 	}
@@ -241,17 +242,31 @@ func (d *loginDesk) Power(ctx context.Context, p local.Power) error {
 	return nil
 }
 
-// Logo is the organisation's.
-func (d *loginDesk) Logo(context.Context) ([]byte, error) { return d.heard().Logo, nil }
+// Logo is the organisation's. What is no picture as a directory takes it is not handed
+// to what draws at the login window.
+func (d *loginDesk) Logo(ctx context.Context) ([]byte, error) {
+	logo := d.heard().Logo
+	if err := api.CheckLogo(logo); err != nil {
+		d.log().WarnContext(ctx, "the organisation's logo is not shown", "error", err)
+		return nil, nil
+	}
+	return logo, nil
+}
 
 // latest is something that takes its time: who asks waits for it as long as they
 // can, and then gets what was known before. It is asked for once at a time.
 type latest[T any] struct {
 	mu     sync.Mutex
-	asking chan struct{} // nil: nobody asks
-	known  bool
-	value  T
-	err    error
+	asking *asked[T] // nil: nobody asks
+	known  *asked[T] // the last that came to something; nil: none
+}
+
+// asked is one answer, for all who wait for it: the next may be asked for before
+// they have read it.
+type asked[T any] struct {
+	done  chan struct{} // closed once there are value and err
+	value T
+	err   error
 }
 
 // latestTime is how long an answer may take before another try.
@@ -260,36 +275,34 @@ const latestTime = 30 * time.Second
 func (l *latest[T]) get(ctx context.Context, ask func(context.Context) (T, error)) (value T, err error) {
 	l.mu.Lock()
 	if l.asking == nil {
-		asking := make(chan struct{})
-		l.asking = asking
+		a := &asked[T]{done: make(chan struct{})}
+		l.asking = a
 		go func() {
-			defer close(asking)
+			defer close(a.done)
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), latestTime)
 			defer cancel()
-			value, err := ask(ctx)
+			a.value, a.err = ask(ctx)
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.asking, l.err = nil, err
-			if err == nil {
-				l.value, l.known = value, true
+			l.asking = nil
+			if a.err == nil {
+				l.known = a
 			}
 		}()
 	}
-	asking := l.asking
+	a := l.asking
 	l.mu.Unlock()
 	select {
-	case <-asking:
+	case <-a.done:
+		return a.value, a.err
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case l.asking == nil && l.err != nil:
-		return value, l.err
-	case !l.known:
+	if l.known == nil {
 		return value, ctx.Err()
 	}
-	return l.value, nil
+	return l.known.value, nil
 }
 
 var _ local.Desk = (*loginDesk)(nil)

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -164,6 +167,85 @@ func TestDeskDoesNotWait(t *testing.T) {
 			t.Errorf("%d, %v, asked %d times", n, err, asked.Load())
 		}
 	})
+}
+
+// Of several who wait for one answer that fails, nobody takes it for an empty one,
+// though others ask again at once.
+func TestDeskTellsAllWhoWaitOfAFailure(t *testing.T) {
+	var l latest[int]
+	var group sync.WaitGroup
+	failed := errors.New("no")
+	for range 8 {
+		group.Go(func() {
+			for range 1000 {
+				if n, err := l.get(t.Context(), func(context.Context) (int, error) { return 0, failed }); !errors.Is(err, failed) {
+					t.Errorf("%d, %v", n, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// slowFacts is a system that says what it is when it is let.
+type slowFacts struct {
+	System
+
+	let chan struct{}
+}
+
+func (s slowFacts) Facts() (api.Facts, error) {
+	<-s.let
+	return s.System.Facts()
+}
+
+func TestDeskDoesNotWaitForFacts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, _, _ := sitting(t)
+		s := slowFacts{System: d.System, let: make(chan struct{})}
+		d.System = s
+		info := func() (local.Info, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			defer cancel()
+			return d.Info(ctx)
+		}
+		if i, err := info(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%+v, %v", i, err)
+		}
+		s.let <- struct{}{}
+		synctest.Wait()
+		if i, err := info(); err != nil || i.Serial == "" { // what is known
+			t.Errorf("%+v, %v", i, err)
+		}
+		close(s.let)
+		synctest.Wait()
+	})
+}
+
+func TestDeskShowsNoOtherLogo(t *testing.T) {
+	d, _, heard := sitting(t)
+	picture := func(side int) []byte {
+		var b bytes.Buffer
+		if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, side, side))); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	good := picture(16)
+	for name, test := range map[string]struct{ logo, want []byte }{
+		"none":           {nil, nil},
+		"a picture":      {good, good},
+		"cut off":        {good[:len(good)-20], nil},
+		"other bytes":    {[]byte("<svg onload='x'/>"), nil},
+		"too many bytes": {append(bytes.Clone(good), make([]byte, api.MaxLogo)...), nil},
+		"too wide":       {picture(1025), nil},
+	} {
+		heard.Logo = test.logo
+		if got, err := d.Logo(t.Context()); err != nil || !bytes.Equal(got, test.want) {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
+	}
 }
 
 func TestDeskEndsTheSystem(t *testing.T) {

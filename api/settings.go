@@ -196,7 +196,7 @@ func (s *Settings) Check() error {
 			return fmt.Errorf("%s.%w", p, err)
 		}
 	}
-	if err := checkLogo(s.Logo); err != nil {
+	if err := CheckLogo(s.Logo); err != nil {
 		return fmt.Errorf("logo: %w", err)
 	}
 	if s.RecoveryKey != "" && !recoveryKey.MatchString(s.RecoveryKey) {

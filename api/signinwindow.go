@@ -62,9 +62,9 @@ func (p *PlatformSettings) AllowsBuild(name string) bool {
 	})
 }
 
-// checkLogo reads the whole picture, which is small: devices show it before anybody
+// CheckLogo reads the whole picture, which is small: devices show it before anybody
 // has signed in.
-func checkLogo(data []byte) error {
+func CheckLogo(data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
