@@ -33,22 +33,22 @@ var (
 type StatusError int32
 
 const (
-	statusUnimplemented    StatusError = -67072 // errSecCSUnimplemented
-	statusGuestAttributes  StatusError = -67067 // errSecCSUnsupportedGuestAttributes
-	statusNoSuchCode       StatusError = -67065 // errSecCSNoSuchCode
-	statusGuestInvalid     StatusError = -67063 // errSecCSGuestInvalid
-	statusUnsigned         StatusError = -67062 // errSecCSUnsigned
-	statusSignatureInvalid StatusError = -67061 // errSecCSSignatureFailed
-	statusRequirement      StatusError = -67050 // errSecCSReqFailed
+	errUnimplemented   StatusError = -67072 // errSecCSUnimplemented
+	errGuestAttributes StatusError = -67067 // errSecCSUnsupportedGuestAttributes
+	errNoSuchCode      StatusError = -67065 // errSecCSNoSuchCode
+	errGuestInvalid    StatusError = -67063 // errSecCSGuestInvalid
+	errUnsigned        StatusError = -67062 // errSecCSUnsigned
+	errSignature       StatusError = -67061 // errSecCSSignatureFailed
+	errRequirement     StatusError = -67050 // errSecCSReqFailed
 )
 
 // statusWords are for those that people will meet.
 var statusWords = map[StatusError]string{
-	statusNoSuchCode:       "no such process",
-	statusGuestInvalid:     "the code of the process is not valid any more",
-	statusUnsigned:         "it is not signed",
-	statusSignatureInvalid: "it is not what was signed",
-	statusRequirement:      "it is signed by somebody else",
+	errNoSuchCode:   "no such process",
+	errGuestInvalid: "the code of the process is not valid any more",
+	errUnsigned:     "it is not signed",
+	errSignature:    "it is not what was signed",
+	errRequirement:  "it is signed by somebody else",
 }
 
 func (s StatusError) Error() string {
@@ -62,11 +62,11 @@ func (s StatusError) Error() string {
 func (s StatusError) Is(target error) bool {
 	switch target {
 	case ErrUnavailable:
-		return s == statusUnimplemented || s == statusGuestAttributes
+		return s == errUnimplemented || s == errGuestAttributes
 	case ErrGone:
-		return s == statusNoSuchCode
+		return s == errNoSuchCode
 	case ErrForeign:
-		return s == statusRequirement
+		return s == errRequirement
 	}
 	return false
 }

@@ -8,23 +8,21 @@ import (
 )
 
 func TestWhatAStatusMeans(t *testing.T) {
-	for status, want := range map[int32]struct {
-		is    error // nil: none of them
-		words string
-	}{
-		-67072: {ErrUnavailable, "-67072"},
-		-67067: {ErrUnavailable, "-67067"},
-		-67065: {ErrGone, "no such process (-67065)"},
-		-67063: {nil, "not valid any more (-67063)"},
-		-67062: {nil, "not signed (-67062)"},
-		-67061: {nil, "not what was signed (-67061)"},
-		-67050: {ErrForeign, "somebody else (-67050)"},
-		-1:     {nil, "signature: -1"},
+	meanings := map[string]error{"unavailable": ErrUnavailable, "gone": ErrGone, "foreign": ErrForeign}
+	for status, want := range map[int32]struct{ means, words string }{
+		-67072: {"unavailable", "-67072"},
+		-67067: {"unavailable", "-67067"},
+		-67065: {"gone", "no such process (-67065)"},
+		-67063: {"", "not valid any more (-67063)"},
+		-67062: {"", "not signed (-67062)"},
+		-67061: {"", "not what was signed (-67061)"},
+		-67050: {"foreign", "somebody else (-67050)"},
+		-1:     {"", "signature: -1"},
 	} {
 		err := fmt.Errorf("process 7: %w", refused(status))
-		for _, target := range []error{ErrUnavailable, ErrGone, ErrForeign} {
-			if got := errors.Is(err, target); got != (target == want.is) {
-				t.Errorf("%v is %q: %t", err, target, got)
+		for meaning, target := range meanings {
+			if got := errors.Is(err, target); got != (meaning == want.means) {
+				t.Errorf("%v is %s: %t", err, meaning, got)
 			}
 		}
 		if !strings.HasSuffix(err.Error(), want.words) {
