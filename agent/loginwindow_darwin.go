@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"firstday.dev/agent/authdb"
+	"firstday.dev/agent/codesign"
 	"firstday.dev/agent/preflight"
 	"firstday.dev/agent/program"
 	"firstday.dev/internal/propertylist"
@@ -176,7 +177,7 @@ const preflightTime = 30 * time.Second
 
 func (w loginWindow) Preflight(ctx context.Context, version string) []preflight.Check {
 	return preflight.Plugin{
-		Path: authdb.BundlePath, Version: version, Arch: w.arch, Files: w.Bundle, Signed: preflight.Signed, Load: loadApart,
+		Path: authdb.BundlePath, Version: version, Arch: w.arch, Files: w.Bundle, Signed: codesign.Signed, Load: loadApart,
 	}.Checks(ctx)
 }
 

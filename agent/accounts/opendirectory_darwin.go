@@ -2,12 +2,11 @@ package accounts
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
-	"unsafe"
 
-	"github.com/ebitengine/purego"
 	"github.com/ebitengine/purego/objc"
+
+	"firstday.dev/internal/cocoa"
 )
 
 // openDirectory is the local node through the Objective-C classes of
@@ -20,10 +19,7 @@ type openDirectory struct{}
 // localNodeName is the node whose records are in /var/db/dslocal.
 const localNodeName = "/Local/Default"
 
-const (
-	odMatchAny   = 0x1 // kODMatchAny (its value as in the tests of pyobjc-framework-CFOpenDirectory)
-	utf8Encoding = 4   // NSUTF8StringEncoding
-)
+const odMatchAny = 0x1 // kODMatchAny (its value as in the tests of pyobjc-framework-CFOpenDirectory)
 
 // maxRecords and maxValues bound what is believed of a node.
 const (
@@ -36,33 +32,22 @@ var askedAttributes = []string{
 	attrName, attrFullName, attrNumber, attrHome, attrShell, attrGUID, attrAuthority, attrMembers, attrMembersGUIDs, attrHidden, attrMark,
 }
 
-var loadOpenDirectory = sync.OnceValue(func() error {
-	for _, framework := range []string{"Foundation", "OpenDirectory"} {
-		path := "/System/Library/Frameworks/" + framework + ".framework/" + framework
-		if _, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL); err != nil {
-			return fmt.Errorf("loading %s: %w", path, err)
-		}
-	}
-	return nil
-})
+var loadOpenDirectory = sync.OnceValue(func() error { return cocoa.Load("OpenDirectory") })
 
-// onNode calls do with the node. What Objective-C makes meanwhile lives until do
-// ends, on this thread.
+// onNode calls do with the node, in a pool.
 func onNode(do func(node objc.ID) error) error {
 	if err := loadOpenDirectory(); err != nil {
 		return err
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	pool := class("NSAutoreleasePool").Send(selector("new"))
-	defer pool.Send(selector("drain"))
-	session := class("ODSession").Send(selector("defaultSession"))
-	var problem objc.ID
-	node := class("ODNode").Send(selector("nodeWithSession:name:error:"), session, text(localNodeName), &problem)
-	if node == 0 {
-		return fmt.Errorf("opening directory node %s: %w", localNodeName, errorOf(problem))
-	}
-	return do(node)
+	return cocoa.InPool(func() error {
+		session := cocoa.Class("ODSession").Send(cocoa.Sel("defaultSession"))
+		var problem objc.ID
+		node := cocoa.Class("ODNode").Send(cocoa.Sel("nodeWithSession:name:error:"), session, cocoa.Text(localNodeName), &problem)
+		if node == 0 {
+			return fmt.Errorf("opening directory node %s: %w", localNodeName, errorOf(problem))
+		}
+		return do(node)
+	})
 }
 
 // onUser calls do with a user's record.
@@ -78,7 +63,7 @@ func onUser(name string, do func(user objc.ID) error) error {
 
 func record(node objc.ID, kind, name string) (objc.ID, error) {
 	var problem objc.ID
-	r := node.Send(selector("recordWithRecordType:name:attributes:error:"), text(kind), text(name), objc.ID(0), &problem)
+	r := node.Send(cocoa.Sel("recordWithRecordType:name:attributes:error:"), cocoa.Text(kind), cocoa.Text(name), objc.ID(0), &problem)
 	if r != 0 {
 		return r, nil
 	}
@@ -92,21 +77,21 @@ func record(node objc.ID, kind, name string) (objc.ID, error) {
 func (openDirectory) records(kind string) (found []macRecord, err error) {
 	err = onNode(func(node objc.ID) error {
 		var problem objc.ID
-		query := class("ODQuery").Send(
-			selector("queryWithNode:forRecordTypes:attribute:matchType:queryValues:returnAttributes:maximumResults:error:"),
-			node, text(kind), text(attrName), uint32(odMatchAny), objc.ID(0), texts(askedAttributes), 0, &problem)
+		query := cocoa.Class("ODQuery").Send(
+			cocoa.Sel("queryWithNode:forRecordTypes:attribute:matchType:queryValues:returnAttributes:maximumResults:error:"),
+			node, cocoa.Text(kind), cocoa.Text(attrName), uint32(odMatchAny), objc.ID(0), texts(askedAttributes), 0, &problem)
 		if query == 0 {
 			return fmt.Errorf("asking for %s: %w", kind, errorOf(problem))
 		}
-		results := query.Send(selector("resultsAllowingPartial:error:"), false, &problem)
+		results := query.Send(cocoa.Sel("resultsAllowingPartial:error:"), false, &problem)
 		if results == 0 {
 			return fmt.Errorf("asking for %s: %w", kind, errorOf(problem))
 		}
-		if n := objc.Send[uint](results, selector("count")); n > maxRecords {
+		if n := objc.Send[uint](results, cocoa.Sel("count")); n > maxRecords {
 			return fmt.Errorf("asking for %s: %d records", kind, n)
 		}
 		for r := range elements(results) {
-			details := r.Send(selector("recordDetailsForAttributes:error:"), texts(askedAttributes), &problem)
+			details := r.Send(cocoa.Sel("recordDetailsForAttributes:error:"), texts(askedAttributes), &problem)
 			if details == 0 {
 				return fmt.Errorf("reading a record of %s: %w", kind, errorOf(problem))
 			}
@@ -122,7 +107,7 @@ func (openDirectory) records(kind string) (found []macRecord, err error) {
 func readRecord(details objc.ID) macRecord {
 	r := make(macRecord)
 	for _, attribute := range askedAttributes {
-		values := details.Send(selector("objectForKey:"), text(attribute))
+		values := details.Send(cocoa.Sel("objectForKey:"), cocoa.Text(attribute))
 		if values == 0 {
 			continue
 		}
@@ -130,10 +115,10 @@ func readRecord(details objc.ID) macRecord {
 			if len(r[attribute]) == maxValues {
 				break
 			}
-			if !objc.Send[bool](v, selector("isKindOfClass:"), class("NSString")) || objc.Send[uint](v, selector("length")) > longestValue {
+			if !objc.Send[bool](v, cocoa.Sel("isKindOfClass:"), cocoa.Class("NSString")) || objc.Send[uint](v, cocoa.Sel("length")) > longestValue {
 				continue
 			}
-			r[attribute] = append(r[attribute], goText(v))
+			r[attribute] = append(r[attribute], cocoa.GoText(v))
 		}
 	}
 	return r
@@ -141,12 +126,12 @@ func readRecord(details objc.ID) macRecord {
 
 func (openDirectory) create(name string, attributes macRecord) error {
 	return onNode(func(node objc.ID) error {
-		dictionary := class("NSMutableDictionary").Send(selector("dictionary"))
+		dictionary := cocoa.Class("NSMutableDictionary").Send(cocoa.Sel("dictionary"))
 		for attribute, values := range attributes {
-			dictionary.Send(selector("setObject:forKey:"), texts(values), text(attribute))
+			dictionary.Send(cocoa.Sel("setObject:forKey:"), texts(values), cocoa.Text(attribute))
 		}
 		var problem objc.ID
-		r := node.Send(selector("createRecordWithRecordType:name:attributes:error:"), text(macUsers), text(name), dictionary, &problem)
+		r := node.Send(cocoa.Sel("createRecordWithRecordType:name:attributes:error:"), cocoa.Text(macUsers), cocoa.Text(name), dictionary, &problem)
 		if r != 0 {
 			return nil
 		}
@@ -157,7 +142,7 @@ func (openDirectory) create(name string, attributes macRecord) error {
 func (openDirectory) set(name, attribute string, values []string) error {
 	return onUser(name, func(user objc.ID) error {
 		var problem objc.ID
-		if !objc.Send[bool](user, selector("setValue:forAttribute:error:"), texts(values), text(attribute), &problem) {
+		if !objc.Send[bool](user, cocoa.Sel("setValue:forAttribute:error:"), texts(values), cocoa.Text(attribute), &problem) {
 			return fmt.Errorf("setting %s of account %s: %w", attribute, name, errorOf(problem))
 		}
 		return nil
@@ -173,7 +158,7 @@ func (openDirectory) change(name, attribute string, add, remove []string) error 
 		}{{"addValue:toAttribute:error:", add}, {"removeValue:fromAttribute:error:", remove}} {
 			for _, v := range step.values {
 				var problem objc.ID
-				if !objc.Send[bool](user, selector(step.message), text(v), text(attribute), &problem) {
+				if !objc.Send[bool](user, cocoa.Sel(step.message), cocoa.Text(v), cocoa.Text(attribute), &problem) {
 					return fmt.Errorf("changing %s of account %s: %w", attribute, name, errorOf(problem))
 				}
 			}
@@ -187,7 +172,7 @@ func (openDirectory) change(name, attribute string, add, remove []string) error 
 func (openDirectory) setPassword(name string, password []byte) error {
 	return onUser(name, func(user objc.ID) error {
 		var problem objc.ID
-		if objc.Send[bool](user, selector("changePassword:toPassword:error:"), objc.ID(0), bytesText(password), &problem) {
+		if objc.Send[bool](user, cocoa.Sel("changePassword:toPassword:error:"), objc.ID(0), cocoa.TextOf(password), &problem) {
 			return nil
 		}
 		return errorAbout("setting the password of", name, problem)
@@ -197,7 +182,7 @@ func (openDirectory) setPassword(name string, password []byte) error {
 func (openDirectory) changePassword(name string, old, password []byte) error {
 	return onUser(name, func(user objc.ID) error {
 		var problem objc.ID
-		if objc.Send[bool](user, selector("changePassword:toPassword:error:"), bytesText(old), bytesText(password), &problem) {
+		if objc.Send[bool](user, cocoa.Sel("changePassword:toPassword:error:"), cocoa.TextOf(old), cocoa.TextOf(password), &problem) {
 			return nil
 		}
 		return errorAbout("changing the password of", name, problem)
@@ -207,7 +192,7 @@ func (openDirectory) changePassword(name string, old, password []byte) error {
 func (openDirectory) checkPassword(name string, password []byte) error {
 	return onUser(name, func(user objc.ID) error {
 		var problem objc.ID
-		if objc.Send[bool](user, selector("verifyPassword:error:"), bytesText(password), &problem) {
+		if objc.Send[bool](user, cocoa.Sel("verifyPassword:error:"), cocoa.TextOf(password), &problem) {
 			return nil
 		}
 		return errorAbout("asking for the password of", name, problem)
@@ -229,7 +214,7 @@ func (openDirectory) setMember(group, name string, member bool) error {
 			return err
 		}
 		var problem objc.ID
-		if !objc.Send[bool](g, selector(message), user, &problem) {
+		if !objc.Send[bool](g, cocoa.Sel(message), user, &problem) {
 			return fmt.Errorf("changing who is in group %s: %w", group, errorOf(problem))
 		}
 		return nil
@@ -239,34 +224,17 @@ func (openDirectory) setMember(group, name string, member bool) error {
 func (openDirectory) deleteUser(name string) error {
 	return onUser(name, func(user objc.ID) error {
 		var problem objc.ID
-		if !objc.Send[bool](user, selector("deleteRecordAndReturnError:"), &problem) {
+		if !objc.Send[bool](user, cocoa.Sel("deleteRecordAndReturnError:"), &problem) {
 			return fmt.Errorf("removing account %s: %w", name, errorOf(problem))
 		}
 		return nil
 	})
 }
 
-// Words of Objective-C.
-
-func class(name string) objc.ID     { return objc.ID(objc.GetClass(name)) }
-func selector(name string) objc.SEL { return objc.RegisterName(name) }
-func goText(s objc.ID) string       { return objc.Send[string](s, selector("UTF8String")) }
-func text(s string) objc.ID         { return bytesText([]byte(s)) }
-func code(problem objc.ID) int      { return objc.Send[int](problem, selector("code")) } // 0 of nil
-
-// bytesText gives an NSString; the platform's checks let only UTF-8 through.
-func bytesText(b []byte) objc.ID {
-	if len(b) == 0 {
-		return class("NSString").Send(selector("string"))
-	}
-	s := class("NSString").Send(selector("alloc")).Send(selector("initWithBytes:length:encoding:"), unsafe.Pointer(&b[0]), uint(len(b)), uint(utf8Encoding))
-	return s.Send(selector("autorelease"))
-}
-
 func texts(values []string) objc.ID {
-	array := class("NSMutableArray").Send(selector("array"))
+	array := cocoa.Class("NSMutableArray").Send(cocoa.Sel("array"))
 	for _, v := range values {
-		array.Send(selector("addObject:"), text(v))
+		array.Send(cocoa.Sel("addObject:"), cocoa.Text(v))
 	}
 	return array
 }
@@ -274,8 +242,8 @@ func texts(values []string) objc.ID {
 // elements ranges over an NSArray.
 func elements(array objc.ID) func(yield func(objc.ID) bool) {
 	return func(yield func(objc.ID) bool) {
-		for i := range objc.Send[uint](array, selector("count")) {
-			if !yield(array.Send(selector("objectAtIndex:"), i)) {
+		for i := range objc.Send[uint](array, cocoa.Sel("count")) {
+			if !yield(array.Send(cocoa.Sel("objectAtIndex:"), i)) {
 				return
 			}
 		}
@@ -284,11 +252,11 @@ func elements(array objc.ID) func(yield func(objc.ID) bool) {
 
 // errorAbout is macError for an NSError, nil among them.
 func errorAbout(doing, account string, problem objc.ID) error {
-	return macError(doing, account, code(problem), wordsOf(problem))
+	return macError(doing, account, cocoa.Code(problem), wordsOf(problem))
 }
 
 func errorOf(problem objc.ID) error {
-	return fmt.Errorf("%s (OpenDirectory error %d)", wordsOf(problem), code(problem))
+	return fmt.Errorf("%s (OpenDirectory error %d)", wordsOf(problem), cocoa.Code(problem))
 }
 
 // wordsOf gives an NSError's words; nil has none.
@@ -296,9 +264,9 @@ func wordsOf(problem objc.ID) string {
 	if problem == 0 {
 		return "OpenDirectory does not say why"
 	}
-	description := problem.Send(selector("localizedDescription"))
+	description := problem.Send(cocoa.Sel("localizedDescription"))
 	if description == 0 {
 		return "OpenDirectory has no words for it"
 	}
-	return goText(description)
+	return cocoa.GoText(description)
 }

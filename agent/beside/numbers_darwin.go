@@ -1,6 +1,7 @@
 package beside
 
-var frameworks = []string{"Foundation", "AppKit", "WebKit", "CoreGraphics", "CoreFoundation"}
+// frameworks are those beside Foundation.
+var frameworks = []string{"AppKit", "WebKit", "CoreGraphics", "CoreFoundation"}
 
 // Numbers of Apple's headers.
 const (

@@ -8,6 +8,8 @@ import (
 
 	"github.com/ebitengine/purego"
 	"github.com/ebitengine/purego/objc"
+
+	"firstday.dev/internal/cocoa"
 )
 
 // Words of Objective-C. All that is asked for by these stands in used.go.
@@ -21,15 +23,7 @@ func own(name string, take any) objc.MethodDef {
 }
 
 // load loads what the windows are made of. It is there on every Mac.
-func load() error {
-	for _, name := range frameworks {
-		path := "/System/Library/Frameworks/" + name + ".framework/" + name
-		if _, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL); err != nil {
-			return fmt.Errorf("loading %s: %w", path, err)
-		}
-	}
-	return nil
-}
+func load() error { return cocoa.Load(frameworks...) }
 
 // bind binds a function of C by its name.
 func bind(f any, name string) error {

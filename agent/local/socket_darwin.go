@@ -1,9 +1,13 @@
 package local
 
 import (
+	"net"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"firstday.dev/agent/codesign"
 )
 
 const (
@@ -23,6 +27,40 @@ func openSocket(path string) error {
 		return err
 	}
 	return os.Chmod(path, 0o660)
+}
+
+// window gives the connection of a login window's plug-in, or nil. The program at its
+// other end is the one that is there now: what it becomes later has another token.
+func (j *judge) window(conn *net.UnixConn, uid uint32) net.Conn {
+	if uid != loginWindow {
+		return nil
+	}
+	token, err := tokenOf(conn)
+	return &judged{conn, sync.OnceValue(func() error {
+		return j.let(func() (codesign.Program, error) {
+			if err != nil {
+				return codesign.Program{}, err
+			}
+			return codesign.AppleProcess(token)
+		})
+	})}
+}
+
+// tokenOf asks for LOCAL_PEERTOKEN, which has the shape of a filter, eight numbers of
+// 32 bits; there is no call of its own for it.
+func tokenOf(conn *net.UnixConn) (codesign.Token, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return codesign.Token{}, err
+	}
+	var filter *unix.ICMPv6Filter
+	var failed error
+	if err := raw.Control(func(fd uintptr) {
+		filter, failed = unix.GetsockoptICMPv6Filter(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERTOKEN)
+	}); err != nil {
+		return codesign.Token{}, err
+	}
+	return readToken(filter.Filt, failed)
 }
 
 func peerOf(fd int) (uid uint32, err error) {

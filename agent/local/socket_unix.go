@@ -17,7 +17,7 @@ import (
 
 // Listen makes the socket at path, in a folder of its own, for surfaces that run
 // as root, as whoever runs the service, or as the system's own account for
-// sign-in screens. Others are hung up on.
+// sign-in screens in a program of the system's. Others are hung up on.
 func Listen(path string, log *slog.Logger) (net.Listener, error) {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func Listen(path string, log *slog.Logger) (net.Listener, error) {
 	if err := openSocket(path); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &listener{UnixListener: l, log: log}, nil
+	return &listener{UnixListener: l, log: log, judge: newJudge(log)}, nil
 }
 
 // makeFolder makes the socket's folder, which lies where only root can make one,
@@ -87,6 +87,7 @@ func Remove(path string) error {
 type listener struct {
 	*net.UnixListener
 	log    *slog.Logger
+	judge  *judge
 	closed atomic.Bool
 }
 
@@ -98,8 +99,13 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		uid, err := peer(conn)
-		if err == nil && (trusted(uid) || uid == loginWindow) {
+		if err == nil && trusted(uid) {
 			return conn, nil
+		}
+		if err == nil {
+			if window := l.judge.window(conn, uid); window != nil {
+				return window, nil
+			}
 		}
 		l.log.Warn("somebody else wanted to be a surface", "uid", uid, "error", err)
 		_ = conn.Close()

@@ -3,13 +3,13 @@ package wifi
 import (
 	"errors"
 	"log/slog"
-	"runtime"
 	"time"
 
 	"github.com/ebitengine/purego/objc"
 	"golang.org/x/sys/unix"
 
 	"firstday.dev/agent/program"
+	"firstday.dev/internal/cocoa"
 )
 
 // No Mac has run the files for darwin of this package yet.
@@ -33,7 +33,7 @@ type coreWLAN struct{}
 
 func (coreWLAN) name(device string) (name string) {
 	_ = onInterface(device, func(i objc.ID) error {
-		name = goText(i.Send(selector("ssid")))
+		name = cocoa.GoText(i.Send(cocoa.Sel("ssid")))
 		return nil
 	})
 	return name
@@ -52,7 +52,7 @@ func (coreWLAN) scan(device string) (seen []sighting, err error) {
 
 func (coreWLAN) associate(device string, j Join) error {
 	return onInterface(device, func(i objc.ID) error {
-		networks, err := networksOf(i, text([]byte(j.Name)), true)
+		networks, err := networksOf(i, cocoa.Text(j.Name), true)
 		if err != nil {
 			return err
 		}
@@ -67,68 +67,59 @@ func (coreWLAN) associate(device string, j Join) error {
 		if j.Identity != "" {
 			return withIdentity(j.Identity, func(identity objc.ID) error {
 				var problem objc.ID
-				if objc.Send[bool](i, selector("associateToEnterpriseNetwork:identity:username:password:error:"),
+				if objc.Send[bool](i, cocoa.Sel("associateToEnterpriseNetwork:identity:username:password:error:"),
 					networks[at], identity, objc.ID(0), objc.ID(0), &problem) {
 					return nil
 				}
-				return associateError(code(problem), SecurityEnterprise, errorOf(problem))
+				return associateError(cocoa.Code(problem), SecurityEnterprise, errorOf(problem))
 			})
 		}
 		var password objc.ID
 		if len(j.Password) > 0 {
-			password = text(j.Password)
+			password = cocoa.TextOf(j.Password)
 		}
 		var problem objc.ID
-		if objc.Send[bool](i, selector("associateToNetwork:password:error:"), networks[at], password, &problem) {
+		if objc.Send[bool](i, cocoa.Sel("associateToNetwork:password:error:"), networks[at], password, &problem) {
 			return nil
 		}
-		return associateError(code(problem), seen[at].security, errorOf(problem))
+		return associateError(cocoa.Code(problem), seen[at].security, errorOf(problem))
 	})
 }
 
 // networksOf scans, for a name or (0) for all.
 func networksOf(i, name objc.ID, hidden bool) (networks []objc.ID, err error) {
 	var problem objc.ID
-	set := i.Send(selector("scanForNetworksWithName:includeHidden:error:"), name, hidden, &problem)
+	set := i.Send(cocoa.Sel("scanForNetworksWithName:includeHidden:error:"), name, hidden, &problem)
 	if set == 0 {
-		return nil, associateError(code(problem), SecurityPassword, errorOf(problem))
+		return nil, associateError(cocoa.Code(problem), SecurityPassword, errorOf(problem))
 	}
-	all := set.Send(selector("allObjects"))
-	for at := range min(objc.Send[uint](all, selector("count")), maxSightings) {
-		networks = append(networks, all.Send(selector("objectAtIndex:"), at))
+	all := set.Send(cocoa.Sel("allObjects"))
+	for at := range min(objc.Send[uint](all, cocoa.Sel("count")), maxSightings) {
+		networks = append(networks, all.Send(cocoa.Sel("objectAtIndex:"), at))
 	}
 	return networks, nil
 }
 
 func readNetwork(n objc.ID) sighting {
-	s := sighting{name: goText(n.Send(selector("ssid"))), dBm: objc.Send[int](n, selector("rssiValue"))}
+	s := sighting{name: cocoa.GoText(n.Send(cocoa.Sel("ssid"))), dBm: objc.Send[int](n, cocoa.Sel("rssiValue"))}
 	if s.name == redacted || !showable(s.name) {
 		s.name = ""
 	}
 	s.security = securityOfCoreWLAN(func(number int) bool {
-		return objc.Send[bool](n, selector("supportsSecurity:"), number)
+		return objc.Send[bool](n, cocoa.Sel("supportsSecurity:"), number)
 	})
 	return s
 }
 
-// onInterface calls do with CoreWLAN's interface. What Objective-C makes meanwhile
-// lives until do ends, on this thread.
+// onInterface calls do with CoreWLAN's interface, in a pool.
 func onInterface(device string, do func(i objc.ID) error) error {
-	return inPool(func() error {
-		i := class("CWWiFiClient").Send(selector("sharedWiFiClient")).Send(selector("interfaceWithName:"), text([]byte(device)))
+	return cocoa.InPool(func() error {
+		i := cocoa.Class("CWWiFiClient").Send(cocoa.Sel("sharedWiFiClient")).Send(cocoa.Sel("interfaceWithName:"), cocoa.Text(device))
 		if i == 0 {
 			return errors.Join(errElsewhere, errors.New("CoreWLAN does not know "+device))
 		}
 		return do(i)
 	})
-}
-
-func inPool(do func() error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	pool := class("NSAutoreleasePool").Send(selector("new"))
-	defer pool.Send(selector("drain"))
-	return do()
 }
 
 // keychainIdentities gives those that a network can be joined with.
