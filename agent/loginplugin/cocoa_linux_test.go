@@ -33,6 +33,7 @@ type cocoa struct {
 	handler uintptr            // of what our page says; 0: none listens
 	added   map[string]uintptr // handlers, by the configuration
 	load    func()             // is called when our page is to be loaded
+	keyCode int                // of the key that is pressed
 	wifi    airport
 	told    chan string // what our page was told
 }
@@ -209,6 +210,10 @@ func (c *cocoa) send(self uintptr, selector string, a, b uintptr) uintptr {
 		}
 	case "modifierFlags":
 		result = 1<<18 | 1<<19 | 1<<20
+	case "performKeyEquivalent: of super": // nobody wants it
+		result = 0
+	case "keyCode":
+		result = uintptr(c.keyCode)
 	case "setNavigationDelegate:", "setDelegate:":
 		o.delegate = a
 	case "delegate":

@@ -42,6 +42,7 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 @interface NSEvent : NSObject
 - (NSUInteger)modifierFlags;
 - (NSString *)charactersIgnoringModifiers;
+- (unsigned short)keyCode;
 @end
 @interface NSWindow : NSObject
 - (id)initWithContentRect:(CGRect)r styleMask:(NSUInteger)m backing:(NSUInteger)b defer:(BOOL)d;
@@ -106,7 +107,8 @@ enum {
     LEVEL = 1000, /* NSScreenSaverWindowLevel */
     HEAD = 72,    /* points of our page that stay above another page */
     CANCEL = 0, ALLOW = 1,
-    MODIFIERS = 1 << 18 | 1 << 19 | 1 << 20 /* Control, Option, Command */
+    MODIFIERS = 1 << 18 | 1 << 19 | 1 << 20, /* Control, Option, Command */
+    ANSI_A = 0   /* the place of a key, of HIToolbox/Events.h */
 };
 
 static NSString *text(const char *s) { return [NSString stringWithUTF8String:s]; }
@@ -124,6 +126,14 @@ static NSString *text(const char *s) { return [NSString stringWithUTF8String:s];
 }
 @end
 
+/* Tells the key with the letter A or, in layouts that have no Latin letters, the one
+ * where it is on others. */
+static int is_a(NSEvent *e) {
+    const char *key = [[e charactersIgnoringModifiers] UTF8String];
+    if (!key || !*key || (unsigned char)*key > '~') return [e keyCode] == ANSI_A;
+    return (*key == 'a' || *key == 'A') && !key[1];
+}
+
 /* The window takes what is typed, and a key that no page can keep away. */
 @interface FirstdayLoginWindow : NSWindow
 @end
@@ -132,8 +142,7 @@ static NSString *text(const char *s) { return [NSString stringWithUTF8String:s];
     return 1;
 }
 - (BOOL)performKeyEquivalent:(NSEvent *)e {
-    const char *key = [[e charactersIgnoringModifiers] UTF8String];
-    if (([e modifierFlags] & MODIFIERS) == MODIFIERS && key && (key[0] == 'a' || key[0] == 'A') && !key[1]) {
+    if (([e modifierFlags] & MODIFIERS) == MODIFIERS && is_a(e)) {
         FirstdayLoginHost *host = [self delegate];
         if (host) visit_apple(host->visit);
         return 1;
