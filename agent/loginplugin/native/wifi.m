@@ -18,9 +18,6 @@
 @interface NSSet : NSObject
 - (NSArray *)allObjects;
 @end
-@interface NSError : NSObject
-- (NSInteger)code;
-@end
 @interface CWNetwork : NSObject
 - (NSString *)ssid;
 - (NSInteger)rssiValue;

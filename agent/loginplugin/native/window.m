@@ -44,6 +44,9 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 - (NSString *)charactersIgnoringModifiers;
 - (unsigned short)keyCode;
 @end
+@interface NSMenu : NSObject
+- (void)removeAllItems;
+@end
 @interface NSWindow : NSObject
 - (id)initWithContentRect:(CGRect)r styleMask:(NSUInteger)m backing:(NSUInteger)b defer:(BOOL)d;
 - (void)setCanBecomeVisibleWithoutLogin:(BOOL)b;
@@ -77,6 +80,7 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 @interface WKWebView : NSView
 - (id)initWithFrame:(CGRect)r configuration:(WKWebViewConfiguration *)c;
 - (void)setNavigationDelegate:(id)d;
+- (void)setAllowsLinkPreview:(BOOL)b;
 - (void)loadFileURL:(NSURL *)u allowingReadAccessToURL:(NSURL *)folder;
 - (void)loadRequest:(NSURLRequest *)r;
 - (void)evaluateJavaScript:(NSString *)s completionHandler:(id)h;
@@ -107,6 +111,7 @@ enum {
     LEVEL = 1000, /* NSScreenSaverWindowLevel */
     HEAD = 72,    /* points of our page that stay above another page */
     CANCEL = 0, ALLOW = 1,
+    CANCELLED = -999, /* NSURLErrorCancelled: another page takes its place */
     MODIFIERS = 1 << 18 | 1 << 19 | 1 << 20, /* Control, Option, Command */
     ANSI_A = 0   /* the place of a key, of HIToolbox/Events.h */
 };
@@ -151,10 +156,21 @@ static int is_a(NSEvent *e) {
 }
 @end
 
+/* A web view without menus, which would look things up, open what they find, and keep
+ * it, for whoever stands at the login window. */
+@interface FirstdayLoginView : WKWebView
+@end
+@implementation FirstdayLoginView
+- (void)willOpenMenu:(NSMenu *)menu withEvent:(NSEvent *)e {
+    [menu removeAllItems];
+}
+@end
+
 /* A web view that keeps nothing. */
 static WKWebView *web_view(FirstdayLoginHost *host, CGRect frame, WKWebViewConfiguration *c) {
     [c setWebsiteDataStore:[WKWebsiteDataStore nonPersistentDataStore]];
-    WKWebView *w = [[WKWebView alloc] initWithFrame:frame configuration:c];
+    WKWebView *w = [[FirstdayLoginView alloc] initWithFrame:frame configuration:c];
+    [w setAllowsLinkPreview:0];
     [w setNavigationDelegate:host];
     return w;
 }
@@ -251,8 +267,8 @@ static const char *address_of(NSURL *u) { return [[u absoluteString] UTF8String]
     if (view == other) shut_other(self);
     else if (view == page && visit_page_gone(visit)) load(self);
 }
-- (void)webView:(WKWebView *)view didFailProvisionalNavigation:(id)navigation withError:(id)error {
-    if (view == other) shut_other(self);
+- (void)webView:(WKWebView *)view didFailProvisionalNavigation:(id)navigation withError:(NSError *)error {
+    if (view == other && [error code] != CANCELLED) shut_other(self);
 }
 @end
 
