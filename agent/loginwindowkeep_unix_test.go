@@ -335,16 +335,29 @@ func TestUpgradeOfTheLoginWindowSurvivesAPowerCutAnywhere(t *testing.T) {
 	})
 }
 
-// Where authd refuses, the plug-in stays, and so does the agent.
+// Where authd refuses, the plug-in stays, and so does the agent, whose service the
+// plug-in needs.
 func TestUninstallLeavesWhatIsNamed(t *testing.T) {
 	m := wanting(t)
-	m.check()
+	e := sample("1.2.3")
+	e.Payloads = nil
+	m.put(e, "1.2.3")
+	if _, err := m.agent("1.2.3").InstallInPlace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.wants(func(*api.PlatformSettings) {})
+	if s := m.check(); s.State != LoginWindowOn {
+		t.Fatalf("%+v", s)
+	}
 	m.login.refuses = errors.New("exit status 255")
 	if err := m.agent("1.2.3").Uninstall(t.Context()); err == nil || !strings.Contains(err.Error(), "the login plug-in stays") {
 		t.Errorf("%v", err)
 	}
 	if m.login.shows() != authdb.Ours {
 		t.Error("it is not named any more")
+	}
+	if s := m.status(); s.Service.State != ServiceRunning {
+		t.Errorf("the service is %s", s.Service.State)
 	}
 }
 
