@@ -16,6 +16,7 @@ import (
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/preflight"
+	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 	"firstday.dev/internal/testdirectory"
@@ -119,6 +120,45 @@ func TestServiceArmsAndDisarms(t *testing.T) {
 	}
 	hears(t, d, "an administrator of this Mac has switched off our login window: for now")
 	shows(authdb.Apple)
+}
+
+// Who signs in on their phone touches no key of the Mac: their window stays until they
+// are done, though the organisation has changed its mind meanwhile.
+func TestSignInKeepsItsWindow(t *testing.T) {
+	d := testdirectory.New(t)
+	m := newMacMachine(t)
+	m.limits.dial, m.limits.Random = dialDirectory, func() float64 { return 0 }
+	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	m.bring(d.At, d.MustMint(api.NewConnectKey{}))
+	address := surfacesOf(t, m)
+	defer m.run()()
+	m.becomes("enrolment", done)
+	restarts := func() int {
+		m.login.mu.Lock()
+		defer m.login.mu.Unlock()
+		return len(m.login.restarts)
+	}
+	d.Change(func(s *api.Settings) {
+		s.MacOS.SSAP, s.MacOS.Window, s.MacOS.Builds = true, api.WindowInstead, []string{"24*"}
+	})
+	eventually(t, "our login window", func() bool { return m.login.shows() == authdb.Ours && restarts() == 1 })
+	c := namedSurface(t, address, loginSurface)
+	if err := c.Act(t.Context(), signin.Action{Name: signin.Start, Serial: untilShown(t, c, signin.Ready).Serial}); err != nil {
+		t.Fatal(err)
+	}
+	waiting := untilShown(t, c, signin.Waiting)
+	d.Change(func(s *api.Settings) { s.MacOS.Window = api.WindowOff })
+	eventually(t, "macOS' own login window", func() bool { return m.login.shows() == authdb.Apple })
+	time.Sleep(10 * m.limits.loginPause) // in which it would be started anew
+	if n := restarts(); n != 1 {
+		t.Fatal("the window is taken away from who signs in at it")
+	}
+	if err := c.Act(t.Context(), signin.Action{Name: signin.Cancel, Serial: waiting.Serial}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another login window", func() bool { return restarts() == 2 })
 }
 
 // What is found against it keeps it off, and doctor says so.
