@@ -58,19 +58,26 @@ func (m *machine) check() *LoginWindowStatus {
 	return s
 }
 
-// The whole way: the organisation switches it on, the plug-in says hello, the
-// organisation switches it off, and the directory hears of what fails.
-func TestServiceArmsAndDisarms(t *testing.T) {
-	d := testdirectory.New(t)
-	m := newMacMachine(t)
+// served is a Mac whose service has enrolled with a directory, and speaks with
+// surfaces.
+func served(t *testing.T) (d *testdirectory.Service, m *machine, address string) {
+	t.Helper()
+	d, m = testdirectory.New(t), newMacMachine(t)
 	m.limits.dial, m.limits.Random = dialDirectory, func() float64 { return 0 }
 	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	m.bring(d.At, d.MustMint(api.NewConnectKey{}))
-	address := surfacesOf(t, m)
-	defer m.run()()
+	address = surfacesOf(t, m)
+	t.Cleanup(m.run())
 	m.becomes("enrolment", done)
+	return d, m, address
+}
+
+// The whole way: the organisation switches it on, the plug-in says hello, the
+// organisation switches it off, and the directory hears of what fails.
+func TestServiceArmsAndDisarms(t *testing.T) {
+	d, m, address := served(t)
 	shows := func(want authdb.State) {
 		t.Helper()
 		eventually(t, "the database to show the window that is "+string(want), func() bool { return m.login.shows() == want })
@@ -125,16 +132,7 @@ func TestServiceArmsAndDisarms(t *testing.T) {
 // Who signs in on their phone touches no key of the Mac: their window stays until they
 // are done, though the organisation has changed its mind meanwhile.
 func TestSignInKeepsItsWindow(t *testing.T) {
-	d := testdirectory.New(t)
-	m := newMacMachine(t)
-	m.limits.dial, m.limits.Random = dialDirectory, func() float64 { return 0 }
-	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	m.bring(d.At, d.MustMint(api.NewConnectKey{}))
-	address := surfacesOf(t, m)
-	defer m.run()()
-	m.becomes("enrolment", done)
+	d, m, address := served(t)
 	restarts := func() int {
 		m.login.mu.Lock()
 		defer m.login.mu.Unlock()

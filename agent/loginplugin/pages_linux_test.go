@@ -26,6 +26,18 @@ func (m *mac) gone() {
 	}
 }
 
+// showing is a Mac at whose login window somebody signs in, on the first page.
+func showing(t *testing.T) (*mac, *service, *engine) {
+	t.Helper()
+	m := newMac(t)
+	m.withPage()
+	s := serve(m)
+	e := m.begin("login", nil)
+	s.signsIn("waiting")
+	m.say("show")
+	return m, s, e
+}
+
 // A sign-in leads to the organisation's directory, from there to its provider, and
 // back; and nowhere else, by no link, redirect, frame or window.
 func TestShippedPagesStayOnTheirOrigins(t *testing.T) {
@@ -84,12 +96,7 @@ func TestShippedPagesAreShut(t *testing.T) {
 		"it does not load": func(m *mac, _ *service) { m.failsToLoad(-1009) }, // there is no network
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newMac(t)
-			m.withPage()
-			s := serve(m)
-			e := m.begin("login", nil)
-			s.signsIn("waiting")
-			m.say("show")
+			m, s, e := showing(t)
 			m.say("show")
 			shut(m, s)
 			m.gone()
@@ -108,12 +115,7 @@ func TestShippedPagesAreShut(t *testing.T) {
 // Providers lead on from pages that are still loading: macOS tells that as the failure
 // of the page before.
 func TestShippedPagesLeadOn(t *testing.T) {
-	m := newMac(t)
-	m.withPage()
-	s := serve(m)
-	e := m.begin("login", nil)
-	s.signsIn("waiting")
-	m.say("show")
+	m, _, e := showing(t)
 	const cancelled = -999 // NSURLErrorCancelled
 	m.failsToLoad(cancelled)
 	if m.cocoa.has("removeFromSuperview") {
@@ -129,12 +131,7 @@ func TestShippedPagesLeadOn(t *testing.T) {
 // Nobody who is at the login window is to have menus that look things up, open what
 // they find, or keep it.
 func TestShippedPagesHaveNoMenus(t *testing.T) {
-	m := newMac(t)
-	m.withPage()
-	s := serve(m)
-	e := m.begin("login", nil)
-	s.signsIn("waiting")
-	m.say("show")
+	m, _, e := showing(t)
 	c := &m.cocoa
 	for _, view := range []uintptr{c.page, c.other} {
 		c.mu.Lock()
