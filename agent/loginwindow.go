@@ -45,7 +45,8 @@ type Seats struct {
 	Window string
 	// People is how many are logged in, also those whose sessions wait.
 	People int
-	// Idle is how long nobody has touched keyboard and pointer.
+	// Idle is how long nobody has touched keyboard and pointer, where a login window
+	// waits.
 	Idle time.Duration
 }
 

@@ -63,7 +63,9 @@ func (loginWindow) Seats() (Seats, error) {
 		return Seats{}, err
 	}
 	s := seatsOf(list)
-	s.Idle = idleTime()
+	if s.Window != "" { // else nobody wants to know, and a program is run for it
+		s.Idle = idleTime()
+	}
 	return s, nil
 }
 

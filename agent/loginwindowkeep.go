@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/eventid"
 	"firstday.dev/agent/preflight"
+	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/filelock"
 	"firstday.dev/internal/statefile"
@@ -30,9 +32,24 @@ const loginSurface = "login-window"
 // loginKeeper arms and disarms our login window, as long as the service runs.
 type loginKeeper struct {
 	*Agent
-	window LoginWindow
+	window attended
 	wake   chan struct{} // holds one: something has changed
 	tell   func(*LoginWindowStatus)
+}
+
+// attended is a login window at which somebody may be busy who touches nothing of it.
+type attended struct {
+	LoginWindow
+	signIn *atomic.Pointer[signin.Machine] // nil in it: there is none yet
+}
+
+// Seats takes who signs in, on their phone perhaps, for somebody at the keyboard.
+func (w attended) Seats() (Seats, error) {
+	s, err := w.LoginWindow.Seats()
+	if m := w.signIn.Load(); m != nil && m.UnderWay() {
+		s.Idle = 0
+	}
+	return s, err
 }
 
 // keepLoginWindow gives nil where there is no such login window.
@@ -41,7 +58,17 @@ func (a *Agent) keepLoginWindow(tell func(*LoginWindowStatus)) *loginKeeper {
 	if w == nil {
 		return nil
 	}
-	return &loginKeeper{a, w, make(chan struct{}, 1), tell}
+	return &loginKeeper{a, attended{w, new(atomic.Pointer[signin.Machine])}, make(chan struct{}, 1), tell}
+}
+
+// leftAlone tells whether there is a login window that nobody is at.
+func (s Seats) leftAlone() bool { return s.Window != "" && s.Idle >= idleTimeout }
+
+// follows tells it which sign-in the surfaces show.
+func (k *loginKeeper) follows(m *signin.Machine) {
+	if k != nil {
+		k.window.signIn.Store(m)
+	}
 }
 
 // look has it look soon.
@@ -83,7 +110,7 @@ func (k *loginKeeper) run(ctx context.Context) {
 	var seats Seats
 	for rest := time.Duration(0); ; rest += or(k.loginPause, loginPause) {
 		now, err := k.window.Seats()
-		changed := err != nil || now.Window != seats.Window || now.People != seats.People
+		changed := err != nil || now.Window != seats.Window || now.People != seats.People || now.leftAlone() != seats.leftAlone()
 		waits := now.Window != "" && last != nil && (last.State == LoginWindowOn || last.State == LoginWindowPending)
 		if seats = now; changed || waits || rest == 0 || rest >= loginRest {
 			rest = 0

@@ -16,6 +16,7 @@ import (
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/preflight"
+	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 	"firstday.dev/internal/statefile"
 	"firstday.dev/internal/testdirectory"
@@ -57,19 +58,26 @@ func (m *machine) check() *LoginWindowStatus {
 	return s
 }
 
-// The whole way: the organisation switches it on, the plug-in says hello, the
-// organisation switches it off, and the directory hears of what fails.
-func TestServiceArmsAndDisarms(t *testing.T) {
-	d := testdirectory.New(t)
-	m := newMacMachine(t)
+// served is a Mac whose service has enrolled with a directory, and speaks with
+// surfaces.
+func served(t *testing.T) (d *testdirectory.Service, m *machine, address string) {
+	t.Helper()
+	d, m = testdirectory.New(t), newMacMachine(t)
 	m.limits.dial, m.limits.Random = dialDirectory, func() float64 { return 0 }
 	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	m.bring(d.At, d.MustMint(api.NewConnectKey{}))
-	address := surfacesOf(t, m)
-	defer m.run()()
+	address = surfacesOf(t, m)
+	t.Cleanup(m.run())
 	m.becomes("enrolment", done)
+	return d, m, address
+}
+
+// The whole way: the organisation switches it on, the plug-in says hello, the
+// organisation switches it off, and the directory hears of what fails.
+func TestServiceArmsAndDisarms(t *testing.T) {
+	d, m, address := served(t)
 	shows := func(want authdb.State) {
 		t.Helper()
 		eventually(t, "the database to show the window that is "+string(want), func() bool { return m.login.shows() == want })
@@ -119,6 +127,36 @@ func TestServiceArmsAndDisarms(t *testing.T) {
 	}
 	hears(t, d, "an administrator of this Mac has switched off our login window: for now")
 	shows(authdb.Apple)
+}
+
+// Who signs in on their phone touches no key of the Mac: their window stays until they
+// are done, though the organisation has changed its mind meanwhile.
+func TestSignInKeepsItsWindow(t *testing.T) {
+	d, m, address := served(t)
+	restarts := func() int {
+		m.login.mu.Lock()
+		defer m.login.mu.Unlock()
+		return len(m.login.restarts)
+	}
+	d.Change(func(s *api.Settings) {
+		s.MacOS.SSAP, s.MacOS.Window, s.MacOS.Builds = true, api.WindowInstead, []string{"24*"}
+	})
+	eventually(t, "our login window", func() bool { return m.login.shows() == authdb.Ours && restarts() == 1 })
+	c := namedSurface(t, address, loginSurface)
+	if err := c.Act(t.Context(), signin.Action{Name: signin.Start, Serial: untilShown(t, c, signin.Ready).Serial}); err != nil {
+		t.Fatal(err)
+	}
+	waiting := untilShown(t, c, signin.Waiting)
+	d.Change(func(s *api.Settings) { s.MacOS.Window = api.WindowOff })
+	eventually(t, "macOS' own login window", func() bool { return m.login.shows() == authdb.Apple })
+	time.Sleep(10 * m.limits.loginPause) // in which it would be started anew
+	if n := restarts(); n != 1 {
+		t.Fatal("the window is taken away from who signs in at it")
+	}
+	if err := c.Act(t.Context(), signin.Action{Name: signin.Cancel, Serial: waiting.Serial}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another login window", func() bool { return restarts() == 2 })
 }
 
 // What is found against it keeps it off, and doctor says so.
@@ -335,16 +373,29 @@ func TestUpgradeOfTheLoginWindowSurvivesAPowerCutAnywhere(t *testing.T) {
 	})
 }
 
-// Where authd refuses, the plug-in stays, and so does the agent.
+// Where authd refuses, the plug-in stays, and so does the agent, whose service the
+// plug-in needs.
 func TestUninstallLeavesWhatIsNamed(t *testing.T) {
 	m := wanting(t)
-	m.check()
+	e := sample("1.2.3")
+	e.Payloads = nil
+	m.put(e, "1.2.3")
+	if _, err := m.agent("1.2.3").InstallInPlace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.wants(func(*api.PlatformSettings) {})
+	if s := m.check(); s.State != LoginWindowOn {
+		t.Fatalf("%+v", s)
+	}
 	m.login.refuses = errors.New("exit status 255")
 	if err := m.agent("1.2.3").Uninstall(t.Context()); err == nil || !strings.Contains(err.Error(), "the login plug-in stays") {
 		t.Errorf("%v", err)
 	}
 	if m.login.shows() != authdb.Ours {
 		t.Error("it is not named any more")
+	}
+	if s := m.status(); s.Service.State != ServiceRunning {
+		t.Errorf("the service is %s", s.Service.State)
 	}
 }
 

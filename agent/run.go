@@ -137,6 +137,7 @@ func (a *Agent) keepContact(ctx context.Context, e *api.Enrollment, raw []byte, 
 		if err == nil {
 			m.into(&c.Enrolment)
 			m.health = r.problems
+			login.follows(m.signIn)
 			group.Go(func() { m.signIn.Run(ctx) })
 			group.Go(func() {
 				m.watchPINs(ctx, func(s *PINStatus) { r.tell(ctx, func(r *report) { r.PIN = s }) })

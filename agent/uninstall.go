@@ -19,7 +19,7 @@ const uninstallPatience = 30 * time.Second
 // interrupted, and when there is nothing to remove.
 func (a *Agent) Uninstall(ctx context.Context) (err error) {
 	layout := a.System.Layout()
-	unlock, err := a.lockStopped(ctx)
+	unlock, before, err := a.lockStopped(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,9 @@ func (a *Agent) Uninstall(ctx context.Context) (err error) {
 		}
 	}
 	if err := a.removeLoginWindow(ctx); err != nil {
+		if before == ServiceRunning { // the plug-in that stays asks it for everything
+			err = errors.Join(err, a.System.StartService(context.WithoutCancel(ctx)))
+		}
 		return err
 	}
 	if err := a.System.Unregister(ctx); err != nil {
@@ -61,22 +64,21 @@ func (a *Agent) Uninstall(ctx context.Context) (err error) {
 // lockStopped stops the service, which may hold the lock while it finishes
 // payloads, and takes the lock. Where another installation keeps it, the
 // service goes on. Letting go of the lock removes the data folder too, if all
-// else is removed: nobody can take it before.
-func (a *Agent) lockStopped(ctx context.Context) (func(removed bool) error, error) {
+// else is removed: nobody can take it before. It gives the service's state before.
+func (a *Agent) lockStopped(ctx context.Context) (letGo func(removed bool) error, before ServiceState, err error) {
 	layout := a.System.Layout()
-	before, err := a.System.ServiceState(ctx)
-	if err != nil {
-		return nil, err
+	if before, err = a.System.ServiceState(ctx); err != nil {
+		return nil, before, err
 	}
 	if err := a.System.StopService(ctx); err != nil {
-		return nil, fmt.Errorf("stopping the service: %w", err)
+		return nil, before, fmt.Errorf("stopping the service: %w", err)
 	}
 	unlock := func(bool) error { return nil }
 	if _, err := os.Lstat(layout.Data); err == nil {
 		// What is removed must be ours: it may be a trap laid after the agent
 		// had gone.
 		if err := a.System.MakeFolder(layout.Data, AdminsOnly); err != nil {
-			return nil, err
+			return nil, before, err
 		}
 		locking, cancel := context.WithTimeout(ctx, or(a.lockPatience, uninstallPatience))
 		defer cancel()
@@ -84,7 +86,7 @@ func (a *Agent) lockStopped(ctx context.Context) (func(removed bool) error, erro
 			if before == ServiceRunning {
 				err = errors.Join(err, a.System.StartService(ctx))
 			}
-			return nil, err
+			return nil, before, err
 		}
 	}
 	return func(removed bool) error {
@@ -95,7 +97,7 @@ func (a *Agent) lockStopped(ctx context.Context) (func(removed bool) error, erro
 		// Our folder above goes too, unless something else is in it.
 		_ = os.Remove(filepath.Dir(layout.Program))
 		return err
-	}, nil
+	}, before, nil
 }
 
 // endPayloads ends a payload that is still running: its file could not be

@@ -177,7 +177,7 @@ func (t *appKit) key(window objc.ID, _ objc.SEL, event objc.ID) bool {
 	const all = keyControl | keyOption | keyCommand
 	held := objc.Send[uint](event, sel("modifierFlags")) & all
 	key := string(goText(event.Send(sel("charactersIgnoringModifiers"))))
-	if held == all && (key == "a" || key == "A") || held == keyCommand && (key == "w" || key == "W") {
+	if held == all && isA(key, objc.Send[uint16](event, sel("keyCode"))) || held == keyCommand && (key == "w" || key == "W") {
 		t.beside.Closed()
 		return true
 	}

@@ -31,7 +31,7 @@ var usedClasses = []usedClass{
 	{"NSURLRequest", []string{"requestWithURL:"}, []string{"URL"}},
 	{"NSURLResponse", nil, []string{"initWithURL:MIMEType:expectedContentLength:textEncodingName:"}},
 	{"NSApplication", []string{"sharedApplication"}, []string{"setActivationPolicy:", "setDelegate:", "run", "stop:", "postEvent:atStart:", "activateIgnoringOtherApps:", "deactivate"}},
-	{"NSEvent", []string{"otherEventWithType:location:modifierFlags:timestamp:windowNumber:context:subtype:data1:data2:"}, []string{"modifierFlags", "charactersIgnoringModifiers"}},
+	{"NSEvent", []string{"otherEventWithType:location:modifierFlags:timestamp:windowNumber:context:subtype:data1:data2:"}, []string{"modifierFlags", "charactersIgnoringModifiers", "keyCode"}},
 	{"NSMenu", nil, []string{"removeAllItems"}},
 	{"NSScreen", []string{"screens"}, []string{"frame"}},
 	{"NSView", nil, []string{"initWithFrame:", "setFrame:", "addSubview:", "removeFromSuperview", "fittingSize", "isFlipped"}},

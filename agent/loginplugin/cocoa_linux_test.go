@@ -18,6 +18,7 @@ type object struct {
 	class, text string
 	references  int
 	delegate    uintptr
+	previews    string // of links, of a web view: yes or no; empty: as WebKit likes
 	room        []byte
 }
 
@@ -33,6 +34,7 @@ type cocoa struct {
 	handler uintptr            // of what our page says; 0: none listens
 	added   map[string]uintptr // handlers, by the configuration
 	load    func()             // is called when our page is to be loaded
+	keyCode int                // of the key that is pressed
 	wifi    airport
 	told    chan string // what our page was told
 }
@@ -141,7 +143,7 @@ func (c *cocoa) alloc(class uintptr) uintptr {
 
 // silent are selectors of which nothing is wanted but that they are called.
 var silent = strings.Fields(`setReleasedWhenClosed: setCanBecomeVisibleWithoutLogin: setLevel: setContentView: makeFirstResponder: makeKeyAndOrderFront:
-	orderFrontRegardless orderOut: close activateIgnoringOtherApps: setWebsiteDataStore: addSubview: removeFromSuperview stopLoading frame
+	orderFrontRegardless orderOut: close removeAllItems activateIgnoringOtherApps: setWebsiteDataStore: addSubview: removeFromSuperview stopLoading frame
 	init initWithContentRect:styleMask:backing:defer: initWithFrame:configuration:`)
 
 // givers are selectors that give another object, of that class.
@@ -209,6 +211,14 @@ func (c *cocoa) send(self uintptr, selector string, a, b uintptr) uintptr {
 		}
 	case "modifierFlags":
 		result = 1<<18 | 1<<19 | 1<<20
+	case "performKeyEquivalent: of super": // nobody wants it
+		result = 0
+	case "setAllowsLinkPreview:":
+		if o.previews = "yes"; a == 0 {
+			o.previews = "no"
+		}
+	case "keyCode":
+		result = uintptr(c.keyCode)
 	case "setNavigationDelegate:", "setDelegate:":
 		o.delegate = a
 	case "delegate":

@@ -95,21 +95,17 @@ func TestShippedLocalLogin(t *testing.T) {
 func TestShippedAppleOnRequest(t *testing.T) {
 	for name, ask := range map[string]func(*mac){
 		"by the page": func(m *mac) { m.say("apple") },
-		"by a key": func(m *mac) {
-			m.onMain(func() {
-				c := &m.cocoa
-				c.mu.Lock()
-				event := c.made("NSEvent", "a")
-				var window uintptr
-				for at, o := range c.objects {
-					if o.class == "FirstdayLoginWindow" {
-						window = at
-					}
-				}
-				c.mu.Unlock()
-				purego.SyscallN(plugin.symbols["-[FirstdayLoginWindow performKeyEquivalent:]"], window, 0, event)
-			})
+		"by a key":    func(m *mac) { m.presses("a", 0, true) },
+		"with Shift":  func(m *mac) { m.presses("A", 0, true) },
+		"in French": func(m *mac) {
+			m.presses("q", 0, false)
+			m.presses("a", 12, true)
 		},
+		"in Russian": func(m *mac) {
+			m.presses("\u044b", 1, false)
+			m.presses("\u0444", 0, true)
+		},
+		"by a key of no letter": func(m *mac) { m.presses("", 0, true) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMac(t)
@@ -120,6 +116,30 @@ func TestShippedAppleOnRequest(t *testing.T) {
 			ask(m)
 			e.fell("asked")
 		})
+	}
+}
+
+// presses presses a key with Control, Option and Command: what it is in the layout of
+// the keyboard, and where it is. It is the one that leads back, or goes on to the page.
+func (m *mac) presses(letter string, place int, back bool) {
+	m.t.Helper()
+	var taken uintptr
+	m.onMain(func() {
+		c := &m.cocoa
+		c.mu.Lock()
+		event := c.made("NSEvent", letter)
+		c.keyCode = place
+		var window uintptr
+		for at, o := range c.objects {
+			if o.class == "FirstdayLoginWindow" {
+				window = at
+			}
+		}
+		c.mu.Unlock()
+		taken, _, _ = purego.SyscallN(plugin.symbols["-[FirstdayLoginWindow performKeyEquivalent:]"], window, 0, event)
+	})
+	if taken&0xff != 0 != back { // a BOOL
+		m.t.Errorf("%q at %d leads back: %v", letter, place, !back)
 	}
 }
 

@@ -5,6 +5,7 @@ package loginplugin_test
 import (
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,9 +21,21 @@ func (m *mac) gone() {
 	m.sees("shut")
 	m.cocoa.mu.Lock()
 	defer m.cocoa.mu.Unlock()
-	if m.cocoa.calls[len(m.cocoa.calls)-1] != "WKWebView evaluateJavaScript:completionHandler:" || !slices.Contains(m.cocoa.calls, "WKWebView removeFromSuperview") {
+	if m.cocoa.calls[len(m.cocoa.calls)-1] != "FirstdayLoginView evaluateJavaScript:completionHandler:" || !slices.Contains(m.cocoa.calls, "FirstdayLoginView removeFromSuperview") {
 		m.t.Error("the web view is still there")
 	}
+}
+
+// showing is a Mac at whose login window somebody signs in, on the first page.
+func showing(t *testing.T) (*mac, *service, *engine) {
+	t.Helper()
+	m := newMac(t)
+	m.withPage()
+	s := serve(m)
+	e := m.begin("login", nil)
+	s.signsIn("waiting")
+	m.say("show")
+	return m, s, e
 }
 
 // A sign-in leads to the organisation's directory, from there to its provider, and
@@ -79,16 +92,11 @@ func TestShippedPagesAreShut(t *testing.T) {
 	for name, shut := range map[string]func(*mac, *service){
 		"by the page":      func(m *mac, _ *service) { m.say("shut") },
 		"by the service":   func(_ *mac, s *service) { s.stop() },
-		"its process ends": func(m *mac, _ *service) { m.tellOf("webViewWebContentProcessDidTerminate:") },
-		"it does not load": func(m *mac, _ *service) { m.tellOf("webView:didFailProvisionalNavigation:withError:") },
+		"its process ends": func(m *mac, _ *service) { m.tellOf("webViewWebContentProcessDidTerminate:", 0) },
+		"it does not load": func(m *mac, _ *service) { m.failsToLoad(-1009) }, // there is no network
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := newMac(t)
-			m.withPage()
-			s := serve(m)
-			e := m.begin("login", nil)
-			s.signsIn("waiting")
-			m.say("show")
+			m, s, e := showing(t)
 			m.say("show")
 			shut(m, s)
 			m.gone()
@@ -104,13 +112,72 @@ func TestShippedPagesAreShut(t *testing.T) {
 	}
 }
 
+// Providers lead on from pages that are still loading: macOS tells that as the failure
+// of the page before.
+func TestShippedPagesLeadOn(t *testing.T) {
+	m, _, e := showing(t)
+	const cancelled = -999 // NSURLErrorCancelled
+	m.failsToLoad(cancelled)
+	if m.cocoa.has("removeFromSuperview") {
+		t.Error("the page is shut")
+	}
+	if !m.mayLoad(m.cocoa.other, firstPage) {
+		t.Error("it does not go on")
+	}
+	m.say("apple")
+	e.fell("asked")
+}
+
+// Nobody who is at the login window is to have menus that look things up, open what
+// they find, or keep it.
+func TestShippedPagesHaveNoMenus(t *testing.T) {
+	m, _, e := showing(t)
+	c := &m.cocoa
+	for _, view := range []uintptr{c.page, c.other} {
+		c.mu.Lock()
+		class, menu := c.objects[view].class, c.made("NSMenu", "")
+		c.calls = append(c.calls, "before")
+		c.mu.Unlock()
+		open := plugin.symbols["-["+class+" willOpenMenu:withEvent:]"]
+		if open == 0 {
+			t.Fatalf("%s opens menus", class)
+		}
+		m.onMain(func() { purego.SyscallN(open, view, 0, menu, 0) })
+		c.mu.Lock()
+		if last := c.calls[len(c.calls)-1]; last != "NSMenu removeAllItems" {
+			t.Errorf("%s: %s", class, last)
+		}
+		if previews := c.objects[view].previews; previews != "no" {
+			t.Errorf("%s: previews of links: %q", class, previews)
+		}
+		c.mu.Unlock()
+	}
+	m.say("apple")
+	e.fell("asked")
+}
+
+// has tells whether a selector was sent to anything.
+func (c *cocoa) has(selector string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.calls, func(call string) bool { return strings.HasSuffix(call, " "+selector) })
+}
+
+// failsToLoad is an error of NSURLErrorDomain.
+func (m *mac) failsToLoad(code int) {
+	m.cocoa.mu.Lock()
+	problem := m.cocoa.made("NSError", strconv.Itoa(code))
+	m.cocoa.mu.Unlock()
+	m.tellOf("webView:didFailProvisionalNavigation:withError:", problem)
+}
+
 // tellOf tells the plug-in of something that has happened to the second web view.
-func (m *mac) tellOf(what string) {
+func (m *mac) tellOf(what string, problem uintptr) {
 	m.onMain(func() {
 		m.cocoa.mu.Lock()
 		handler, other := m.cocoa.handler, m.cocoa.other
 		m.cocoa.mu.Unlock()
-		purego.SyscallN(plugin.symbols["-[FirstdayLoginHost "+what+"]"], handler, 0, other, 0, 0)
+		purego.SyscallN(plugin.symbols["-[FirstdayLoginHost "+what+"]"], handler, 0, other, 0, problem)
 	})
 }
 

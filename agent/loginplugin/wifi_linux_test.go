@@ -139,8 +139,9 @@ func TestShippedWiFiScan(t *testing.T) {
 		"several": {wifi: airport{networks: []beacon{
 			{"Caf\u00e9 <1>", -70, []uintptr{openNetwork}}, {"", -30, []uintptr{wpa2Personal}}, {"Acme", -50, []uintptr{wpa2Enterprise, wpa2Personal}}, {"Caf\u00e9 <1>", -60, []uintptr{wpa3Transition}},
 			{"Open", -99, []uintptr{owe}}, {strings.Repeat("x", 33), -20, []uintptr{openNetwork}}, {"Later", -80, []uintptr{99}},
+			{"Twin", -85, []uintptr{wpa2Personal}}, {"Twin", -66, []uintptr{openNetwork}},
 		}}, pairs: [][2]string{
-			{"network", "enterprise new 4 Acme"}, {"network", "password new 3 Caf\u00e9 <1>"}, {"network", "password new 1 Later"}, {"network", "open new 0 Open"},
+			{"network", "enterprise new 4 Acme"}, {"network", "password new 3 Caf\u00e9 <1>"}, {"network", "password new 2 Twin"}, {"network", "password new 1 Later"}, {"network", "open new 0 Open"},
 		}},
 		"nothing":        {wifi: airport{}, pairs: [][2]string{}},
 		"names withheld": {wifi: airport{networks: []beacon{{"", -30, nil}, {"", -40, nil}}}, pairs: [][2]string{{"withheld", "location"}}},
@@ -169,25 +170,34 @@ func TestShippedWiFiScan(t *testing.T) {
 	}
 }
 
-// The page has this host join a network, by the strongest of its signals. The
-// password is in no memory of the plug-in's after that.
+// The page has this host join a network, by the strongest of its signals, and
+// none that wants something else but bears its name. The password is in no memory of the plug-in's after that.
 func TestShippedWiFiJoin(t *testing.T) {
 	const said = "field name Caf\u00e9 100%25\nfield password hunter22\nwlan join"
-	all := []beacon{{"Caf\u00e9 100%", -70, nil}, {"", -20, nil}, {"Other", -30, nil}, {"Caf\u00e9 100%", -50, nil}, {"Caf\u00e9 100%", -60, nil}}
+	all := []beacon{
+		{"Caf\u00e9 100%", -70, nil}, {"", -20, nil}, {"Other", -30, []uintptr{openNetwork}}, {"Caf\u00e9 100%", -50, nil}, {"Caf\u00e9 100%", -60, nil},
+		// Somebody else's, which only bears the name.
+		{"Caf\u00e9 100%", -10, []uintptr{openNetwork}}, {"Other", -10, []uintptr{wpa2Personal}},
+	}
 	for name, c := range map[string]struct {
 		says, asks, joins, code string
 		wifi                    airport
 	}{
-		"with a password": {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "", airport{networks: all}},
-		"hidden":          {"field hidden yes\n" + said, "scanForNetworksWithSSID Caf\u00e9 100%", "3 hunter22", "", airport{networks: all}},
-		"open":            {"field name Other\nwlan join", "scanForNetworksWithName Other", "2 nil", "", airport{networks: all}},
-		"not there":       {said, "scanForNetworksWithName Caf\u00e9 100%", "", "not_found", airport{networks: all[1:3]}},
-		"switched off":    {said, "", "", "failed", airport{off: true}},
-		"scan fails":      {said, "scanForNetworksWithName Caf\u00e9 100%", "", "timeout", airport{scanFails: -3905}},
-		"wrong password":  {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "password", airport{networks: all, joinFails: -3925}},
-		"refused":         {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "refused", airport{networks: all, joinFails: -3913}},
-		"not allowed":     {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "refused", airport{networks: all, joinFails: -3930}},
-		"whatever":        {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "failed", airport{networks: all, joinFails: 1}},
+		"with a password":  {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "", airport{networks: all}},
+		"hidden":           {"field hidden yes\n" + said, "scanForNetworksWithSSID Caf\u00e9 100%", "3 hunter22", "", airport{networks: all}},
+		"open":             {"field name Other\nwlan join", "scanForNetworksWithName Other", "2 nil", "", airport{networks: all}},
+		"not there":        {said, "scanForNetworksWithName Caf\u00e9 100%", "", "not_found", airport{networks: all[1:3]}},
+		"only an open one": {said, "scanForNetworksWithName Caf\u00e9 100%", "", "not_found", airport{networks: all[5:]}},
+		"no password":      {"field name Caf\u00e9 100%25\nwlan join", "scanForNetworksWithName Caf\u00e9 100%", "", "password", airport{networks: all[:5]}},
+		"of an organisation": {said, "scanForNetworksWithName Caf\u00e9 100%", "", "identity", airport{networks: []beacon{
+			{"Caf\u00e9 100%", -40, []uintptr{openNetwork}}, {"Caf\u00e9 100%", -50, []uintptr{wpa2Enterprise}}, {"Caf\u00e9 100%", -60, []uintptr{openNetwork}},
+		}}},
+		"switched off":   {said, "", "", "failed", airport{off: true}},
+		"scan fails":     {said, "scanForNetworksWithName Caf\u00e9 100%", "", "timeout", airport{scanFails: -3905}},
+		"wrong password": {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "password", airport{networks: all, joinFails: -3925}},
+		"refused":        {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "refused", airport{networks: all, joinFails: -3913}},
+		"not allowed":    {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "refused", airport{networks: all, joinFails: -3930}},
+		"whatever":       {said, "scanForNetworksWithName Caf\u00e9 100%", "3 hunter22", "failed", airport{networks: all, joinFails: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMac(t)

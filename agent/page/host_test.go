@@ -132,6 +132,11 @@ func TestTalkAnswersWhatThePageAsks(t *testing.T) {
 		t.Error("there is no portal")
 	}
 	say("ask network")
+	hear("error failed network\n\n")
+	if wish, _ := k.said([]byte("portal"), time.Time{}); wish != Malformed {
+		t.Error("there is a portal, and the network is not known")
+	}
+	say("ask network")
 	hear("ok network\ninternet=captive\nportal=file:///etc/passwd\n\n")
 	if wish, _ := k.said([]byte("portal"), time.Time{}); wish != Malformed {
 		t.Error("a file is shown as a portal")

@@ -175,6 +175,9 @@ func (t *talk) refused(b *local.Block, now time.Time) error {
 		t.logonAsked = false
 	case word == "refresh" && t.refreshing: // the one before is not answered yet
 	case len(t.asks) > 0 && !slices.Contains(hangsUp, word):
+		if t.asks[0].verb == "network" {
+			t.portal = "" // for all that is known
+		}
 		t.answer(refusalJSON(t.asks[0].verb, word, b.Value("message")), now)
 	default:
 		return errBroken

@@ -60,6 +60,13 @@ func (m *Machine) Screen() Screen {
 	return m.described(AnySession)
 }
 
+// UnderWay tells whether somebody is in the middle of it, at this device or on their
+// phone.
+func (m *Machine) UnderWay() bool {
+	s := m.Screen().State
+	return working(s) || s == PIN
+}
+
 // described adds what the machine does not decide by.
 func (m *Machine) described(session string) Screen {
 	s := *m.view(session)

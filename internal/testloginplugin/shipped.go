@@ -30,7 +30,7 @@ var allowed = []string{
 	"/System/Library/Frameworks/CoreFoundation.framework/Versions/A/CoreFoundation: _CFPreferencesGetAppBooleanValue",
 	"/System/Library/Frameworks/CoreWLAN.framework/Versions/A/CoreWLAN: _OBJC_CLASS_$_CWWiFiClient",
 	"/System/Library/Frameworks/Foundation.framework/Versions/C/Foundation: _OBJC_CLASS_$_NSBundle _OBJC_CLASS_$_NSData _OBJC_CLASS_$_NSString _OBJC_CLASS_$_NSURL _OBJC_CLASS_$_NSURLRequest",
-	"/System/Library/Frameworks/WebKit.framework/Versions/A/WebKit: _OBJC_CLASS_$_WKWebView _OBJC_CLASS_$_WKWebViewConfiguration _OBJC_CLASS_$_WKWebsiteDataStore",
+	"/System/Library/Frameworks/WebKit.framework/Versions/A/WebKit: _OBJC_CLASS_$_WKWebView _OBJC_CLASS_$_WKWebViewConfiguration _OBJC_CLASS_$_WKWebsiteDataStore _OBJC_METACLASS_$_WKWebView",
 	"/usr/lib/libSystem.B.dylib: ___stack_chk_fail ___stack_chk_guard __dispatch_main_q _calloc _clock_gettime_nsec_np _close _connect _dispatch_async_f _free" +
 		" _getaudit_addr _getpeereid _kill _memchr _memcmp _memcpy _memmove _memset _memset_s _pipe _poll _posix_spawn _posix_spawn_file_actions_addclose" +
 		" _posix_spawn_file_actions_adddup2 _posix_spawn_file_actions_destroy _posix_spawn_file_actions_init _pthread_create _pthread_detach" +

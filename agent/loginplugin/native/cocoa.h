@@ -23,6 +23,9 @@ __attribute__((objc_root_class)) @interface NSObject { Class isa; }
 - (const char *)UTF8String;
 - (BOOL)isKindOfClass:(Class)c;
 @end
+@interface NSError : NSObject
+- (NSInteger)code;
+@end
 
 extern void *objc_autoreleasePoolPush(void);
 extern void objc_autoreleasePoolPop(void *);

@@ -10,12 +10,18 @@ static void drop(struct networks *n, int i) {
     for (n->count--; i < n->count; i++) n->list[i] = n->list[i + 1];
 }
 
+/* How much a network of a kind wants of who joins it. */
+static int wants(const char *kind) { return !strcmp(kind, "open") ? 0 : !strcmp(kind, "password") ? 1 : 2; }
+
 void networks_add(struct networks *n, const char *name, const char *kind, long rssi) {
     size_t length = strlen(name);
     if (length == 0 || length >= NETWORKS_NAME) return;
     for (int i = 0; i < n->count; i++) {
-        if (strcmp(n->list[i].name, name)) continue;
-        if (n->list[i].rssi >= rssi) return;
+        struct network *same = &n->list[i];
+        if (strcmp(same->name, name)) continue;
+        if (wants(same->kind) > wants(kind)) kind = same->kind;
+        same->kind = kind;
+        if (same->rssi >= rssi) return;
         drop(n, i);
         break;
     }

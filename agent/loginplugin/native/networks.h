@@ -21,7 +21,9 @@ struct networks {
     int count;
 };
 
-/* Adds one that was seen; of several with one name the strongest stays. */
+/* Adds one that was seen. Several of one name are one, as strong as the strongest and
+ * of the kind that wants most: an open one that bears the name of another is not shown
+ * as the way to it. */
 void networks_add(struct networks *n, const char *name, const char *kind, long rssi);
 
 /* Write answers for the page, JSON of NETWORKS_PAGE at most: the networks, and why

@@ -18,9 +18,6 @@
 @interface NSSet : NSObject
 - (NSArray *)allObjects;
 @end
-@interface NSError : NSObject
-- (NSInteger)code;
-@end
 @interface CWNetwork : NSObject
 - (NSString *)ssid;
 - (NSInteger)rssiValue;
@@ -103,10 +100,12 @@ static const char *why(NSError *error) {
     }
 }
 
-/* Joins the network of that name whose signal is the strongest. Gives why it did
- * not. */
+/* Joins the strongest of the networks that have the name and want what there is: who
+ * gives a password wants one that asks for it, and not one that only bears its name.
+ * Gives why it did not. The rules are those of agent/wifi. */
 static const char *join(struct job *j, CWInterface *wifi) {
     struct core_wlan *what = &j->what;
+    const char *want = *what->password ? "password" : "open", *other = "";
     NSError *error = 0;
     CWNetwork *best = 0;
     if (![wifi powerOn]) return "failed";
@@ -116,10 +115,12 @@ static const char *join(struct job *j, CWInterface *wifi) {
     if (!all) return why(error);
     for (NSUInteger i = 0; i < [all count]; i++) {
         CWNetwork *n = [all objectAtIndex:i];
-        const char *name = name_of(n);
-        if (name && !strcmp(name, what->name) && (!best || [n rssiValue] > [best rssiValue])) best = n;
+        const char *name = name_of(n), *is = kind(n);
+        if (!name || strcmp(name, what->name)) continue;
+        if (strcmp(is, want)) other = strcmp(other, "enterprise") ? is : other;
+        else if (!best || [n rssiValue] > [best rssiValue]) best = n;
     }
-    if (!best) return "not_found";
+    if (!best) return !strcmp(other, "enterprise") ? "identity" : !strcmp(other, "password") ? "password" : "not_found";
     error = 0;
     return [wifi associateToNetwork:best password:*what->password ? [NSString stringWithUTF8String:what->password] : 0 error:&error] ? "" : why(error);
 }

@@ -42,6 +42,10 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 @interface NSEvent : NSObject
 - (NSUInteger)modifierFlags;
 - (NSString *)charactersIgnoringModifiers;
+- (unsigned short)keyCode;
+@end
+@interface NSMenu : NSObject
+- (void)removeAllItems;
 @end
 @interface NSWindow : NSObject
 - (id)initWithContentRect:(CGRect)r styleMask:(NSUInteger)m backing:(NSUInteger)b defer:(BOOL)d;
@@ -76,6 +80,7 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 @interface WKWebView : NSView
 - (id)initWithFrame:(CGRect)r configuration:(WKWebViewConfiguration *)c;
 - (void)setNavigationDelegate:(id)d;
+- (void)setAllowsLinkPreview:(BOOL)b;
 - (void)loadFileURL:(NSURL *)u allowingReadAccessToURL:(NSURL *)folder;
 - (void)loadRequest:(NSURLRequest *)r;
 - (void)evaluateJavaScript:(NSString *)s completionHandler:(id)h;
@@ -106,7 +111,9 @@ enum {
     LEVEL = 1000, /* NSScreenSaverWindowLevel */
     HEAD = 72,    /* points of our page that stay above another page */
     CANCEL = 0, ALLOW = 1,
-    MODIFIERS = 1 << 18 | 1 << 19 | 1 << 20 /* Control, Option, Command */
+    CANCELLED = -999, /* NSURLErrorCancelled: another page takes its place */
+    MODIFIERS = 1 << 18 | 1 << 19 | 1 << 20, /* Control, Option, Command */
+    ANSI_A = 0   /* the place of a key, of HIToolbox/Events.h */
 };
 
 static NSString *text(const char *s) { return [NSString stringWithUTF8String:s]; }
@@ -124,6 +131,14 @@ static NSString *text(const char *s) { return [NSString stringWithUTF8String:s];
 }
 @end
 
+/* Tells the key with the letter A or, in layouts that have no Latin letters, the one
+ * where it is on others. */
+static int is_a(NSEvent *e) {
+    const char *key = [[e charactersIgnoringModifiers] UTF8String];
+    if (!key || !*key || (unsigned char)*key > '~') return [e keyCode] == ANSI_A;
+    return (*key == 'a' || *key == 'A') && !key[1];
+}
+
 /* The window takes what is typed, and a key that no page can keep away. */
 @interface FirstdayLoginWindow : NSWindow
 @end
@@ -132,8 +147,7 @@ static NSString *text(const char *s) { return [NSString stringWithUTF8String:s];
     return 1;
 }
 - (BOOL)performKeyEquivalent:(NSEvent *)e {
-    const char *key = [[e charactersIgnoringModifiers] UTF8String];
-    if (([e modifierFlags] & MODIFIERS) == MODIFIERS && key && (key[0] == 'a' || key[0] == 'A') && !key[1]) {
+    if (([e modifierFlags] & MODIFIERS) == MODIFIERS && is_a(e)) {
         FirstdayLoginHost *host = [self delegate];
         if (host) visit_apple(host->visit);
         return 1;
@@ -142,10 +156,21 @@ static NSString *text(const char *s) { return [NSString stringWithUTF8String:s];
 }
 @end
 
+/* A web view without menus, which would look things up, open what they find, and keep
+ * it, for whoever stands at the login window. */
+@interface FirstdayLoginView : WKWebView
+@end
+@implementation FirstdayLoginView
+- (void)willOpenMenu:(NSMenu *)menu withEvent:(NSEvent *)e {
+    [menu removeAllItems];
+}
+@end
+
 /* A web view that keeps nothing. */
 static WKWebView *web_view(FirstdayLoginHost *host, CGRect frame, WKWebViewConfiguration *c) {
     [c setWebsiteDataStore:[WKWebsiteDataStore nonPersistentDataStore]];
-    WKWebView *w = [[WKWebView alloc] initWithFrame:frame configuration:c];
+    WKWebView *w = [[FirstdayLoginView alloc] initWithFrame:frame configuration:c];
+    [w setAllowsLinkPreview:0];
     [w setNavigationDelegate:host];
     return w;
 }
@@ -242,8 +267,8 @@ static const char *address_of(NSURL *u) { return [[u absoluteString] UTF8String]
     if (view == other) shut_other(self);
     else if (view == page && visit_page_gone(visit)) load(self);
 }
-- (void)webView:(WKWebView *)view didFailProvisionalNavigation:(id)navigation withError:(id)error {
-    if (view == other) shut_other(self);
+- (void)webView:(WKWebView *)view didFailProvisionalNavigation:(id)navigation withError:(NSError *)error {
+    if (view == other && [error code] != CANCELLED) shut_other(self);
 }
 @end
 

@@ -394,8 +394,11 @@ static void wlans(void) {
     networks_add(&all, "B", "password", -56);
     networks_add(&all, "A \"1\"", "password", -55);
     networks_add(&all, "B", "open", -90);
+    networks_add(&all, "C", "password", -70);
+    networks_add(&all, "C", "open", -30); /* which is not the way to it */
+    networks_add(&all, "C", "enterprise", -80);
     networks_tell(&all, "", text);
-    assert(!strcmp(text, "{\"kind\":\"answer\",\"verb\":\"wlan\",\"pairs\":[[\"network\",\"password new 4 A \\u00221\\u0022\"],[\"network\",\"password new 3 B\"]]}"));
+    assert(!strcmp(text, "{\"kind\":\"answer\",\"verb\":\"wlan\",\"pairs\":[[\"network\",\"enterprise new 4 C\"],[\"network\",\"password new 4 A \\u00221\\u0022\"],[\"network\",\"password new 3 B\"]]}"));
     networks_joined("A", "password", text);
     assert(!strcmp(text, "{\"kind\":\"answer\",\"verb\":\"wlan\",\"pairs\":[[\"join\",\"failed\"],[\"joincode\",\"password\"],[\"joinname\",\"A\"]]}"));
 }
