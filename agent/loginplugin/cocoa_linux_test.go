@@ -307,6 +307,13 @@ func (m *mac) sayFrom(message uintptr) {
 	purego.SyscallN(plugin.symbols["-[FirstdayLoginHost userContentController:didReceiveScriptMessage:]"], handler, 0, 0, message)
 }
 
+// block is one of Objective-C's, as far as who calls it looks.
+type block struct {
+	isa    uintptr
+	flags  uint64
+	invoke uintptr
+}
+
 // decided is what the plug-in has decided of a navigation.
 var decided struct {
 	sync.Mutex
@@ -340,11 +347,7 @@ func (m *mac) decides(what string, view uintptr, class, address string) bool {
 	about := m.cocoa.made(class, address)
 	handler := m.cocoa.handler
 	m.cocoa.mu.Unlock()
-	block := &struct {
-		isa    uintptr
-		flags  uint64
-		invoke uintptr
-	}{invoke: decideCallback()}
+	block := &block{invoke: decideCallback()}
 	decided.policies = nil
 	m.onMain(func() {
 		purego.SyscallN(plugin.symbols["-[FirstdayLoginHost "+what+"]"], handler, 0, view, about, uintptr(unsafe.Pointer(block)))

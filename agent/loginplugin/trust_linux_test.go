@@ -235,11 +235,7 @@ func (m *mac) asked(view uintptr, s space, of *trust) (disposition int, own bool
 	c.objects[challenge].of = &s
 	handler := c.handler
 	c.mu.Unlock()
-	block := &struct {
-		isa    uintptr
-		flags  uint64
-		invoke uintptr
-	}{invoke: answerCallback()}
+	block := &block{invoke: answerCallback()}
 	answered.all = nil
 	m.onMain(func() {
 		purego.SyscallN(plugin.symbols["-[FirstdayLoginHost webView:didReceiveAuthenticationChallenge:completionHandler:]"],

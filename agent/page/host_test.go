@@ -490,6 +490,7 @@ func TestHostTrustsWhatThePlugInTrusts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		k.portal = "https://id.acme.example/"
 		h := &Host{talk: k, visit: c.wish}
 		by, anchors := h.Trusts(true, c.host, c.port)
 		if by != c.want || (by == Anchors) != (len(anchors) == 1) {
@@ -497,6 +498,10 @@ func TestHostTrustsWhatThePlugInTrusts(t *testing.T) {
 		}
 		if by, anchors := h.Trusts(false, c.host, c.port); by != NothingSaid || anchors != nil {
 			t.Errorf("%+v: it answers who is there", c)
+		}
+		h.talk = nil // the service is lost, and the pages are not shut yet
+		if by, anchors := h.Trusts(true, c.host, c.port); by != NothingSaid || anchors != nil {
+			t.Errorf("%+v: it says %d without a service", c, by)
 		}
 	}
 }

@@ -16,14 +16,14 @@ const (
 )
 
 // Trusts tells it of a server that such a page comes from, or something in one, with the
-// certificates in DER. certificate: it shows its certificate; else it, or a proxy, asks
+// certificates in DER; nothing is said once there is no such page. certificate: it shows its certificate; else it, or a proxy, asks
 // who is there. The host is without the brackets that addresses of IPv6 have in others.
 func (h *Host) Trusts(certificate bool, host string, port int) (by Trust, anchors [][]byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.now()
 	switch {
-	case !certificate || h.visit == Nothing:
+	case !certificate, h.visit == Nothing, h.visit == Show && t.address == "", h.visit == Portal && t.portal == "":
 		return NothingSaid, nil
 	case h.visit == Show && len(t.anchors) > 0 && isAt(t.address, host, port):
 		return Anchors, t.anchors

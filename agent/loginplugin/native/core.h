@@ -127,9 +127,10 @@ enum core_trust {
     CORE_ANCHORS       /* by the anchors, and by nothing else */
 };
 
-/* Tells it of a server that a page of the sign-in comes from, or something in one.
- * certificate: it shows its certificate; else it, or a proxy, asks who is there. */
-enum core_trust core_trusts(const struct core *c, int certificate, const char *host, long port);
+/* Tells it of a server that a page beside ours comes from, or something in one; nothing
+ * is said once there is no such page. certificate: it shows its certificate; else it, or
+ * a proxy, asks who is there. */
+enum core_trust core_trusts(const struct core *c, int portal, int certificate, const char *host, long port);
 
 /* The service has hung up: what was said is void, and the page is told. */
 void core_lost(struct core *c);

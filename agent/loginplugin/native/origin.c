@@ -56,9 +56,9 @@ static int is_at(const char *address, const char *host, long port) {
     return strchr("/?#", *at) && stated == port; /* or it ends there */
 }
 
-enum core_trust core_trusts(const struct core *c, int certificate, const char *host, long port) {
-    if (!certificate) return CORE_NOTHING_SAID;
-    return c->anchors_size > 0 && is_at(c->page, host, port) ? CORE_ANCHORS : CORE_SYSTEM;
+enum core_trust core_trusts(const struct core *c, int portal, int certificate, const char *host, long port) {
+    if (!certificate || !*(portal ? c->portal : c->page)) return CORE_NOTHING_SAID;
+    return !portal && c->anchors_size > 0 && is_at(c->page, host, port) ? CORE_ANCHORS : CORE_SYSTEM;
 }
 
 int is_web(const char *address) {

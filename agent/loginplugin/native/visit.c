@@ -433,8 +433,7 @@ int visit_wants(struct visit *v, int portal, const char *first) {
 
 enum core_trust visit_trusts(struct visit *v, int portal, int certificate, const char *host, long port, unsigned char *anchors, size_t *size) {
     lock(v);
-    enum core_trust by = v->done ? CORE_NOTHING_SAID : core_trusts(&v->core, certificate, host, port);
-    if (by == CORE_ANCHORS && portal) by = CORE_SYSTEM; /* which are the sign-in's */
+    enum core_trust by = v->done ? CORE_NOTHING_SAID : core_trusts(&v->core, portal, certificate, host, port);
     if (by == CORE_ANCHORS) {
         *size = v->core.anchors_size;
         memmove(anchors, v->core.anchors, *size);

@@ -429,16 +429,26 @@ static void trusts(void) {
         sprintf(block, "screen 8\nstate=waiting\npage=%s\n%s\n", page, anchor);
         says(block, 1);
         assert(core.anchors_size == 5 && !memcmp(core.anchors, "\x30\x03\x02\x01\x07", 5));
-        assert(core_trusts(&core, 1, host, port) == (is_own ? CORE_ANCHORS : CORE_SYSTEM) && core_trusts(&core, 0, host, port) == CORE_NOTHING_SAID);
+        assert(core_trusts(&core, 0, 1, host, port) == (is_own ? CORE_ANCHORS : CORE_SYSTEM) && core_trusts(&core, 0, 0, host, port) == CORE_NOTHING_SAID);
         says("screen 9\nstate=number\n\n", 1); /* the page stays */
-        assert(core_trusts(&core, 1, host, port) == (is_own ? CORE_ANCHORS : CORE_SYSTEM));
+        assert(core_trusts(&core, 0, 1, host, port) == (is_own ? CORE_ANCHORS : CORE_SYSTEM));
         sprintf(block, "screen 10\nstate=waiting\npage=%s\n\n", page); /* one that the system knows */
         says(block, 1);
-        assert(core_trusts(&core, 1, host, port) == CORE_SYSTEM && core.anchors_size == 0);
+        assert(core_trusts(&core, 0, 1, host, port) == CORE_SYSTEM && core.anchors_size == 0);
         sprintf(block, "screen 11\nstate=creating\n%s\n", anchor); /* of no page */
         says(block, 1);
-        assert(core_trusts(&core, 1, host, port) == CORE_SYSTEM);
+        assert(core_trusts(&core, 0, 1, host, port) == CORE_NOTHING_SAID && core_trusts(&core, 1, 1, host, port) == CORE_NOTHING_SAID);
     }
+    begin(); /* a portal's pages the system knows, wherever they are */
+    sprintf(block, "screen 8\nstate=waiting\npage=https://id.acme.example/\n%s\n", anchor);
+    says(block, 1);
+    core_tell(&core, told, 1);
+    assert(wants("ask network") == CORE_NOTHING);
+    says("ok network\ninternet=captive\nportal=https://id.acme.example/\n\n", 1);
+    assert(core_trusts(&core, 1, 1, "id.acme.example", 443) == CORE_SYSTEM && core_trusts(&core, 1, 0, "id.acme.example", 443) == CORE_NOTHING_SAID);
+    assert(core_trusts(&core, 0, 1, "id.acme.example", 443) == CORE_ANCHORS);
+    core_lost(&core); /* with the service, before the pages are shut */
+    assert(core_trusts(&core, 1, 1, "id.acme.example", 443) == CORE_NOTHING_SAID && core_trusts(&core, 0, 1, "id.acme.example", 443) == CORE_NOTHING_SAID);
 }
 
 static int secrets(void) {
