@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"firstday.dev/agent"
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/authdb"
 	"firstday.dev/api"
@@ -187,6 +188,18 @@ func (m *Mac) Accounts() *accounts.InMemory {
 		m.tb.Fatal(err)
 	}
 	return store
+}
+
+// Shows waits until the list in the database is somebody's, and 'login-window status'
+// says who wants it so; empty: the window is ours.
+func (m *Mac) Shows(whose authdb.State, by agent.LoginAuthority) (s *agent.LoginWindowStatus) {
+	m.tb.Helper()
+	Until(m.tb, fmt.Sprintf("the login window is %s, by %q", whose, by), func() bool {
+		out, _ := m.Command("login-window", "status", "--json").Output() // which ends with 15 for Apple's
+		s = new(agent.LoginWindowStatus)
+		return json.Unmarshal(out, s) == nil && m.List().Judge().State == whose && s.Shows == whose && s.By == by
+	})
+	return s
 }
 
 // Command is the agent's program with some arguments.
