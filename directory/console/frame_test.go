@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/directory"
 	"firstday.dev/internal/testdirectory"
 )
 
@@ -55,18 +56,18 @@ func newDesk(t *testing.T) *desk {
 
 func newDeskOf(t *testing.T, provedAt func() time.Time) *desk {
 	t.Helper()
-	s := testdirectory.New(t)
-	s.Stop()
 	languages, err := readLanguages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConsole(s.Directory, signedIn{provedAt}, append(languages, madeLanguage(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Mount(Path, c)
-	s.Serve()
+	var c *Console
+	s := testdirectory.Mounted(t, Path, func(d *directory.Directory) http.Handler {
+		var err error
+		if c, err = newConsole(d, signedIn{provedAt}, append(languages, madeLanguage(t))); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
 	tls, err := s.At.TLS()
 	if err != nil {
 		t.Fatal(err)
