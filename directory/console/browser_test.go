@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -56,10 +57,29 @@ func TestKeysInABrowser(t *testing.T) {
 	c.Click(`button[value="de"]`)
 	c.shows("Verbindungsschlüssel")
 	c.picture("keys-german", false, false)
+	c.Content()
+}
+
+// Pages that run from right to left are the mirror image, at any width.
+func TestFromRightToLeft(t *testing.T) {
+	d := newDeskOf(t, time.Now, madeLanguage(t))
+	ids := d.fill()
+	c := newChromium(t, d)
+	c.Open(d.At.URL + Path)
 	c.Click(`button[value="ar"]`)
 	c.Await(`document.documentElement.dir == "rtl"`)
-	c.Look()
-	c.Axe("from right to left")
+	for _, path := range []string{"", "keys", "keys/" + ids["keys"], "keys/new", "audit"} {
+		for _, phone := range []bool{false, true} {
+			c.Screen(phone, false)
+			c.Open(d.At.URL + Path + path)
+			c.Await(`document.readyState == "complete"`)
+			c.Look()
+			c.Axe(path)
+			if c.Is(`document.querySelector(".rooms").getBoundingClientRect().right == innerWidth`) != "true" {
+				t.Errorf("%q has its rooms on the left", path)
+			}
+		}
+	}
 	c.Content()
 }
 

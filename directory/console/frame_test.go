@@ -48,13 +48,14 @@ type desk struct {
 	header  http.Header
 }
 
-// newDesk opens a console in all languages, a made one among them.
+// newDesk opens a console.
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	return newDeskOf(t, time.Now)
 }
 
-func newDeskOf(t *testing.T, provedAt func() time.Time) *desk {
+// newDeskOf is newDesk with another time of the last proof, and further languages.
+func newDeskOf(t *testing.T, provedAt func() time.Time, further ...*language) *desk {
 	t.Helper()
 	languages, err := readLanguages()
 	if err != nil {
@@ -63,7 +64,7 @@ func newDeskOf(t *testing.T, provedAt func() time.Time) *desk {
 	var c *Console
 	s := testdirectory.Mounted(t, Path, func(d *directory.Directory) http.Handler {
 		var err error
-		if c, err = newConsole(d, signedIn{provedAt}, append(languages, madeLanguage(t))); err != nil {
+		if c, err = newConsole(d, signedIn{provedAt}, append(languages, further...)); err != nil {
 			t.Fatal(err)
 		}
 		return c
