@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"firstday.dev/api"
 )
@@ -35,7 +36,7 @@ func (d *desk) fill() map[string]string {
 // No page gives what it did not write itself as anything but text, in any language;
 // and in a made language nothing is left that was not translated.
 func TestPagesAreOnlyText(t *testing.T) {
-	d := newDesk(t)
+	d := newDeskOf(t, time.Now, madeLanguage(t))
 	ids := d.fill()
 	for _, language := range []string{"en", "de", "ar"} {
 		d.header.Set("Accept-Language", language)
