@@ -76,6 +76,19 @@ const (
 	CodeUserTaken             Code = "user_taken"
 )
 
+// The codes of the console.
+const (
+	CodeSignedOut     Code = "signed_out"
+	CodeProofRequired Code = "proof_required"
+	CodeInvitation    Code = "invitation_ended"
+	CodeCeremony      Code = "ceremony_ended"
+	CodePasskey       Code = "passkey_refused"
+	CodePasskeyCloned Code = "passkey_cloned"
+	CodeNotLinked     Code = "administrator_unknown"
+	CodeLastOwner     Code = "last_owner"
+	CodeLastWay       Code = "last_way_in"
+)
+
 // The codes of making an account, which the device finds out by itself.
 const (
 	CodeOffline         Code = "offline"
@@ -214,6 +227,22 @@ var Problems = []Problem{
 		"firstday user link, with the subject that the directory's log names; or let the provider create users."},
 	{CodeUserTaken, http.StatusForbidden, "Somebody has your name or address here already; please contact your IT department.",
 		"Another user has the name or the e-mail address. They are never taken over.", "If it is the same person: firstday user link, with the subject that the directory's log names."},
+	{CodeSignedOut, http.StatusUnauthorized, "You are signed out. Please sign in.", "The console's session is over: it was idle for 30 minutes, is older than 12 hours, or was ended.",
+		"Sign in again. An administrator's sessions also end when they are disabled, get another role, or a way in of theirs is reset."},
+	{CodeProofRequired, http.StatusForbidden, "Please prove once more that it is you.", "What was asked for wants a proof of the last 15 minutes.", "The console asks for it by itself."},
+	{CodeInvitation, http.StatusForbidden, "This link has ended, or was used. Please ask for another one.", "A link to join the console is good once, for 24 hours; the first owner's for one hour.",
+		"firstday administrator invite or reset gives another link. Where no owner is left, so does each start of firstday serve."},
+	{CodeCeremony, http.StatusForbidden, "This took too long, or is over. Please start again.", "A way in was begun in another browser, more than ten minutes ago, or is finished.",
+		"Start again, in one browser window that keeps cookies."},
+	{CodePasskey, http.StatusForbidden, "This passkey was not accepted. Please start again, or choose another way.",
+		"The passkey is not known, was made for another site, or its device did not check who holds it.", "The directory's log names the reason. An owner may reset how somebody signs in: firstday administrator reset."},
+	{CodePasskeyCloned, http.StatusForbidden, "This passkey was not accepted. Please choose another way, and tell an owner.",
+		"The passkey's counter did not grow: there may be a copy of its key.", "Remove the passkey. Where the only one is concerned: firstday administrator reset."},
+	{CodeNotLinked, http.StatusForbidden, "This account may not sign in to the console; please contact an owner.",
+		"No administrator is linked to this account of the identity provider.", "An owner sends a link: firstday administrator invite. With it the account is linked."},
+	{CodeLastOwner, http.StatusConflict, "Nobody could administer any more: this is the last owner who can sign in.", "The last active owner can neither be disabled nor reset, nor get another role.",
+		"Make somebody else an owner first: firstday administrator invite --role owner."},
+	{CodeLastWay, http.StatusConflict, "This is your last way to sign in; please add another one first.", "An administrator keeps one way in.", "Add a passkey, or a password with a second factor, then remove the other."},
 	{CodeOffline, http.StatusServiceUnavailable, "There is no connection. Please connect to a network and try again.", "The device does not reach its directory.",
 		"Look at the network, and at firstday-agent status."},
 	{CodeAccountExists, http.StatusConflict, "This account already exists on this device; please contact your admin.",
