@@ -12,9 +12,6 @@ import (
 	"firstday.dev/api"
 )
 
-// newsAdministrators is the news that something about administrators changed.
-const newsAdministrators = "administrators"
-
 // adminActor is who an administrator is in the audit log.
 func adminActor(name string) string { return "admin:" + name }
 
@@ -97,7 +94,6 @@ func (d *Directory) changeAdministrator(ctx context.Context, name string, f func
 			if err != nil {
 				return err
 			}
-			t.news = append(t.news, newsAdministrators)
 			return f(t, a)
 		})
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testpasskey"
 )
 
 // consoleURL is an address where browsers allow passkeys.
@@ -91,7 +92,7 @@ type joined struct {
 	*visitor
 	name string
 	totp string
-	held *authenticator
+	held *testpasskey.Authenticator
 	code []string
 }
 
@@ -110,9 +111,9 @@ func (v *visitor) withPassword(d *Directory, i *api.Invitation, name string) *jo
 // withPasskey joins by a link, with a passkey.
 func (v *visitor) withPasskey(d *Directory, i *api.Invitation, name string) *joined {
 	v.t.Helper()
-	held := &authenticator{t: v.t, origin: consoleURL}
+	held := &testpasskey.Authenticator{TB: v.t, Origin: consoleURL}
 	c := v.begin(d, Beginning{Purpose: ToJoin, Way: api.WayPasskey, Link: i.Secret, Name: name})
-	out, err := d.TakePasskey(v.request(), "Laptop", held.create(c.Options))
+	out, err := d.TakePasskey(v.request(), "Laptop", held.Create(c.Options))
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -205,9 +206,9 @@ func TestLinksAreUsedOnce(t *testing.T) {
 		for n := range many {
 			v := newVisitor(t)
 			at := replicas[n%len(replicas)]
-			held := &authenticator{t: t, origin: consoleURL}
+			held := &testpasskey.Authenticator{TB: t, Origin: consoleURL}
 			c := v.begin(at, Beginning{Purpose: ToJoin, Way: api.WayPasskey, Link: i.Secret})
-			answer := held.create(c.Options)
+			answer := held.Create(c.Options)
 			try = append(try, func() { _, results[n] = at.TakePasskey(v.request(), "", answer) })
 		}
 		var group sync.WaitGroup

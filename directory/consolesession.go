@@ -177,7 +177,6 @@ func (t *transaction) beginConsoleSession(s *freshSession, administrator uuid.UU
 	if _, err := t.exec(`UPDATE administrators SET signed_in_at = $1 WHERE id = $2`, millis(s.BeganAt), administrator.String()); err != nil {
 		return err
 	}
-	t.news = append(t.news, newsAdministrators)
 	t.audit(adminActor(name), "administrator.sign-in", adminActor(name), map[string]any{"way": s.Way, "address": s.Address, "session": s.ID})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testpasskey"
 )
 
 // logIn signs in with a password and a code, as of a moment at which none was
@@ -279,9 +280,9 @@ func TestChangesWantAProof(t *testing.T) {
 		}
 
 		// A passkey comes, the password goes; then a passkey proves.
-		ann.held = &authenticator{t: t, origin: consoleURL}
+		ann.held = &testpasskey.Authenticator{TB: t, Origin: consoleURL}
 		c := ann.begin(d, Beginning{Purpose: ToAdd, Way: api.WayPasskey, Session: ann.session(d)})
-		if _, err := d.TakePasskey(ann.request(), "", ann.held.create(c.Options)); err != nil {
+		if _, err := d.TakePasskey(ann.request(), "", ann.held.Create(c.Options)); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.RemovePassword(ctx, ann.session(d)); err != nil {
@@ -292,7 +293,7 @@ func TestChangesWantAProof(t *testing.T) {
 			t.Error("an old proof holds")
 		}
 		c = ann.begin(d, Beginning{Purpose: ToProve, Way: api.WayPasskey, Session: ann.session(d), Next: "/console/tokens"})
-		if out, err := d.TakePasskey(ann.request(), "", ann.held.get(c.Options)); err != nil || out.Cookie != nil || out.Next != "/console/tokens" {
+		if out, err := d.TakePasskey(ann.request(), "", ann.held.Get(c.Options)); err != nil || out.Cookie != nil || out.Next != "/console/tokens" {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		if !d.Proved(ann.session(d)) {

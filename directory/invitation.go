@@ -78,7 +78,6 @@ func (d *Directory) InviteAdministrator(ctx context.Context, actor string, n api
 			return err
 		}
 		invitation.Administrator = a
-		t.news = append(t.news, newsAdministrators)
 		t.audit(actor, "administrator.invite", adminActor(a.Name), map[string]any{"role": a.Role, "until": invitation.ExpiresAt})
 		return t.addInvitation(hash, a.ID, invitation)
 	})
@@ -203,7 +202,6 @@ func (t *transaction) join(n *newcomer, way api.Way, address string) error {
 	} else if _, err := t.exec(`UPDATE administrators SET state = $1 WHERE id = $2`, api.AdministratorActive, n.ID.String()); err != nil {
 		return err
 	}
-	t.news = append(t.news, newsAdministrators)
 	t.audit(adminActor(n.Name), "administrator.join", adminActor(n.Name), map[string]any{"way": way, "address": address})
 	_, err = t.exec(`DELETE FROM invitations WHERE hash = $1 OR administrator = $2`, n.Link, n.ID.String())
 	return err

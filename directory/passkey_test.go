@@ -12,13 +12,14 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testpasskey"
 )
 
 // assert signs in with a passkey, of a name or of none.
 func (j *joined) assert(d *Directory, name string) (*Outcome, error) {
 	j.t.Helper()
 	c := j.begin(d, Beginning{Purpose: ToSignIn, Way: api.WayPasskey, Name: name, Next: "/console/devices"})
-	out, err := d.TakePasskey(j.request(), "", j.held.get(c.Options))
+	out, err := d.TakePasskey(j.request(), "", j.held.Get(c.Options))
 	if err == nil {
 		j.keep(out.Cookie)
 	}
@@ -29,7 +30,7 @@ func TestPasskeys(t *testing.T) {
 	onEachStore(t, func(t *testing.T, replicas []*Directory) {
 		d, other := atConsole(replicas), replicas[len(replicas)-1]
 		ann := newVisitor(t).withPasskey(d, invite(t, d, "ann", api.Owner), "ann")
-		ann.held.counter = 7
+		ann.held.Counter = 7
 		for _, name := range []string{"", "ann", " ANN "} {
 			before := ann.cookies[consoleCookie]
 			out, err := ann.assert(d, name)
@@ -46,10 +47,10 @@ func TestPasskeys(t *testing.T) {
 		}
 
 		// A copy of the key has a counter that stood still.
-		ann.held.counter -= 2
+		ann.held.Counter -= 2
 		_, err = ann.assert(d, "")
 		wants(t, "a counter that did not grow", err, api.CodePasskeyCloned)
-		ann.held.counter = 10
+		ann.held.Counter = 10
 		_, err = ann.assert(other, "ann")
 		if err != nil {
 			t.Errorf("the true one goes on: %v", err)
@@ -66,7 +67,7 @@ func TestPasskeys(t *testing.T) {
 			t.Error("the same authenticator may make another one")
 		}
 		first := ann.passkey(d)
-		if out, err := d.TakePasskey(ann.request(), "Phone", ann.held.create(c.Options)); err != nil || out.Cookie != nil || out.Next != "/console/account" {
+		if out, err := d.TakePasskey(ann.request(), "Phone", ann.held.Create(c.Options)); err != nil || out.Cookie != nil || out.Next != "/console/account" {
 			t.Fatalf("%+v, %v", out, err)
 		}
 		if err := d.RenamePasskey(t.Context(), s, ann.passkey(d), "New phone"); err != nil {
@@ -104,40 +105,40 @@ func TestPasskeysAreAttacked(t *testing.T) {
 		sign := func(v *joined, name string) func() (*Outcome, error) {
 			return func() (*Outcome, error) { return v.assert(d, name) }
 		}
-		register := func(change func(*authenticator)) func() (*Outcome, error) {
+		register := func(change func(*testpasskey.Authenticator)) func() (*Outcome, error) {
 			return func() (*Outcome, error) {
 				c := eve.begin(d, Beginning{Purpose: ToAdd, Way: api.WayPasskey, Session: eve.session(d)})
-				held := &authenticator{t: t, origin: consoleURL}
+				held := &testpasskey.Authenticator{TB: t, Origin: consoleURL}
 				change(held)
-				return d.TakePasskey(eve.request(), "", held.create(c.Options))
+				return d.TakePasskey(eve.request(), "", held.Create(c.Options))
 			}
 		}
 		for name, test := range map[string]struct {
-			change func(*authenticator)
+			change func(*testpasskey.Authenticator)
 			do     func() (*Outcome, error)
 		}{
-			"another origin":           {func(a *authenticator) { a.origin = "https://directory.acme.example.evil.example" }, sign(eve, "")},
-			"another port":             {func(a *authenticator) { a.origin = consoleURL + ":8443" }, sign(eve, "eve")},
-			"plain HTTP":               {func(a *authenticator) { a.origin = "http://directory.acme.example" }, sign(eve, "")},
-			"another site":             {func(a *authenticator) { a.site = "evil.example" }, sign(eve, "")},
-			"nobody looked who it is":  {func(a *authenticator) { a.blind = true }, sign(eve, "")},
-			"another's user handle":    {func(a *authenticator) { a.user = annID[:] }, sign(eve, "")},
-			"a handle of nobody":       {func(a *authenticator) { a.user = []byte("nobody") }, sign(eve, "")},
-			"an empty handle":          {func(a *authenticator) { a.user = []byte{} }, sign(eve, "")},
-			"as another":               {func(*authenticator) {}, sign(eve, "ann")},
-			"as nobody":                {func(*authenticator) {}, sign(eve, "nobody")},
-			"another key":              {func(a *authenticator) { a.keys[0].PrivateKey = ann.held.keys[0].PrivateKey }, sign(eve, "")},
-			"new, of another origin":   {func(*authenticator) {}, register(func(a *authenticator) { a.origin = "https://evil.example" })},
-			"new, of another site":     {func(*authenticator) {}, register(func(a *authenticator) { a.site = "evil.example" })},
-			"new, nobody looked at it": {func(*authenticator) {}, register(func(a *authenticator) { a.blind = true })},
+			"another origin":           {func(a *testpasskey.Authenticator) { a.Origin = "https://directory.acme.example.evil.example" }, sign(eve, "")},
+			"another port":             {func(a *testpasskey.Authenticator) { a.Origin = consoleURL + ":8443" }, sign(eve, "eve")},
+			"plain HTTP":               {func(a *testpasskey.Authenticator) { a.Origin = "http://directory.acme.example" }, sign(eve, "")},
+			"another site":             {func(a *testpasskey.Authenticator) { a.Site = "evil.example" }, sign(eve, "")},
+			"nobody looked who it is":  {func(a *testpasskey.Authenticator) { a.Blind = true }, sign(eve, "")},
+			"another's user handle":    {func(a *testpasskey.Authenticator) { a.User = annID[:] }, sign(eve, "")},
+			"a handle of nobody":       {func(a *testpasskey.Authenticator) { a.User = []byte("nobody") }, sign(eve, "")},
+			"an empty handle":          {func(a *testpasskey.Authenticator) { a.User = []byte{} }, sign(eve, "")},
+			"as another":               {func(*testpasskey.Authenticator) {}, sign(eve, "ann")},
+			"as nobody":                {func(*testpasskey.Authenticator) {}, sign(eve, "nobody")},
+			"another key":              {func(a *testpasskey.Authenticator) { a.Keys[0].PrivateKey = ann.held.Keys[0].PrivateKey }, sign(eve, "")},
+			"new, of another origin":   {func(*testpasskey.Authenticator) {}, register(func(a *testpasskey.Authenticator) { a.Origin = "https://evil.example" })},
+			"new, of another site":     {func(*testpasskey.Authenticator) {}, register(func(a *testpasskey.Authenticator) { a.Site = "evil.example" })},
+			"new, nobody looked at it": {func(*testpasskey.Authenticator) {}, register(func(a *testpasskey.Authenticator) { a.Blind = true })},
 		} {
 			good := *eve.held
-			key := *eve.held.keys[0]
+			key := *eve.held.Keys[0]
 			test.change(eve.held)
 			_, err := test.do()
 			wants(t, name, err, api.CodePasskey)
 			*eve.held = good
-			eve.held.keys = []*heldKey{&key}
+			eve.held.Keys = []*testpasskey.Key{&key}
 		}
 		if _, err := eve.assert(d, ""); err != nil {
 			t.Fatalf("the good one: %v", err)
@@ -149,7 +150,7 @@ func TestPasskeysAreAttacked(t *testing.T) {
 		// A challenge is good once, in the browser that it was made for, and gone
 		// after a wrong answer, too.
 		c := eve.begin(d, Beginning{Purpose: ToSignIn, Way: api.WayPasskey})
-		answer := eve.held.get(c.Options)
+		answer := eve.held.Get(c.Options)
 		_, err := d.TakePasskey(ann.request(), "", answer)
 		wants(t, "in another browser", err, api.CodeCeremony)
 		out, err := d.TakePasskey(eve.request(), "", answer)
@@ -165,7 +166,7 @@ func TestPasskeysAreAttacked(t *testing.T) {
 		c = eve.begin(d, Beginning{Purpose: ToSignIn, Way: api.WayPasskey})
 		_, err = d.TakePasskey(eve.request(), "", "{}")
 		wants(t, "no answer", err, api.CodePasskey)
-		_, err = d.TakePasskey(eve.request(), "", eve.held.get(c.Options))
+		_, err = d.TakePasskey(eve.request(), "", eve.held.Get(c.Options))
 		wants(t, "after a wrong answer", err, api.CodeCeremony)
 		eve.begin(d, Beginning{Purpose: ToSignIn, Way: api.WayPasskey})
 		_, err = d.TakePasskey(eve.request(), "", strings.Repeat("x", maxCredential+1))
@@ -173,12 +174,12 @@ func TestPasskeysAreAttacked(t *testing.T) {
 
 		// Of a challenge for one thing nothing else comes.
 		c = eve.begin(d, Beginning{Purpose: ToAdd, Way: api.WayPasskey, Session: eve.session(d)})
-		_, err = d.TakePasskey(eve.request(), "", eve.held.get(c.Options))
+		_, err = d.TakePasskey(eve.request(), "", eve.held.Get(c.Options))
 		wants(t, "a proof in place of a new passkey", err, api.CodePasskey)
 		c = eve.begin(d, Beginning{Purpose: ToProve, Way: api.WayPasskey, Session: eve.session(d)})
 		planted := newVisitor(t)
 		planted.cookies = map[string]string{ceremonyCookie: eve.cookies[ceremonyCookie], consoleCookie: ann.cookies[consoleCookie]}
-		_, err = d.TakePasskey(planted.request(), "", eve.held.get(c.Options))
+		_, err = d.TakePasskey(planted.request(), "", eve.held.Get(c.Options))
 		wants(t, "a ceremony of another session", err, api.CodeCeremony)
 
 		if err := d.DisableAdministrator(t.Context(), "admin:ann", "eve"); err != nil {
@@ -198,7 +199,7 @@ func TestAnAnswerIsTakenOnce(t *testing.T) {
 		d := atConsole(replicas)
 		ann := newVisitor(t).withPasskey(d, invite(t, d, "ann", api.Owner), "ann")
 		c := ann.begin(d, Beginning{Purpose: ToSignIn, Way: api.WayPasskey})
-		answer := ann.held.get(c.Options)
+		answer := ann.held.Get(c.Options)
 		results := make([]error, 8)
 		var group sync.WaitGroup
 		for n := range results {
@@ -283,10 +284,10 @@ func FuzzInsideConsole(f *testing.F) {
 
 // An answer of a browser may hold anything.
 func FuzzTakePasskey(f *testing.F) {
-	held := &authenticator{t: f, origin: consoleURL}
+	held := &testpasskey.Authenticator{TB: f, Origin: consoleURL}
 	options := []byte(`{"publicKey":{"challenge":"AAAA","rp":{"id":"directory.acme.example"},"rpId":"directory.acme.example","user":{"id":"AAAA"}}}`)
-	f.Add(held.create(options), true)
-	f.Add(held.get(options), false)
+	f.Add(held.Create(options), true)
+	f.Add(held.Get(options), false)
 	f.Add("", true)
 	d := open(f, f.TempDir(), "")
 	d.PagesURL = consoleURL

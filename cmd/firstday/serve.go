@@ -18,6 +18,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/directory"
+	"firstday.dev/directory/console"
 )
 
 // databaseVariable holds the URL of PostgreSQL, which may have a password in it.
@@ -166,6 +167,11 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 	if err := letOwnerIn(ctx, d, at, owner); err != nil {
 		return err
 	}
+	pages, err := console.New(d)
+	if err != nil {
+		return err
+	}
+	d.Mount(console.Path, pages)
 	started := started{Directory: at, Console: d.PagesURL + api.PathConsole}
 	first, err := d.InviteFirstOwner(ctx)
 	if err != nil {
