@@ -43,6 +43,16 @@ func newDesk(t *testing.T) *desk {
 // newDeskAt is newDesk with another clock than the system's.
 func newDeskAt(t *testing.T, now func() time.Time) *desk {
 	t.Helper()
+	d := newEmptyDesk(t, now)
+	for _, role := range api.AdministratorRoles {
+		d.cookies[role] = d.hire(string(role), role)
+	}
+	return d
+}
+
+// newEmptyDesk is one where nobody is signed in, and nobody could be.
+func newEmptyDesk(t *testing.T, now func() time.Time) *desk {
+	t.Helper()
 	s := testdirectory.NewAt(t, now)
 	s.Stop()
 	languages, err := readLanguages()
@@ -66,9 +76,6 @@ func newDeskAt(t *testing.T, now func() time.Time) *desk {
 	d := &desk{
 		t: t, Service: s, console: c, role: api.Owner, cookies: make(map[api.Role]*http.Cookie), header: make(http.Header),
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-	}
-	for _, role := range api.AdministratorRoles {
-		d.cookies[role] = d.hire(string(role), role)
 	}
 	return d
 }

@@ -38,7 +38,25 @@ func (a *Authenticator) Passkeys() []*webauthn.Credential {
 func (a *Authenticator) Put(c *webauthn.Credential) {
 	a.b.tb.Helper()
 	call(a.b, webauthn.ClearCredentials, webauthn.ClearCredentialsParams{AuthenticatorID: a.id})
-	call(a.b, webauthn.AddCredential, webauthn.AddCredentialParams{AuthenticatorID: a.id, Credential: c})
+	call(a.b, addPasskey, addPasskeyParams{a.id, passkey{c.CredentialID, c.IsResidentCredential, c.RpID, c.PrivateKey, c.UserHandle, c.SignCount}})
+}
+
+// addPasskey is [webauthn.AddCredential] without what Chromium's authenticator does not
+// know, and refuses whatever it says.
+var addPasskey = cdp.Command[addPasskeyParams, cdp.Empty]{Method: webauthn.CommandAddCredential}
+
+type addPasskeyParams struct {
+	AuthenticatorID webauthn.AuthenticatorID `json:"authenticatorId"`
+	Credential      passkey                  `json:"credential"`
+}
+
+type passkey struct {
+	ID         []byte  `json:"credentialId"`
+	IsResident bool    `json:"isResidentCredential"`
+	RPID       string  `json:"rpId"`
+	PrivateKey []byte  `json:"privateKey"`
+	UserHandle []byte  `json:"userHandle"`
+	SignCount  float64 `json:"signCount"`
 }
 
 // Remove takes the authenticator away, as a security key is.
