@@ -84,7 +84,7 @@ func (d *Directory) takeAdministrator(r *http.Request, c *Ceremony) (*page, erro
 	var refused *api.Error
 	if errors.As(err, &refused) && refused.Code != api.CodeUnavailable {
 		_ = d.refusal(r, rand.Text()[:12], err) // for the log
-		return &page{template: "continue", Title: "This did not work", Continue: c.Back + "?" + url.Values{"code": {string(refused.Code)}}.Encode()}, nil
+		return &page{template: "continue", Title: "This did not work", Continue: c.Back + "?" + url.Values{"code": {string(refused.Code)}, "to": {c.Next}}.Encode()}, nil
 	}
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testop"
 )
 
 // console is a browser with the cookies that a real one would send: those of the
@@ -33,7 +34,7 @@ func (c *console) setCookie(k *http.Cookie) {
 
 // callback goes to the provider and back. Where the page that says so leads is
 // given back.
-func (c *console) callback(issuer string, u realUser, b Beginning) string {
+func (c *console) callback(issuer string, u testop.User, b Beginning) string {
 	c.visitor.t.Helper()
 	cookie, err := c.d.Begin(c.request(), &b)
 	if err != nil {
@@ -62,6 +63,11 @@ func (c *console) callback(issuer string, u realUser, b Beginning) string {
 	return html.UnescapeString(c.find(`http-equiv="refresh" content="0; url=([^"]*)"`))
 }
 
+// refused is where somebody is led whom a provider does not help.
+func refused(back string, code api.Code, to string) string {
+	return back + "?" + url.Values{"code": {string(code)}, "to": {to}}.Encode()
+}
+
 // Administrators join and sign in with a provider that asks for a second factor,
 // and prove there once more who they are.
 func TestAdministratorsOfAProvider(t *testing.T) {
@@ -73,7 +79,7 @@ func TestAdministratorsOfAProvider(t *testing.T) {
 	back := pathWelcome + i.Secret.Reveal()
 
 	join := Beginning{Purpose: ToJoin, Way: api.WayProvider, Provider: "op", Link: i.Secret, Next: "/console/account", Back: back}
-	if to := c.callback(issuer, soren, join); to != "/console/account" {
+	if to := c.callback(issuer, testop.Soren, join); to != "/console/account" {
 		t.Fatalf("led to %s", to)
 	}
 	if s := c.session(d); s.Actor() != "admin:soren" || s.Way != api.WayProvider || s.Administrator.Provider != issuer || !d.Proved(s) {
@@ -86,17 +92,17 @@ func TestAdministratorsOfAProvider(t *testing.T) {
 	// The same person signs in; another one does not, nor joins as the same.
 	signIn := Beginning{Purpose: ToSignIn, Way: api.WayProvider, Provider: "op", Next: "/console/keys", Back: "/console/sign-in"}
 	delete(c.cookies, consoleCookie)
-	if to := c.callback(issuer, soren, signIn); to != "/console/keys" {
+	if to := c.callback(issuer, testop.Soren, signIn); to != "/console/keys" {
 		t.Fatalf("led to %s", to)
 	}
 	mine := c.session(d)
 	delete(c.cookies, consoleCookie)
-	if to := c.callback(issuer, guest, signIn); to != "/console/sign-in?code="+string(api.CodeNotLinked) || c.cookies[consoleCookie] != "" {
+	if to := c.callback(issuer, testop.Guest, signIn); to != refused("/console/sign-in", api.CodeNotLinked, "/console/keys") || c.cookies[consoleCookie] != "" {
 		t.Errorf("a stranger is led to %s", to)
 	}
 	other := invite(t, d, "olga", api.Owner)
 	join.Link, join.Back = other.Secret, pathWelcome+other.Secret.Reveal()
-	if to := c.callback(issuer, soren, join); to != join.Back+"?code="+string(api.CodeUserTaken) {
+	if to := c.callback(issuer, testop.Soren, join); to != refused(join.Back, api.CodeUserTaken, "/console/account") {
 		t.Errorf("a second administrator of one subject is led to %s", to)
 	}
 	if a, err := d.Invited(c.request(), other.Secret); err != nil || a.Name != "olga" {
@@ -104,7 +110,7 @@ func TestAdministratorsOfAProvider(t *testing.T) {
 	}
 
 	// A proof is asked for anew, whoever is signed in there, and is this person's.
-	if to := c.callback(issuer, soren, signIn); to != "/console/keys" {
+	if to := c.callback(issuer, testop.Soren, signIn); to != "/console/keys" {
 		t.Fatalf("led to %s", to)
 	}
 	if _, err := d.store.write.ExecContext(t.Context(), `UPDATE console_sessions SET proved_at = 0`); err != nil {
@@ -115,10 +121,10 @@ func TestAdministratorsOfAProvider(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	prove := Beginning{Purpose: ToProve, Way: api.WayProvider, Provider: "op", Session: s, Next: "/console/tokens", Back: "/console/prove"}
-	if to := c.callback(issuer, guest, prove); to != "/console/prove?code="+string(api.CodeNotLinked) {
+	if to := c.callback(issuer, testop.Guest, prove); to != refused("/console/prove", api.CodeNotLinked, "/console/tokens") {
 		t.Errorf("somebody else proves: %s", to)
 	}
-	if to := c.callback(issuer, soren, prove); to != "/console/tokens" {
+	if to := c.callback(issuer, testop.Soren, prove); to != "/console/tokens" {
 		t.Fatalf("led to %s", to)
 	}
 	if s := c.session(d); !d.Proved(s) || s.Administrator.Name != "soren" {
@@ -167,7 +173,7 @@ func TestAnswersOfProvidersForTheConsole(t *testing.T) {
 	}
 	c.open(answer(mine.Federation.State))
 	c.protected("a code that is none")
-	if to := html.UnescapeString(c.find(`http-equiv="refresh" content="0; url=([^"]*)"`)); to != "/console/?code="+string(api.CodeProviderRefused) && to != "/console/?code="+string(api.CodeProviderMixUp) {
+	if to := html.UnescapeString(c.find(`http-equiv="refresh" content="0; url=([^"]*)"`)); to != refused("/console/", api.CodeProviderRefused, "/console/") && to != refused("/console/", api.CodeProviderMixUp, "/console/") {
 		t.Errorf("led to %s", to)
 	}
 	c.open(answer(mine.Federation.State))

@@ -9,6 +9,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/internal/testbrowser"
+	"firstday.dev/internal/testop"
 )
 
 // chromium is a browser with scripts, at the desk's console.
@@ -156,5 +157,69 @@ func TestPasskeysInABrowser(t *testing.T) {
 	look("Tokens")
 	b.Click("main a.button")
 	look("Make a token")
+	b.Content()
+}
+
+// An administrator is linked to a provider, comes in by it, and proves there once
+// more who they are: with a browser that sends no cookie of the session along when
+// another site leads to the console.
+func TestProviderInABrowser(t *testing.T) {
+	d := newEmptyDesk(t, nil)
+	n := testop.Provider()
+	n.Groups, n.CreateUsers = nil, false
+	n.Issuer = testop.Start(t, n, d.PagesURL+api.PathCallback+"/"+n.ID)
+	if _, err := d.CreateProvider(t.Context(), "token:ann", n); err != nil {
+		t.Fatal(err)
+	}
+	i, err := d.InviteAdministrator(t.Context(), "token:ann", api.NewAdministrator{Name: "soren", Role: api.Owner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := d.chromium()
+	atProvider := func(u testop.User) {
+		t.Helper()
+		b.SeeTitle("Go on at your identity provider")
+		b.Look()
+		b.Axe("leading to a provider")
+		b.Click("main a.button")
+		b.SeeTitle("Sign in")
+		b.Write("#username", u.Name)
+		b.Write("#password", u.Password)
+		b.Click("#next")
+		b.SeeTitle("Your second factor")
+		b.Write("#code", codeOf(t, u.TOTP, time.Now()))
+		b.Click("#next")
+	}
+	b.Open(i.Link.Reveal())
+	b.SeeTitle("Welcome to the console")
+	b.Click(`button[name="provider"]`)
+	atProvider(testop.Soren)
+	b.SeeTitle("Home")
+	b.See("soren")
+
+	b.Click(`form[action="/console/sign-out"] button`)
+	b.SeeTitle("Sign in")
+	b.Click(`button[name="provider"]`)
+	atProvider(testop.Guest)
+	b.SeeTitle("Sign in")
+	b.See("No administrator is linked to this account of the identity provider.")
+	b.Look()
+	b.Open(d.PagesURL + "/console/keys")
+	b.SeeTitle("Sign in")
+	b.Click(`button[name="provider"]`)
+	atProvider(testop.Soren)
+	b.SeeTitle("Connect keys")
+
+	// Proved a moment ago, at the provider: so it is asked for when somebody wants it.
+	b.Open(d.PagesURL + "/console/prove?to=/console/account")
+	b.SeeTitle("Is it you?")
+	b.Click(`button[name="provider"]`)
+	atProvider(testop.Guest)
+	b.SeeTitle("Is it you?")
+	b.See("No administrator is linked to this account of the identity provider.")
+	b.Click(`button[name="provider"]`)
+	atProvider(testop.Soren)
+	b.SeeTitle("Your account")
+	b.See("You may sign in with " + n.Issuer)
 	b.Content()
 }
