@@ -188,6 +188,9 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 			w.line("its first owner joins by %s", first.Link.Reveal())
 			w.line("once, and until %s; the next start gives another link", first.ExpiresAt.Local().Format(time.RFC3339))
 		}
+		if d.Web == (directory.Web{}) && d.PagesURL == at.URL {
+			w.line("browsers do not know its CA, and phones warn of its sign-in pages: give --tls-cert, --acme or --pages-url")
+		}
 	})
 	if err != nil {
 		return err

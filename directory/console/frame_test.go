@@ -33,17 +33,16 @@ type desk struct {
 	header  http.Header
 }
 
-// newDesk opens a console in all languages, a made one among them, where an
-// administrator of each role is signed in.
+// newDesk opens a console where an administrator of each role is signed in.
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	return newDeskAt(t, nil)
 }
 
-// newDeskAt is newDesk with another clock than the system's.
-func newDeskAt(t *testing.T, now func() time.Time) *desk {
+// newDeskAt is newDesk with another clock than the system's, and further languages.
+func newDeskAt(t *testing.T, now func() time.Time, further ...*language) *desk {
 	t.Helper()
-	d := newEmptyDesk(t, now)
+	d := newEmptyDesk(t, now, further...)
 	for _, role := range api.AdministratorRoles {
 		d.cookies[role] = d.hire(string(role), role)
 	}
@@ -51,20 +50,20 @@ func newDeskAt(t *testing.T, now func() time.Time) *desk {
 }
 
 // newEmptyDesk is one where nobody is signed in, and nobody could be.
-func newEmptyDesk(t *testing.T, now func() time.Time) *desk {
+func newEmptyDesk(t *testing.T, now func() time.Time, further ...*language) *desk {
 	t.Helper()
-	s := testdirectory.NewAt(t, now)
-	s.Stop()
 	languages, err := readLanguages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConsole(s.Directory, append(languages, madeLanguage(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Mount(Path, c)
-	s.Serve()
+	var c *Console
+	s := testdirectory.Mounted(t, now, Path, func(d *directory.Directory) http.Handler {
+		var err error
+		if c, err = newConsole(d, append(languages, further...)); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
 	// Browsers allow passkeys where there is a name.
 	s.PagesURL = strings.Replace(s.At.URL, "127.0.0.1", "localhost", 1)
 	tls, err := s.At.TLS()

@@ -57,7 +57,7 @@ func at(route string, ids map[string]string) string {
 // No page gives what it did not write itself as anything but text, in any language;
 // and in a made language nothing is left that was not translated.
 func TestPagesAreOnlyText(t *testing.T) {
-	d := newDesk(t)
+	d := newDeskAt(t, nil, madeLanguage(t))
 	ids := d.fill()
 	for _, language := range []string{"en", "de", "ar"} {
 		d.header.Set("Accept-Language", language)

@@ -1,26 +1,13 @@
 package console
 
 import (
-	"encoding/base64"
-	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
 
 	"firstday.dev/api"
-	"firstday.dev/internal/testbrowser"
 	"firstday.dev/internal/testop"
 )
-
-// chromium is a browser with scripts, at the desk's console.
-func (d *desk) chromium() *testbrowser.Browser {
-	d.t.Helper()
-	pin, err := hex.DecodeString(strings.TrimPrefix(d.At.Pin, "sha256:"))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return testbrowser.New(d.t, base64.StdEncoding.EncodeToString(pin))
-}
 
 // An owner joins with a passkey, signs in with it, adds another and proves by it
 // who they are; copies of it, and authenticators that do not look who is there, are
@@ -32,7 +19,7 @@ func TestPasskeysInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := d.chromium()
+	b := newChromium(t, d)
 	laptop := b.Authenticator()
 	look := func(title string) {
 		t.Helper()
@@ -175,7 +162,7 @@ func TestProviderInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := d.chromium()
+	b := newChromium(t, d)
 	atProvider := func(u testop.User) {
 		t.Helper()
 		b.SeeTitle("Go on at your identity provider")
