@@ -21,7 +21,7 @@ const (
 func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	protect(header, false)
-	s, err := c.sessions.ConsoleSession(r)
+	s, err := c.directory.ConsoleSession(r)
 	if err != nil {
 		// 204 tells the browser not to come again by itself.
 		w.WriteHeader(http.StatusNoContent)
@@ -61,7 +61,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case <-still.C:
-			if now, err := c.sessions.ConsoleSession(r); err != nil || now.ID != s.ID {
+			if now, err := c.directory.ConsoleSession(r); err != nil || now.ID != s.ID {
 				say("event: over\ndata: \n\n")
 				return
 			}

@@ -17,7 +17,9 @@ func (d *desk) listen(ctx context.Context, topics string) (*http.Response, *bufi
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	r.AddCookie(&http.Cookie{Name: cookieName, Value: string(d.role)})
+	if cookie := d.cookies[d.role]; cookie != nil {
+		r.AddCookie(cookie)
+	}
 	response, err := d.client.Do(r) //nolint:bodyclose // the caller does
 	if err != nil {
 		d.t.Fatal(err)
