@@ -247,12 +247,12 @@ func (d *Directory) devicesOf(ctx context.Context, ids []uuid.UUID) ([]*api.Devi
 	if len(ids) == 0 {
 		return list, nil
 	}
-	var marks []string
-	var values []any
+	texts := make([]string, len(ids))
 	for i, id := range ids {
-		marks, values = append(marks, "$"+strconv.Itoa(i+1)), append(values, id.String())
+		texts[i] = id.String()
 	}
-	in := " IN (" + strings.Join(marks, ", ") + ")"
+	marks, values := placeholders(texts)
+	in := " IN (" + marks + ")"
 	found, err := readRows(ctx, d.store.read, scanDevice, deviceQuery+`WHERE d.id`+in, values...)
 	if err != nil {
 		return nil, err
