@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/sheet"
 )
 
 func newUser() *cobra.Command {
@@ -107,7 +106,7 @@ there gets one that is shown: name and temporary password, as CSV.`,
 				defer f.Close()
 				in = f
 			}
-			users, err := readUsers(io.LimitReader(in, api.MaxMessage))
+			users, err := readUsers(in)
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", args[0], err)}
 			}
@@ -125,53 +124,20 @@ there gets one that is shown: name and temporary password, as CSV.`,
 	}
 }
 
-// readUsers reads users from CSV. Errors name the line.
+// readUsers reads a list of users. Errors name the line.
 func readUsers(r io.Reader) ([]api.NewUser, error) {
-	in := csv.NewReader(r)
-	in.TrimLeadingSpace = true
-	columns, err := in.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty")
-	}
+	list, err := sheet.Users(r)
 	if err != nil {
 		return nil, err
 	}
-	columns[0] = strings.TrimPrefix(columns[0], "\ufeff") // spreadsheets begin with it
-	var users []api.NewUser
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return users, nil
+	users := make([]api.NewUser, len(list))
+	for i, u := range list {
+		if err := u.Check(); err != nil {
+			return nil, fmt.Errorf("line %d: %w", u.Line, err)
 		}
-		if err != nil {
-			return nil, err
-		}
-		line, _ := in.FieldPos(0)
-		u, err := userOf(columns, record)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
-		users = append(users, u)
+		users[i] = u.NewUser
 	}
-}
-
-func userOf(columns, record []string) (u api.NewUser, err error) {
-	for i, column := range columns {
-		switch strings.TrimSpace(column) {
-		case "name":
-			u.Name = record[i]
-		case "email":
-			u.Email = record[i]
-		case "fullName":
-			u.FullName = record[i]
-		case "password":
-			u.Password = api.Secret(record[i])
-		default:
-			return u, fmt.Errorf("column %.40q is none of name, email, fullName and password", column)
-		}
-	}
-	u.Normalise()
-	return u, u.Check()
+	return users, nil
 }
 
 func newUserList() *cobra.Command {
