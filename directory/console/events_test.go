@@ -18,7 +18,7 @@ func (d *desk) listen(ctx context.Context, topics string) (*http.Response, *bufi
 		d.t.Fatal(err)
 	}
 	r.AddCookie(&http.Cookie{Name: cookieName, Value: string(d.role)})
-	response, err := d.client.Do(r) //nolint:bodyclose // the caller does
+	response, err := d.client.Do(r)
 	if err != nil {
 		d.t.Fatal(err)
 	}

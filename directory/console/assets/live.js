@@ -56,10 +56,11 @@
 		return new DOMParser().parseFromString(text, "text/html").querySelector("main");
 	};
 
+	// A page that nobody sees waits until somebody does.
 	let fetching = false, again = false;
 	const renew = async () => {
 		again = true;
-		if (fetching) return;
+		if (fetching || document.hidden) return;
 		fetching = true;
 		try {
 			while (again) {
@@ -91,6 +92,8 @@
 		});
 		addEventListener("pagehide", () => events.close(), { once: true });
 	};
+
+	document.addEventListener("visibilitychange", () => { if (again) renew(); });
 
 	local(document);
 	reveal(document);
