@@ -132,6 +132,9 @@ var rooms = []room{
 }
 
 func (v *visit) show(p *page, said *said) *view {
+	if v.Method != http.MethodGet {
+		p.Topics = nil // its address gives another page, without what was typed
+	}
 	w := &view{
 		page: p, Organisation: v.console.directory.Organisation, Logo: v.console.directory.Logo != nil, Administrator: v.Administrator,
 		Languages: v.console.languages, Language: v.language, Here: v.back(), Said: said, Failure: p.failure, visit: v,
