@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -139,7 +140,8 @@ func (d *Directory) whoBegins(r *http.Request, c *Ceremony, b *Beginning) error 
 
 // insideConsole gives a path of the console, whatever a request says.
 func insideConsole(path string) string {
-	if len(path) > maxNext || !strings.HasPrefix(path, api.PathConsole) || strings.HasPrefix(path, api.PathConsole+"/") ||
+	u, err := url.Parse(path)
+	if err != nil || u.Host != "" || len(path) > maxNext || !strings.HasPrefix(path, api.PathConsole) || strings.HasPrefix(path, api.PathConsole+"/") ||
 		strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 		return api.PathConsole
 	}

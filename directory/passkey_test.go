@@ -272,7 +272,7 @@ func TestPasskeysNeedAName(t *testing.T) {
 
 // Where to go on is a page of the console, whatever an address says.
 func FuzzInsideConsole(f *testing.F) {
-	for _, path := range []string{"/console/", "/console/devices?q=a", "//evil.example/console/", "/console//evil.example", `/console/\evil.example`, "https://evil.example/console/", "/consoleX", "/console/\n", "/console/../signin"} {
+	for _, path := range []string{"/console/", "/console/devices?q=a", "//evil.example/console/", "/console//evil.example", `/console/\evil.example`, "https://evil.example/console/", "/consoleX", "/console/\n", "/console/../signin", "/console/0%"} {
 		f.Add(path)
 	}
 	base, err := url.Parse(consoleURL)
@@ -297,25 +297,27 @@ func FuzzTakePasskey(f *testing.F) {
 	f.Add("", true)
 	d := open(f, f.TempDir(), "")
 	d.PagesURL = consoleURL
-	d.limits.logins = newLimit(1<<30, 1)
 	w, err := d.passkeys()
 	if err != nil {
 		f.Fatal(err)
 	}
+	id := uuid.New()
+	ceremonies := map[bool]*Ceremony{
+		false: {Purpose: ToSignIn, Way: api.WayPasskey},
+		true:  {Purpose: ToJoin, Way: api.WayPasskey, pendingCeremony: pendingCeremony{Administrator: id, Newcomer: &newcomer{ID: id, Name: "ann"}}},
+	}
+	for _, c := range ceremonies {
+		if err := d.preparePasskey(f.Context(), c, ""); err != nil {
+			f.Fatal(err)
+		}
+	}
 	f.Fuzz(func(t *testing.T, answer string, fresh bool) {
-		c := &Ceremony{Purpose: ToSignIn, Way: api.WayPasskey, pendingCeremony: pendingCeremony{Administrator: uuid.New()}}
-		if fresh {
-			c.Purpose = ToJoin
-			c.Newcomer = &newcomer{ID: c.Administrator, Name: "ann"}
-		}
-		if err := d.preparePasskey(t.Context(), c, ""); err != nil {
-			t.Fatal(err)
-		}
 		r := newVisitor(t).request()
+		var err error
 		if fresh {
-			_, err = d.takeNewPasskey(r, w, c, "", answer)
+			_, err = d.takeNewPasskey(r, w, ceremonies[fresh], "", answer)
 		} else {
-			_, err = d.takeAssertion(r, w, c, answer)
+			_, err = d.takeAssertion(r, w, ceremonies[fresh], answer)
 		}
 		if !errors.Is(err, api.CodePasskey) {
 			t.Errorf("%v", err)
