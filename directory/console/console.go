@@ -20,6 +20,7 @@ type Console struct {
 	directory *directory.Directory
 	log       *slog.Logger
 	languages []*language
+	table     []route
 	mux       *http.ServeMux
 }
 
@@ -41,7 +42,8 @@ func newConsole(d *directory.Directory, languages []*language) (*Console, error)
 	}
 	own := http.NewCrossOriginProtection()
 	own.SetDenyHandler(c.refuseForeign())
-	for _, r := range c.routes() {
+	c.table = c.routes()
+	for _, r := range c.table {
 		c.mux.Handle(r.method+" "+Path+r.path, own.Handler(c.serve(r)))
 	}
 	c.mux.HandleFunc("GET "+Path+"events", c.events)

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"firstday.dev/api"
 )
@@ -20,7 +23,7 @@ func (d *desk) listen(ctx context.Context, topics string) (*http.Response, *bufi
 	if cookie := d.cookies[d.role]; cookie != nil {
 		r.AddCookie(cookie)
 	}
-	response, err := d.client.Do(r) //nolint:bodyclose // the caller does
+	response, err := d.client.Do(r)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -71,5 +74,34 @@ func TestEventsAreForAdministrators(t *testing.T) {
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusNoContent {
 		t.Errorf("a stranger gets %d", response.StatusCode)
+	}
+}
+
+// A stream ends as soon as something about administrators ends its session, and not
+// because of anything else about them.
+func TestEventsEndWithTheSession(t *testing.T) {
+	d := newDesk(t)
+	response, lines := d.listen(t.Context(), "keys")
+	defer response.Body.Close()
+	next(t, lines)
+	token := func(name string) {
+		t.Helper()
+		if _, err := d.CreateToken(t.Context(), "token:ann", api.NewToken{Name: name, Role: api.Auditor, Life: api.Duration(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token("first")
+	d.mint(api.NewConnectKey{})
+	if got := next(t, lines); got != "event: changed|data: keys" {
+		t.Errorf("after a new key: %q", got)
+	}
+	if err := d.EndConsoleSessions(t.Context(), "token:ann", string(api.Owner), uuid.Nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, lines); got != "event: over|data: " {
+		t.Errorf("after the session: %q", got)
+	}
+	if got := next(t, lines); got != "" {
+		t.Errorf("after its end: %q", got)
 	}
 }
