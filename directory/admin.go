@@ -213,10 +213,10 @@ func (d *Directory) administratorRoutes() []route {
 		admin(d, "POST /administrators", "Give a link by which somebody becomes an administrator", owners, func(c *caller, in *api.NewAdministrator) (*api.Invitation, error) {
 			return d.InviteAdministrator(c.Context(), c.actor, *in)
 		}),
-		admin(d, "GET /administrators", "List administrators by name", readers, func(c *caller, _ *none) (*listOf[*api.Admin], error) {
+		admin(d, "GET /administrators", "List administrators by name", auditors, func(c *caller, _ *none) (*listOf[*api.Admin], error) {
 			return list(d.Administrators(c.Context()))
 		}),
-		admin(d, "GET /administrators/{administrator}", "Show an administrator, named by id or name", readers, func(c *caller, _ *none) (*api.Admin, error) {
+		admin(d, "GET /administrators/{administrator}", "Show an administrator, named by id or name", auditors, func(c *caller, _ *none) (*api.Admin, error) {
 			return d.FindAdministrator(c.Context(), c.PathValue("administrator"))
 		}),
 		admin(d, "POST /administrators/{administrator}/role", "Give an administrator another role; their sessions end", owners, func(c *caller, in *api.NewRole) (*none, error) {

@@ -52,19 +52,19 @@ func (d *Directory) LeadsTo(ctx context.Context, c *Ceremony) (address, name str
 }
 
 // ceremonyOf gives the ceremony that waits for a provider's answer, if it is the
-// browser of that ceremony that brings it.
+// browser of that ceremony that brings it; else nil: it is somebody's who signs in on
+// a device.
 func (d *Directory) ceremonyOf(r *http.Request) (*Ceremony, error) {
 	c, err := d.Ceremony(r)
 	if errors.Is(err, api.CodeCeremony) {
-		return nil, nil //nolint:nilnil // it is somebody's who signs in on a device
+		return nil, nil //nolint:nilnil // as it says
 	}
 	if err != nil {
 		return nil, err
 	}
-	state, err := one(r.URL.Query(), "state")
-	f := c.Federation
-	if err != nil || f == nil || f.Provider != r.PathValue("provider") || subtle.ConstantTimeCompare([]byte(state), []byte(f.State)) != 1 {
-		return nil, nil //nolint:nilnil // the same
+	state, f := r.URL.Query()["state"], c.Federation
+	if len(state) != 1 || f == nil || f.Provider != r.PathValue("provider") || subtle.ConstantTimeCompare([]byte(state[0]), []byte(f.State)) != 1 {
+		return nil, nil //nolint:nilnil // as it says
 	}
 	return c, nil
 }

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -138,12 +140,13 @@ func (d *Directory) whoBegins(r *http.Request, c *Ceremony, b *Beginning) error 
 }
 
 // insideConsole gives a path of the console, whatever a request says.
-func insideConsole(path string) string {
-	if len(path) > maxNext || !strings.HasPrefix(path, api.PathConsole) || strings.HasPrefix(path, api.PathConsole+"/") ||
-		strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
+func insideConsole(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host != "" || len(address) > maxNext || !strings.HasPrefix(address, api.PathConsole) || !strings.HasPrefix(path.Clean(u.Path)+"/", api.PathConsole) ||
+		strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 		return api.PathConsole
 	}
-	return path
+	return address
 }
 
 // preparePassword makes the second factor that goes with a new password.

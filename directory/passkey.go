@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -113,7 +114,8 @@ func (n *newcomer) shown() string { return (&api.Admin{Name: n.Name, FullName: n
 
 // challenge is for who signs in: with any passkey of theirs that their device
 // offers, or one of those of the name that they say. That tells nobody who is an
-// administrator: for names that are none there is a made-up one.
+// administrator: among the passkeys of each name there are made-up ones, and those
+// of a name that is nobody's are nothing else.
 func (d *Directory) challenge(ctx context.Context, w *webauthn.WebAuthn, c *Ceremony, name string) (*protocol.CredentialAssertion, *webauthn.SessionData, error) {
 	if name = strings.ToLower(strings.TrimSpace(name)); name == "" {
 		return w.BeginDiscoverableLogin()
@@ -122,21 +124,52 @@ func (d *Directory) challenge(ctx context.Context, w *webauthn.WebAuthn, c *Cere
 	if err != nil && !errors.Is(err, api.CodeNotFound) {
 		return nil, nil, err
 	}
-	if err == nil && len(k.credentials) > 0 {
-		c.Administrator = k.id
-		return w.BeginLogin(k)
+	madeUp, err := d.madeUp(ctx, name)
+	if err != nil {
+		return nil, nil, err
 	}
+	if k == nil || len(k.credentials) == 0 {
+		k = &keyholder{id: uuid.New(), credentials: madeUp[:1]}
+	} else {
+		c.Administrator = k.id
+	}
+	options, session, err := w.BeginLogin(k)
+	if err != nil {
+		return nil, nil, err
+	}
+	shown := k.credentials
+	for i := 1; len(shown) < offeredPasskeys; i++ {
+		shown = append(shown, madeUp[i])
+	}
+	list := make([]protocol.CredentialDescriptor, len(shown))
+	for i := range shown {
+		list[i] = protocol.CredentialDescriptor{Type: protocol.PublicKeyCredentialType, CredentialID: shown[i].ID}
+	}
+	slices.SortFunc(list, func(a, b protocol.CredentialDescriptor) int { return bytes.Compare(a.CredentialID, b.CredentialID) })
+	options.Response.AllowedCredentials = list
+	return options, session, nil
+}
+
+// offeredPasskeys are as many as each name has at least, as far as anybody sees.
+const offeredPasskeys = 4
+
+// madeUp gives passkeys of a name that are nobody's, the same each time.
+func (d *Directory) madeUp(ctx context.Context, name string) ([]webauthn.Credential, error) {
 	key, err := d.secret(ctx, "passkeys made up", func() ([]byte, error) {
 		key := make([]byte, sha256.Size)
 		_, _ = rand.Read(key) // never fails
 		return key, nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	made := hmac.New(sha256.New, key)
-	made.Write([]byte(name))
-	return w.BeginLogin(&keyholder{id: uuid.New(), name: name, credentials: []webauthn.Credential{{ID: made.Sum(nil)}}})
+	list := make([]webauthn.Credential, offeredPasskeys)
+	for i := range list {
+		made := hmac.New(sha256.New, key)
+		_, _ = fmt.Fprintf(made, "%d %s", i, name) // never fails
+		list[i].ID = made.Sum(nil)
+	}
+	return list, nil
 }
 
 // keyholder reads an administrator with their credentials.

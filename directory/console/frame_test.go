@@ -104,14 +104,6 @@ func (d *desk) hire(name string, role api.Role) *http.Cookie {
 	return out.Cookie
 }
 
-// clock is the directory's.
-func (d *desk) clock() time.Time {
-	if d.Now != nil {
-		return d.Now()
-	}
-	return time.Now()
-}
-
 // codeOf is what an authenticator app shows.
 func codeOf(t *testing.T, secret string, at time.Time) string {
 	t.Helper()

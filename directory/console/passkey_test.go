@@ -21,21 +21,21 @@ func TestPasskeysInABrowser(t *testing.T) {
 	}
 	b := newChromium(t, d)
 	laptop := b.Authenticator()
-	look := func(title string) {
+	look := func(title, name string) {
 		t.Helper()
-		b.SeeTitle(title)
-		b.Look()
-		b.Axe(title)
-		b.Screen(true, true)
-		b.Look()
-		b.Screen(false, false)
+		b.shows(title)
+		if name == "" {
+			return
+		}
+		b.picture(name+"-phone", true, true)
+		b.picture(name, false, false)
 	}
 	b.Open(i.Link.Reveal())
-	look("Welcome to the console")
+	look("Welcome to the console", "welcome")
 	b.Write("#name", "ann")
 	b.Write("#fullName", "Ann Example")
 	b.Click(`button[value="passkey"]`)
-	look("Make a passkey")
+	look("Make a passkey", "passkey")
 	b.Write("#called", "Laptop")
 	b.Click("form[data-passkey] button")
 	b.SeeTitle("Home")
@@ -47,7 +47,7 @@ func TestPasskeysInABrowser(t *testing.T) {
 		t.Helper()
 		b.Open(d.PagesURL + Path)
 		b.Click(`form[action="/console/sign-out"] button`)
-		look("Sign in")
+		look("Sign in", "sign-in")
 	}
 	signIn := func(title string) {
 		t.Helper()
@@ -100,10 +100,10 @@ func TestPasskeysInABrowser(t *testing.T) {
 	// Another passkey, with a proof before, as the first one is long ago.
 	now = now.Add(api.ConsoleProof)
 	b.Open(d.PagesURL + "/console/account")
-	look("Your account")
+	look("Your account", "account")
 	b.See("You have one way to sign in.")
 	b.Click(`form[action="/console/account/passkeys"] button`)
-	look("Is it you?")
+	look("Is it you?", "prove")
 	b.Click("main form button")
 	b.SeeTitle("Your account")
 	b.Click(`form[action="/console/account/passkeys"] button`)
@@ -121,29 +121,29 @@ func TestPasskeysInABrowser(t *testing.T) {
 		t.Fatalf("%+v, %v", a, err)
 	}
 	b.Click(`a[href="/console/account/passkeys/` + a.Passkeys[0].ID.String() + `/remove"]`)
-	look("Remove a passkey")
+	look("Remove a passkey", "")
 	b.Click("button.danger")
 	b.SeeTitle("Your account")
 	b.See("The passkey Laptop is removed.")
 
 	// The pages of administrators.
 	b.Open(d.PagesURL + "/console/administrators")
-	look("Administrators")
+	look("Administrators", "administrators")
 	b.Click(`a[href="/console/administrators/new"]`)
-	look("Invite an administrator")
+	look("Invite an administrator", "")
 	b.Write("#name", "bob")
 	b.Click("main form button")
-	look("The link for the administrator")
+	look("The link for the administrator", "invitation")
 	link := b.Attribute("#link", "value")
 	if !strings.HasPrefix(link, d.PagesURL+"/console/welcome/fdi_") {
 		t.Errorf("the link is %s", link)
 	}
 	b.Click("main a.second")
-	look("bob")
+	look("bob", "administrator")
 	b.Open(d.PagesURL + "/console/administrators/tokens")
-	look("Tokens")
+	look("Tokens", "")
 	b.Click("main a.button")
-	look("Make a token")
+	look("Make a token", "")
 	b.Content()
 }
 

@@ -110,6 +110,7 @@ func (a *Authenticator) Create(options []byte) string {
 	}
 	return a.answer(id, map[string]any{
 		"clientDataJSON": b64.EncodeToString(a.clientData("webauthn.create", o.PublicKey.Challenge)), "attestationObject": b64.EncodeToString(object),
+		"transports": []string{"internal", "hybrid"},
 	})
 }
 
