@@ -1,0 +1,68 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"firstday.dev/api"
+)
+
+// The chart's size, in its own units: styles give it another.
+const (
+	chartWidth  = 600
+	chartHeight = 200
+)
+
+// chart is how devices came over time, as a picture and as figures.
+type chart struct {
+	Expected, Seen int
+	From, Until    time.Time // what the picture shows
+	Points         []api.OrderedCount
+	Hours          bool
+}
+
+// newChart makes one from what came until now. A picture of an order that lasts long
+// ends now, not with the order.
+func newChart(p *api.OrderProgress, now time.Time) *chart {
+	c := &chart{Expected: p.Expected, Seen: p.Seen, From: p.From, Until: p.Until, Points: p.Points, Hours: p.Step == api.ByHour}
+	if now.Before(c.Until) {
+		c.Until = now
+	}
+	if len(c.Points) > 0 && c.Until.Before(c.Points[len(c.Points)-1].Time) {
+		c.Until = c.Points[len(c.Points)-1].Time
+	}
+	if !c.Until.After(c.From) {
+		c.Until = c.From.Add(time.Minute)
+	}
+	return c
+}
+
+// Box is the picture's size, as SVG has it.
+func (c *chart) Box() string { return fmt.Sprintf("0 0 %d %d", chartWidth, chartHeight) }
+
+func (c *chart) x(at time.Time) float64 {
+	part := float64(at.Sub(c.From)) / float64(c.Until.Sub(c.From))
+	return chartWidth * min(max(part, 0), 1)
+}
+
+func (c *chart) y(seen int) float64 {
+	return chartHeight - (chartHeight-4)*float64(seen)/float64(max(c.Expected, c.Seen, 1))
+}
+
+// Line is the path of what was seen: a step for each hour or day in which any came.
+func (c *chart) Line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "M0 %d", chartHeight)
+	for _, p := range c.Points {
+		fmt.Fprintf(&b, "H%.1fV%.1f", c.x(p.Time), c.y(p.Seen))
+	}
+	fmt.Fprintf(&b, "H%d", chartWidth)
+	return b.String()
+}
+
+// Area is what lies below the line.
+func (c *chart) Area() string { return c.Line() + fmt.Sprintf("V%dH0Z", chartHeight) }
+
+// Top is where what is expected lies.
+func (c *chart) Top() string { return fmt.Sprintf("M0 %.1fH%d", c.y(c.Expected), chartWidth) }
