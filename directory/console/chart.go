@@ -19,24 +19,30 @@ type chart struct {
 	Expected, Seen int
 	From, Until    time.Time // what the picture shows
 	Points         []api.OrderedCount
-	Hours          bool
+	Step           time.Duration
 }
 
 // newChart makes one from what came until now. A picture of an order that lasts long
 // ends now, not with the order.
 func newChart(p *api.OrderProgress, now time.Time) *chart {
-	c := &chart{Expected: p.Expected, Seen: p.Seen, From: p.From, Until: p.Until, Points: p.Points, Hours: p.Step == api.ByHour}
+	c := &chart{Expected: p.Expected, Seen: p.Seen, From: p.From, Until: p.Until, Points: p.Points, Step: 24 * time.Hour}
+	if p.Step == api.ByHour {
+		c.Step = time.Hour
+	}
 	if now.Before(c.Until) {
 		c.Until = now
 	}
-	if len(c.Points) > 0 && c.Until.Before(c.Points[len(c.Points)-1].Time) {
-		c.Until = c.Points[len(c.Points)-1].Time
+	if len(c.Points) > 0 && c.Until.Before(c.Points[len(c.Points)-1].Time) { // by another clock
+		c.Until = c.Points[len(c.Points)-1].Time.Add(c.Step)
 	}
 	if !c.Until.After(c.From) {
 		c.Until = c.From.Add(time.Minute)
 	}
 	return c
 }
+
+// Hours tells that figures are of hours, not of days.
+func (c *chart) Hours() bool { return c.Step == time.Hour }
 
 // Box is the picture's size, as SVG has it.
 func (c *chart) Box() string { return fmt.Sprintf("0 0 %d %d", chartWidth, chartHeight) }
@@ -50,12 +56,13 @@ func (c *chart) y(seen int) float64 {
 	return chartHeight - (chartHeight-4)*float64(seen)/float64(max(c.Expected, c.Seen, 1))
 }
 
-// Line is the path of what was seen: a step for each hour or day in which any came.
+// Line is the path of what was seen: it rises at the end of each hour or day in which
+// any came, for nobody knows when in it they did.
 func (c *chart) Line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "M0 %d", chartHeight)
 	for _, p := range c.Points {
-		fmt.Fprintf(&b, "H%.1fV%.1f", c.x(p.Time), c.y(p.Seen))
+		fmt.Fprintf(&b, "H%.1fV%.1f", c.x(p.Time.Add(c.Step)), c.y(p.Seen))
 	}
 	fmt.Fprintf(&b, "H%d", chartWidth)
 	return b.String()
