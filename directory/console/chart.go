@@ -22,10 +22,10 @@ type chart struct {
 	Step           time.Duration
 }
 
-// newChart makes one from what came until now. A picture of an order that lasts long
-// ends now, not with the order.
+// newChart makes one from what came until now, in whole hours or days. A picture of an
+// order that lasts long ends now, not with the order.
 func newChart(p *api.OrderProgress, now time.Time) *chart {
-	c := &chart{Expected: p.Expected, Seen: p.Seen, From: p.From, Until: p.Until, Points: p.Points, Step: 24 * time.Hour}
+	c := &chart{Expected: p.Expected, Seen: p.Seen, Until: p.Until, Points: p.Points, Step: 24 * time.Hour}
 	if p.Step == api.ByHour {
 		c.Step = time.Hour
 	}
@@ -33,10 +33,11 @@ func newChart(p *api.OrderProgress, now time.Time) *chart {
 		c.Until = now
 	}
 	if len(c.Points) > 0 && c.Until.Before(c.Points[len(c.Points)-1].Time) { // by another clock
-		c.Until = c.Points[len(c.Points)-1].Time.Add(c.Step)
+		c.Until = c.Points[len(c.Points)-1].Time
 	}
+	c.From, c.Until = p.From.Truncate(c.Step), c.Until.Truncate(c.Step).Add(c.Step)
 	if !c.Until.After(c.From) {
-		c.Until = c.From.Add(time.Minute)
+		c.Until = c.From.Add(c.Step)
 	}
 	return c
 }
@@ -56,13 +57,13 @@ func (c *chart) y(seen int) float64 {
 	return chartHeight - (chartHeight-4)*float64(seen)/float64(max(c.Expected, c.Seen, 1))
 }
 
-// Line is the path of what was seen: it rises at the end of each hour or day in which
-// any came, for nobody knows when in it they did.
+// Line is the path of what was seen: it rises during each hour or day in which any
+// came.
 func (c *chart) Line() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "M0 %d", chartHeight)
 	for _, p := range c.Points {
-		fmt.Fprintf(&b, "H%.1fV%.1f", c.x(p.Time.Add(c.Step)), c.y(p.Seen))
+		fmt.Fprintf(&b, "H%.1fL%.1f %.1f", c.x(p.Time), c.x(p.Time.Add(c.Step)), c.y(p.Seen))
 	}
 	fmt.Fprintf(&b, "H%d", chartWidth)
 	return b.String()

@@ -66,7 +66,7 @@ func TestOrderPage(t *testing.T) {
 		t.Fatal("S9 is in")
 	}
 	a := d.get(path)
-	for _, want := range []string{"1 of 3 devices", "LAPTOP-S2", "The same in figures", "key_wrong_serial", "S9", `<path class="line" d="M0 200H`,
+	for _, want := range []string{"1 of 3 devices", "LAPTOP-S2", "The same in figures", "key_wrong_serial", "S9", `<path class="line" d="M0 200H0.0L600.0 134.7H600"`,
 		`value="firstday order create --po &#39;PO 1&#39; --partner &#39;Box&#39;\&#39;&#39;s&#39; --serials list.csv --tags sales -o bundle"`} {
 		if !strings.Contains(a.text, want) {
 			t.Errorf("the page does not say %q:\n%s", want, a.text)
@@ -123,10 +123,10 @@ func TestChart(t *testing.T) {
 		now       time.Time
 		line, top string
 	}{
-		"while it lasts":    {progress, day(10), "M0 200H180.0V151.0H360.0V53.0H600", "M0 4.0H600"},
-		"after its end":     {progress, day(100), "M0 200H20.0V151.0H40.0V53.0H600", "M0 4.0H600"},
+		"while it lasts":    {progress, day(10), "M0 200H109.1L163.6 151.0H272.7L327.3 53.0H600", "M0 4.0H600"},
+		"after its end":     {progress, day(100), "M0 200H13.2L19.8 151.0H33.0L39.6 53.0H600", "M0 4.0H600"},
 		"none came":         {&api.OrderProgress{Expected: 1, From: from, Until: day(1)}, from, "M0 200H600", "M0 4.0H600"},
-		"a clock set back":  {progress, day(-3), "M0 200H300.0V151.0H600.0V53.0H600", "M0 4.0H600"},
+		"a clock set back":  {progress, day(-3), "M0 200H200.0L300.0 151.0H500.0L600.0 53.0H600", "M0 4.0H600"},
 		"nothing is wanted": {&api.OrderProgress{From: from, Until: from}, from, "M0 200H600", "M0 200.0H600"},
 	} {
 		c := newChart(test.p, test.now)

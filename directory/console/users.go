@@ -52,8 +52,6 @@ func (u shownUser) Badge() badge {
 		return badge{"plain", sentence("disabled")}
 	case !u.LockedUntil.IsZero():
 		return badge{"bad", sentence("locked")}
-	case u.Temporary:
-		return badge{"wait", sentence("has a temporary password")}
 	}
 	return badge{"good", sentence("active")}
 }
