@@ -1,14 +1,17 @@
 package directory
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
 
 	"firstday.dev/api"
 )
@@ -229,16 +232,7 @@ func TestOlderDatabaseIsListed(t *testing.T) {
 	d := open(t, dir, "")
 	f := newFleet(t, d)
 	before := fleetRows(t, d)
-	for _, query := range []string{
-		`DROP TABLE fleet`, `DROP TABLE device_problems`, `DROP TABLE device_events`, `DROP TABLE connect_key_tags`, `DROP INDEX connect_keys_by_batch`,
-		`DROP INDEX connect_keys_by_end`, `DROP INDEX connect_key_refusals`, `DROP INDEX connect_key_refusals_by_key`, `UPDATE devices SET ssap_off = 0`,
-		`ALTER TABLE devices DROP COLUMN ssap_off`, `ALTER TABLE order_units DROP COLUMN came_at`, `DELETE FROM goose_db_version WHERE version_id >= 6`,
-	} {
-		if _, err := d.store.write.ExecContext(t.Context(), query); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-	}
-	d = open(t, dir, filepath.Join(dir, DatabaseName))
+	d = open(t, dir, ofVersion4(t, filepath.Join(dir, DatabaseName)))
 	for i := range before {
 		before[i].Off = 0
 	}
@@ -262,4 +256,48 @@ func TestOlderDatabaseIsListed(t *testing.T) {
 	if got := story(t, d, f.devices["S1"]); got != "enrolled\noff" {
 		t.Errorf("the story is %q", got)
 	}
+}
+
+// ofVersion4 gives a database that has what another one has, as far as there was a
+// place for it in version 4.
+func ofVersion4(t *testing.T, database string) (older string) {
+	t.Helper()
+	older = filepath.Join(t.TempDir(), DatabaseName)
+	db, err := sql.Open("sqlite", older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it is looked at later
+	db.SetMaxOpenConns(1)
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.UpTo(t.Context(), 4); err != nil {
+		t.Fatal(err)
+	}
+	s := &store{read: db}
+	tables, err := readRows(t.Context(), s.read, scanText, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'goose%' AND name NOT LIKE 'sqlite%'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), `ATTACH $1 AS newer`, database); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		columns, err := readRows(t.Context(), s.read, scanText, `SELECT group_concat(name, ', ') FROM pragma_table_info($1, 'main')`, table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, query := range []string{`DELETE FROM main.` + table, `INSERT INTO main.` + table + ` (` + columns[0] + `) SELECT ` + columns[0] + ` FROM newer.` + table} {
+			if _, err := db.ExecContext(t.Context(), query); err != nil {
+				t.Fatalf("%s: %v", query, err)
+			}
+		}
+	}
+	return older
 }
