@@ -61,6 +61,7 @@ type Directory struct {
 	web       webCertificate // nil: browsers see the own CA's
 	outside   *http.Client   // for providers
 	parties   relyingParties
+	packages  PackageBuilder // nil: it builds none
 
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes

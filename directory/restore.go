@@ -115,6 +115,9 @@ func (d *Directory) afterRestore(ctx context.Context, b *Backup, revoke bool) (r
 			}
 			revoked = int64(len(ids))
 		}
+		if err := t.endPackagesAfterRestore(); err != nil {
+			return err
+		}
 		t.audit("system", "directory.restore", "directory", map[string]any{"backup": b.Time, "entries": b.Audit.Entries, "hash": b.Audit.Hash, "revoked": revoked})
 		return nil
 	})
