@@ -255,3 +255,6 @@ func fromMillis(ms int64) time.Time {
 	}
 	return time.UnixMilli(ms).UTC()
 }
+
+// OnPostgres tells whether other processes may share the database.
+func (d *Directory) OnPostgres() bool { return d.store.postgres }
