@@ -41,6 +41,11 @@ directory forgets them once the kit is built, or came to nothing.`,
   firstday package build --platform windows --payload setup.exe --arguments setup.exe=silent.txt`,
 		Args: cobra.NoArgs,
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, _ []string) error {
+			if n.output != "" {
+				if err := mustBeFree(n.output); err != nil {
+					return err
+				}
+			}
 			if err := n.read(c, client); err != nil {
 				return err
 			}

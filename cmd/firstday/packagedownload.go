@@ -61,10 +61,18 @@ const (
 	kitFileMode   = 0o600
 )
 
+// mustBeFree allows a folder that is not there, or empty.
+func mustBeFree(folder string) error {
+	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
+		return &fs.PathError{Op: "download", Path: folder, Err: fmt.Errorf("%w: a folder that is not empty", atomicfile.ErrInTheWay)}
+	}
+	return nil
+}
+
 // downloadKit fetches a kit into a folder that is not there yet, or empty.
 func downloadKit(c *cobra.Command, client *api.Client, job *api.PackageJob, output string) error {
-	if entries, err := os.ReadDir(output); err == nil && len(entries) > 0 {
-		return &fs.PathError{Op: "download", Path: output, Err: fmt.Errorf("%w: a folder that is not empty", atomicfile.ErrInTheWay)}
+	if err := mustBeFree(output); err != nil {
+		return err
 	}
 	dir, err := atomicfile.CreateDir(output, kitFolderMode)
 	if err != nil {
