@@ -75,7 +75,7 @@ func parseKitFile(name string) (job uuid.UUID, fence int64, ok bool) {
 		return job, 0, false
 	}
 	fence, err = strconv.ParseInt(parts[2], 10, 64)
-	return job, fence, err == nil
+	return job, fence, err == nil && fence > 0 && strings.HasPrefix(name, kitFolder(job, fence)+"/")
 }
 
 // counted fails unless its reader gives exactly so many bytes.
