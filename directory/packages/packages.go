@@ -64,25 +64,33 @@ const closeTime = 15 * time.Second
 // Open lets a process have a part in building packages, until Close. The directory
 // offers them: see [directory.Directory.OfferPackages].
 func Open(ctx context.Context, d *directory.Directory, o Options) (*Packages, error) {
+	s, err := openStore(o.Store, storeFolder(d))
+	if err != nil {
+		return nil, fmt.Errorf("opening the store of kits: %w", err)
+	}
+	p, err := openWith(ctx, d, o, s)
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return p, nil
+}
+
+// openWith is Open with a store that is open.
+func openWith(ctx context.Context, d *directory.Directory, o Options, s store) (*Packages, error) {
 	if o.MaxUpload == 0 {
 		o.MaxUpload = DefaultMaxUpload
 	}
-	p := &Packages{Options: o, d: d, wake: make(chan struct{}, 1)}
-	var err error
-	if p.store, err = openStore(o.Store, storeFolder(d)); err != nil {
-		return nil, fmt.Errorf("opening the store of kits: %w", err)
-	}
+	p := &Packages{Options: o, d: d, store: s, wake: make(chan struct{}, 1)}
+	var work func(context.Context, directory.QueuedPackage)
 	if o.Work {
 		if err := p.checkWorker(); err != nil {
-			return nil, errors.Join(err, p.store.close())
+			return nil, err
 		}
+		work = p.work
 	}
-	work := p.work
-	if !o.Work {
-		work = nil
-	}
+	var err error
 	if p.queue, err = openQueue(ctx, d, work); err != nil {
-		return nil, errors.Join(err, p.store.close())
+		return nil, err
 	}
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.background.Go(func() { p.keep(ctx) })

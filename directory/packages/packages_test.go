@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -116,6 +115,12 @@ const configured = "version: 1\norganisation: {name: Acme}\ndirectory: {url: %q,
 // start starts a process in the room. The first one writes its configuration.
 func start(t testing.TB, r *room, change func(*Options)) *process {
 	t.Helper()
+	return startWith(t, r, change, func(s store) store { return s })
+}
+
+// startWith is start with something between the process and its store.
+func startWith(t testing.TB, r *room, change func(*Options), between func(store) store) *process {
+	t.Helper()
 	p := &process{room: r, log: new(logged)}
 	var err error
 	if p.d, err = r.directory(slog.New(slog.NewTextHandler(p.log, nil))); err != nil {
@@ -128,7 +133,11 @@ func start(t testing.TB, r *room, change func(*Options)) *process {
 	if change != nil {
 		change(&o)
 	}
-	if p.Packages, err = Open(t.Context(), p.d, o); err != nil {
+	s, err := openStore(o.Store, storeFolder(p.d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Packages, err = openWith(t.Context(), p.d, o, between(s)); err != nil {
 		t.Fatal(err)
 	}
 	p.d.OfferPackages(p.Packages)
@@ -265,14 +274,6 @@ func (p *process) keys(t testing.TB) (all, open int) {
 		}
 	}
 	return len(keys), open
-}
-
-// hasSecret looks for a word wherever this process keeps or tells something.
-func (p *process) hasSecret(t testing.TB, word string) {
-	t.Helper()
-	if strings.Contains(p.log.String(), word) {
-		t.Errorf("the log holds the secret %q", word)
-	}
 }
 
 // onEachDatabase runs a test on SQLite and on PostgreSQL.

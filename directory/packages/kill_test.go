@@ -1,0 +1,5 @@
+package packages
+
+const victimVariable = "FIRSTDAY_PACKAGES_VICTIM"
+
+func beVictim(string) {}
