@@ -247,7 +247,7 @@ func (p *process) mustBeTidy(t testing.TB, ready ...*api.PackageJob) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		work, err := os.ReadDir(p.file("work"))
+		work, err := os.ReadDir(p.Folder)
 		if err != nil {
 			t.Fatal(err)
 		}

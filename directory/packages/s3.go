@@ -144,8 +144,10 @@ func (s *s3) list(ctx context.Context, prefix string) (names []string, err error
 	ctx, cancel := context.WithCancel(ctx) // who stops reading leaves a goroutine
 	defer cancel()
 	for upload := range s.client.ListIncompleteUploads(ctx, s.bucket, s.prefix+prefix, true) {
-		if upload.Err != nil {
-			return nil, s3Error(upload.Err)
+		if err := s3Error(upload.Err); errors.Is(err, fs.ErrNotExist) {
+			break // some stores say so where there are none
+		} else if err != nil {
+			return nil, err
 		}
 		belongs(upload.Key)
 	}

@@ -193,10 +193,10 @@ func (b *building) codeOf(ctx context.Context, err error) api.Code {
 		return api.CodePackageStore
 	case is(errPayload, kit.ErrPayload):
 		return api.CodePackagePayload
-	case is(kit.ErrIdentity, kit.ErrNobodySigns, config.ErrNoSecret, config.ErrBadSecret):
-		return api.CodePackageSigning
 	case errors.As(err, &mistakes), errors.As(err, &mistake), is(errConfig):
 		return api.CodePackageConfig
+	case is(kit.ErrIdentity, config.ErrNoSecret, config.ErrBadSecret): // other secrets are at a place of the configuration
+		return api.CodePackageSigning
 	case is(kit.ErrNoAgent, kit.ErrNoCredentialProvider, kit.ErrNoLoginPlugin):
 		return api.CodePackageAgents
 	case is(errDamaged):
