@@ -20,20 +20,12 @@ type PackagePlace struct {
 
 // PackageLeftovers are jobs that came to nothing and may have files in the store,
 // where nobody works on them any more.
-func (d *Directory) PackageLeftovers(ctx context.Context) (list []PackagePlace, err error) {
+func (d *Directory) PackageLeftovers(ctx context.Context) ([]PackagePlace, error) {
 	rows, err := d.store.read.QueryContext(ctx, `SELECT id, fence FROM package_jobs WHERE stored > 0 AND state IN ('failed', 'cancelled') AND lease_until < $1 LIMIT 100`, millis(d.now()))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var p PackagePlace
-		if err := rows.Scan(&p.Job, &p.Fence); err != nil {
-			return nil, err
-		}
-		list = append(list, p)
-	}
-	return list, rows.Err()
+	return scanAll(rows, err, func(row scanner) (p PackagePlace, err error) {
+		err = row.Scan(&p.Job, &p.Fence)
+		return p, err
+	})
 }
 
 // PackagePlaceOf says what may lie in the store of a job, also of none that there
@@ -88,20 +80,9 @@ func scanUpload(row scanner) (*api.PackageUpload, error) {
 }
 
 // PackageUploads lists what was uploaded, the newest first.
-func (d *Directory) PackageUploads(ctx context.Context) (list []*api.PackageUpload, err error) {
+func (d *Directory) PackageUploads(ctx context.Context) ([]*api.PackageUpload, error) {
 	rows, err := d.store.read.QueryContext(ctx, `SELECT `+uploadColumns+` FROM package_uploads WHERE sha256 <> '' ORDER BY id DESC LIMIT 1000`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		u, err := scanUpload(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, u)
-	}
-	return list, rows.Err()
+	return scanAll(rows, err, scanUpload)
 }
 
 // BeginPackageUpload makes room for an upload that is about to arrive.
@@ -166,18 +147,17 @@ func (d *Directory) RemovePackageUpload(ctx context.Context, actor string, id uu
 
 // OldPackageUploads are those that did not arrive in time, or that nobody asked
 // for in a long while.
-func (d *Directory) OldPackageUploads(ctx context.Context) (ids []uuid.UUID, err error) {
+func (d *Directory) OldPackageUploads(ctx context.Context) ([]uuid.UUID, error) {
 	now := d.now()
 	rows, err := d.store.read.QueryContext(ctx, `SELECT id FROM package_uploads WHERE sha256 = '' AND created_at < $1 OR used_at < $2 LIMIT 100`,
 		millis(now.Add(-arrivingLife)), millis(now.Add(-uploadLife)))
 	if err != nil {
 		return nil, err
 	}
-	texts, err := scanTexts(rows)
-	for _, text := range texts {
-		ids = append(ids, parseUUID(text))
-	}
-	return ids, err
+	return scanAll(rows, err, func(row scanner) (id uuid.UUID, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
 }
 
 // KnowsPackageUpload tells whether an upload is there, or arriving.

@@ -155,20 +155,9 @@ func scanPackage(row scanner) (*api.PackageJob, error) {
 
 // PackageJobs lists jobs, the newest first, those older than the one named, at
 // most [PackagePage].
-func (d *Directory) PackageJobs(ctx context.Context, before uuid.UUID) (jobs []*api.PackageJob, err error) {
+func (d *Directory) PackageJobs(ctx context.Context, before uuid.UUID) ([]*api.PackageJob, error) {
 	rows, err := d.store.read.QueryContext(ctx, `SELECT `+packageColumns+` FROM package_jobs WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, uuidText(before), PackagePage)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		j, err := scanPackage(rows)
-		if err != nil {
-			return nil, err
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs, rows.Err()
+	return scanAll(rows, err, scanPackage)
 }
 
 // PackageJob gives one job.
@@ -215,10 +204,7 @@ func (t *transaction) endPackage(id uuid.UUID, why string) error {
 // revokePackageKeys revokes the keys of a job, but those of the fence named.
 func (t *transaction) revokePackageKeys(job uuid.UUID, but int64, why string) error {
 	rows, err := t.QueryContext(t.ctx, `SELECT c.id FROM package_keys k JOIN connect_keys c ON c.id = k.connect_key WHERE k.job = $1 AND k.fence <> $2 AND c.revoked_at = 0`, job.String(), but)
-	if err != nil {
-		return err
-	}
-	keys, err := scanTexts(rows)
+	keys, err := scanAll(rows, err, scanText)
 	if err != nil {
 		return err
 	}
@@ -229,19 +215,6 @@ func (t *transaction) revokePackageKeys(job uuid.UUID, but int64, why string) er
 		t.audit("system", "key.revoke", "key:"+key, map[string]any{"package": job, "reason": why})
 	}
 	return nil
-}
-
-// scanTexts reads the one column of rows, and closes them.
-func scanTexts(rows *sql.Rows) (texts []string, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var text string
-		if err := rows.Scan(&text); err != nil {
-			return nil, err
-		}
-		texts = append(texts, text)
-	}
-	return texts, rows.Err()
 }
 
 // RetryPackage queues a job again that came to nothing, with its secrets, which
@@ -307,10 +280,7 @@ func (d *Directory) NotePackageDownload(ctx context.Context, actor string, id uu
 // files are not there, and who built it does not know of the restored directory.
 func (t *transaction) endPackagesAfterRestore() error {
 	rows, err := t.QueryContext(t.ctx, `SELECT id FROM package_jobs WHERE state IN ('queued', 'building')`)
-	if err != nil {
-		return err
-	}
-	ids, err := scanTexts(rows)
+	ids, err := scanAll(rows, err, scanText)
 	if err != nil {
 		return err
 	}

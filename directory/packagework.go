@@ -42,20 +42,12 @@ type QueuedPackage struct {
 }
 
 // QueuedPackages are the jobs that wait longest.
-func (d *Directory) QueuedPackages(ctx context.Context) (list []QueuedPackage, err error) {
+func (d *Directory) QueuedPackages(ctx context.Context) ([]QueuedPackage, error) {
 	rows, err := d.store.read.QueryContext(ctx, `SELECT id, dispatch FROM package_jobs WHERE state = 'queued' ORDER BY queued_at, id LIMIT 100`)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var q QueuedPackage
-		if err := rows.Scan(&q.Job, &q.Dispatch); err != nil {
-			return nil, err
-		}
-		list = append(list, q)
-	}
-	return list, rows.Err()
+	return scanAll(rows, err, func(row scanner) (q QueuedPackage, err error) {
+		err = row.Scan(&q.Job, &q.Dispatch)
+		return q, err
+	})
 }
 
 // RedispatchPackage makes what the queue has of a waiting job void: a worker died
@@ -204,10 +196,7 @@ func (d *Directory) ReadyPackage(ctx context.Context, w *PackageWork, files []ap
 	return d.change(ctx, func(t *transaction) error {
 		kit := kitOf{Files: files}
 		rows, err := t.QueryContext(ctx, `SELECT connect_key, platform, package_id FROM package_keys WHERE job = $1 AND fence = $2 ORDER BY connect_key`, w.Job.String(), w.Fence)
-		if err != nil {
-			return err
-		}
-		if kit.Keys, err = scanPackageKeys(rows); err != nil {
+		if kit.Keys, err = scanAll(rows, err, scanPackageKey); err != nil {
 			return err
 		}
 		document, err := json.Marshal(&kit)
@@ -238,16 +227,9 @@ func (t *transaction) isReady(w *PackageWork) bool {
 	return err == nil && ready == 1
 }
 
-func scanPackageKeys(rows *sql.Rows) (keys []api.PackageKey, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var k api.PackageKey
-		if err := rows.Scan(&k.KeyID, &k.Platform, &k.PackageID); err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	return keys, rows.Err()
+func scanPackageKey(row scanner) (k api.PackageKey, err error) {
+	err = row.Scan(&k.KeyID, &k.Platform, &k.PackageID)
+	return k, err
 }
 
 // FailPackage ends a job that cannot be built. The text is for IT.
@@ -276,10 +258,7 @@ func (d *Directory) ReturnPackage(ctx context.Context, w *PackageWork) error {
 // gives those up that took too many with them.
 func (d *Directory) RequeuePackages(ctx context.Context) error {
 	rows, err := d.store.read.QueryContext(ctx, `SELECT id FROM package_jobs WHERE state = 'building' AND lease_until < $1 LIMIT 100`, millis(d.now()))
-	if err != nil {
-		return err
-	}
-	lost, err := scanTexts(rows)
+	lost, err := scanAll(rows, err, scanText)
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func (b *building) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close() //nolint:errcheck // the next job removes what is left
+	defer dir.Close()
 	if err := b.fetch(ctx, dir.Path()); err != nil {
 		return err
 	}

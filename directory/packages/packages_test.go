@@ -142,7 +142,7 @@ func startWith(t testing.TB, r *room, change func(*Options), between func(store)
 	}
 	p.d.OfferPackages(p.Packages)
 	p.end = sync.OnceFunc(func() {
-		if err := p.Packages.Close(); err != nil {
+		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
 		if err := p.d.Close(); err != nil {
