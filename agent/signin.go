@@ -35,11 +35,22 @@ func (m *member) offerSignIn() error {
 	return nil
 }
 
-// binding notes what a completed sign-in means: who switches the device off before
-// it hears of that finds no sign-in offered that the directory would refuse.
+// binding is the directory as this device knows it. It notes what a completed sign-in
+// means: who switches the device off before it hears of that finds no sign-in offered
+// that the directory would refuse.
 type binding struct {
 	signin.Directory
 	member *member
+}
+
+// SignIn starts one. Of the CAs that pages of the directory are said to be known by,
+// those count by which this agent knows it.
+func (b binding) SignIn(ctx context.Context, r *api.SignInRequest) (*api.SignInResponse, error) {
+	answer, err := b.Directory.SignIn(ctx, r)
+	if err == nil {
+		answer.Anchors = b.member.enrollment.Directory.Known(answer)
+	}
+	return answer, err
 }
 
 func (b binding) CompleteSignIn(ctx context.Context, r *api.CompleteRequest) error {

@@ -45,11 +45,30 @@ type AuditProof struct {
 	Hash    string `json:"hash"` // of the last entry
 }
 
+// Follow verifies the entry after those that were verified. Errors wrap ErrAudit.
+func (p *AuditProof) Follow(e *AuditEntry) error {
+	if e.Seq != p.Entries+1 {
+		return fmt.Errorf("%w: entry %d follows entry %d", ErrAudit, e.Seq, p.Entries)
+	}
+	previous, err := hex.DecodeString(p.Hash)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAudit, err)
+	}
+	hash, err := e.Chain(previous)
+	if err != nil {
+		return err
+	}
+	if want, err := hex.DecodeString(e.Hash); err != nil || !bytes.Equal(hash, want) {
+		return fmt.Errorf("%w: entry %d does not have its hash", ErrAudit, e.Seq)
+	}
+	*p = AuditProof{e.Seq, e.Hash}
+	return nil
+}
+
 // VerifyAudit reads an audit log in JSON lines, from its first entry on. Errors
 // wrap ErrAudit.
 func VerifyAudit(r io.Reader) (AuditProof, error) {
 	var proof AuditProof
-	var previous []byte
 	dec := json.NewDecoder(r)
 	for {
 		var e AuditEntry
@@ -60,16 +79,22 @@ func VerifyAudit(r io.Reader) (AuditProof, error) {
 		if err != nil {
 			return proof, fmt.Errorf("%w: after entry %d: %w", ErrAudit, proof.Entries, err)
 		}
-		if e.Seq != proof.Entries+1 {
-			return proof, fmt.Errorf("%w: entry %d follows entry %d", ErrAudit, e.Seq, proof.Entries)
-		}
-		hash, err := e.Chain(previous)
-		if err != nil {
+		if err := proof.Follow(&e); err != nil {
 			return proof, err
 		}
-		if want, err := hex.DecodeString(e.Hash); err != nil || !bytes.Equal(hash, want) {
-			return proof, fmt.Errorf("%w: entry %d does not have its hash", ErrAudit, e.Seq)
-		}
-		previous, proof = hash, AuditProof{e.Seq, e.Hash}
 	}
+}
+
+// AuditQuery asks for entries of the audit log; what is empty asks for nothing.
+type AuditQuery struct {
+	Actor, Action, Subject string
+	From, Until            time.Time // Until is after the last
+	Before                 int64     // entries with lower numbers
+}
+
+// Finds tells whether an entry is one of those that are asked for.
+func (q *AuditQuery) Finds(e *AuditEntry) bool {
+	is := func(wanted, found string) bool { return wanted == "" || wanted == found }
+	return is(q.Actor, e.Actor) && is(q.Action, e.Action) && is(q.Subject, e.Subject) &&
+		!e.Time.Before(q.From) && (q.Until.IsZero() || e.Time.Before(q.Until)) && (q.Before == 0 || e.Seq < q.Before)
 }

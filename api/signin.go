@@ -53,6 +53,10 @@ type SignInResponse struct {
 	// Origins are those of the pages by which people sign in, where the page is to
 	// be shown on the device itself: it shows no other.
 	Origins []string `json:"origins,omitempty"`
+	// Anchors are the CAs, in DER, that the directory's own pages are known by where
+	// browsers do not know those: with them its origin is known by nothing else. None:
+	// browsers know it.
+	Anchors [][]byte `json:"anchors,omitempty"`
 }
 
 // Check refuses an answer whose page cannot be shown on the device itself.
@@ -67,7 +71,7 @@ func (r *SignInResponse) Check() error {
 	if origin, err := OriginOf(u); err != nil || !slices.Contains(r.Origins, origin) {
 		return errors.New("verification_uri_complete is of none of the origins")
 	}
-	return nil
+	return checkAnchors(r.Anchors)
 }
 
 // TokenRequest asks who has signed in.

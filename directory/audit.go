@@ -3,9 +3,6 @@ package directory
 import (
 	"context"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"iter"
 
 	"firstday.dev/api"
@@ -55,22 +52,6 @@ func (d *Directory) Audit(ctx context.Context, after int64) iter.Seq2[api.AuditE
 	}
 }
 
-func (d *Directory) auditPage(ctx context.Context, after int64) (page []api.AuditEntry, err error) {
-	rows, err := d.store.read.QueryContext(ctx, `SELECT seq, at, actor, action, subject, detail, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, after, auditPage)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var e api.AuditEntry
-		var at int64
-		var detail string
-		var hash []byte
-		if err := rows.Scan(&e.Seq, &at, &e.Actor, &e.Action, &e.Subject, &detail, &hash); err != nil {
-			return nil, err
-		}
-		e.Time, e.Detail, e.Hash = fromMillis(at), json.RawMessage(detail), hex.EncodeToString(hash)
-		page = append(page, e)
-	}
-	return page, rows.Err()
+func (d *Directory) auditPage(ctx context.Context, after int64) ([]api.AuditEntry, error) {
+	return d.auditEntries(ctx, `SELECT seq, at, actor, action, subject, detail, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2`, after, auditPage)
 }

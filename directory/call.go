@@ -88,9 +88,8 @@ func (d *Directory) refusal(r *http.Request, request string, err error) *api.Err
 		copied := *refused
 		refused = &copied
 		d.Log.InfoContext(r.Context(), "refused", "request", request, "path", r.URL.Path, "code", refused.Code, "detail", refused.Detail, "remote", remote(r))
-	case unavailable(err), errors.Is(err, context.DeadlineExceeded):
+	case d.Unavailable(err):
 		refused = &api.Error{Code: api.CodeUnavailable, RetryAfter: unavailableWait}
-		d.metrics.databaseErrors.Inc()
 		d.Log.ErrorContext(r.Context(), "the database does not answer", "request", request, "path", r.URL.Path, "error", err)
 	default:
 		refused = &api.Error{Code: api.CodeInternal}
@@ -122,4 +121,14 @@ func read[T any](r *http.Request) (*T, error) {
 		return nil, api.Refuse(api.CodeBadRequest, "the message is not the JSON that this call takes")
 	}
 	return v, nil
+}
+
+// Unavailable tells errors of the database, after which who asked may ask again,
+// from mistakes, and counts them.
+func (d *Directory) Unavailable(err error) bool {
+	if !unavailable(err) && !errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	d.metrics.databaseErrors.Inc()
+	return true
 }

@@ -140,6 +140,7 @@ func (d *Directory) learn(ctx context.Context, id uuid.UUID, f *api.Facts) error
 		if platform != f.Platform {
 			return api.Refuse(api.CodeBadRequest, "the device runs %s, its facts are of %s", platform, f.Platform)
 		}
+		t.topics = append(t.topics, TopicDevices)
 		_, err = t.exec(`UPDATE devices SET facts = $1, name = $2, seen_at = $3 WHERE id = $4`, string(facts), f.Name, millis(d.now()), id.String())
 		return err
 	})

@@ -47,12 +47,14 @@ type Options struct {
 // Directory is one replica of the service. Its methods may be called at once.
 type Directory struct {
 	Options
-	store *store
-	seal  *seal
-	ca    *authority
-	known *certificates
-	views views
-	seen  seen
+	store     *store
+	seal      *seal
+	ca        *authority
+	known     *certificates
+	views     views
+	seen      seen
+	news      news
+	auditMark auditMark
 
 	limits    limits
 	strangers strangers
@@ -60,6 +62,7 @@ type Directory struct {
 	times     times
 	web       webCertificate // nil: browsers see the own CA's
 	outside   *http.Client   // for providers
+	mounted   map[string]http.Handler
 	parties   relyingParties
 	packages  PackageBuilder // nil: it builds none
 
@@ -83,6 +86,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	d.views.init()
 	d.seen.init()
 	d.strangers.init()
+	d.auditMark.wake = make(chan struct{}, 1)
 	var err error
 	if d.seal, err = openSeal(o.KeyFile); err != nil {
 		return nil, err
@@ -100,6 +104,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	d.metrics = newMetrics(d)
 	d.closing, d.stop = context.WithCancel(context.WithoutCancel(ctx))
 	d.background.Go(func() { d.keepSeen(d.closing) })
+	d.background.Go(func() { d.keepAuditMark(d.closing) })
 	if d.store.postgres {
 		d.background.Go(func() { d.listen(d.closing) })
 	}

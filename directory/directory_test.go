@@ -217,7 +217,7 @@ func TestKeysThatMakeNoSense(t *testing.T) {
 		"dead":     {Life: -1},
 		"eternal":  {Life: api.Duration(maxKeyLife + 1)},
 		"no uses":  {Uses: -1},
-		"too many": {Uses: maxKeyUses + 1},
+		"too many": {Uses: MaxKeyUses + 1},
 		"platform": {Platforms: []api.Platform{"beos"}},
 		"label":    {Label: "a\nb"},
 		"serials":  {Serials: make([]string, maxSerials+1)},

@@ -76,6 +76,7 @@ func (e *enrolment) decide(t *transaction) error {
 	if err != nil && !errors.As(err, &e.refused) {
 		return err
 	}
+	t.topics = append(t.topics, TopicKeys, TopicOrders)
 	use := api.ConnectKeyUse{Time: t.d.now(), Serial: e.Facts.Serial, Remote: e.remote}
 	if e.refused != nil {
 		use.Refusal = e.refused.Code

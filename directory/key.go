@@ -36,9 +36,14 @@ func secretHash(s api.Secret) []byte {
 	return sum[:]
 }
 
+// What a connect key has at most: days and uses.
 const (
-	maxKeyLife = 366 * 24 * time.Hour
-	maxKeyUses = 100_000
+	MaxKeyDays = 366
+	MaxKeyUses = 100_000
+)
+
+const (
+	maxKeyLife = MaxKeyDays * 24 * time.Hour
 	maxSerials = 100_000
 	maxTags    = 20
 	maxLabel   = 200 // bytes
@@ -105,8 +110,8 @@ func checkNewKey(n *api.NewConnectKey) error {
 	switch {
 	case n.Life < 0 || time.Duration(n.Life) > maxKeyLife:
 		return api.Refuse(api.CodeBadRequest, "a key lives from now on, and at most %v", maxKeyLife)
-	case n.Uses < 0 || n.Uses > maxKeyUses:
-		return api.Refuse(api.CodeBadRequest, "a key has from 1 to %d uses", maxKeyUses)
+	case n.Uses < 0 || n.Uses > MaxKeyUses:
+		return api.Refuse(api.CodeBadRequest, "a key has from 1 to %d uses", MaxKeyUses)
 	case len(n.Serials) > maxSerials || len(n.Tags) > maxTags || len(n.Platforms) > len(api.Platforms):
 		return api.Refuse(api.CodeBadRequest, "at most %d serial numbers, %d tags and %d platforms", maxSerials, maxTags, len(api.Platforms))
 	}
@@ -175,6 +180,15 @@ func (d *Directory) Keys(ctx context.Context, before uuid.UUID) (keys []*api.Con
 		keys = append(keys, k)
 	}
 	return keys, rows.Err()
+}
+
+// Key gives one connect key.
+func (d *Directory) Key(ctx context.Context, id uuid.UUID) (*api.ConnectKey, error) {
+	k, err := scanKey(d.store.read.QueryRowContext(ctx, `SELECT `+keyColumns+` FROM connect_keys WHERE id = $1`, id.String()))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, api.Refuse(api.CodeNotFound, "there is no connect key %s", id)
+	}
+	return k, err
 }
 
 // RevokeKey ends a connect key. Devices that it brought stay.

@@ -48,7 +48,7 @@ func beVictim(dir string) {
 func TestDirectoryIsKilledAgainAndAgain(t *testing.T) {
 	dir := t.TempDir()
 	before := open(t, dir, "")
-	key := mint(t, before, api.NewConnectKey{Uses: maxKeyUses})
+	key := mint(t, before, api.NewConnectKey{Uses: MaxKeyUses})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -56,7 +56,16 @@ func (d *Directory) Serve(ctx context.Context, l net.Listener) error {
 	return <-ended
 }
 
-// Handler is the whole API.
+// Mount has something else answer below a path, which ends with a slash. It comes
+// before the first call of Handler or Serve.
+func (d *Directory) Mount(path string, h http.Handler) {
+	if d.mounted == nil {
+		d.mounted = make(map[string]http.Handler)
+	}
+	d.mounted[path] = h
+}
+
+// Handler is the whole API, and what is mounted.
 func (d *Directory) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+api.PathHealth, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
@@ -66,6 +75,9 @@ func (d *Directory) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET "+pathOpenAPI, d.serveOpenAPI())
 	d.pageCalls(mux)
+	for pattern, h := range d.mounted {
+		mux.Handle(pattern, h)
+	}
 	mux.HandleFunc("/", d.call(api.MaxDeviceMessage, func(r *http.Request) (any, error) {
 		return nil, api.Refuse(api.CodeNotFound, "there is no %s %.100q", r.Method, r.URL.Path)
 	}))

@@ -58,10 +58,12 @@ func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.Si
 		return nil, err
 	}
 	var origins []string
+	var anchors [][]byte
 	if r.SameDevice {
 		if origins, err = d.origins(ctx, settings); err != nil {
 			return nil, err
 		}
+		anchors = d.anchors()
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -91,7 +93,7 @@ func (d *Directory) StartSignIn(ctx context.Context, device uuid.UUID, r *api.Si
 	return &api.SignInResponse{
 		DeviceCode: code, UserCode: shown,
 		VerificationURI: d.PagesURL + api.PathPages, VerificationURIComplete: d.PagesURL + api.PathPages + "?code=" + shown,
-		ExpiresIn: int(api.SignInLife / time.Second), Interval: int(api.PollInterval / time.Second), Origins: origins,
+		ExpiresIn: int(api.SignInLife / time.Second), Interval: int(api.PollInterval / time.Second), Origins: origins, Anchors: anchors,
 	}, nil
 }
 

@@ -75,6 +75,15 @@ func (d *Directory) TLS() *tls.Config {
 	return browsers
 }
 
+// anchors are the CAs by which browsers must know the directory; none: those that
+// they know.
+func (d *Directory) anchors() [][]byte {
+	if d.web != nil {
+		return nil
+	}
+	return [][]byte{d.ca.cert.Raw}
+}
+
 // isDevice tells clients that know the pin.
 func isDevice(hello *tls.ClientHelloInfo) bool {
 	return slices.Contains(hello.SupportedProtos, api.Protocol)

@@ -98,6 +98,9 @@ func TestAgentsAndBrowsersOnOnePort(t *testing.T) {
 	d, _ := openWith(t, func(o *Options) { o.Web.CertFile, o.Web.KeyFile = webServer(t, 90*24*time.Hour).WritePEM(t, "") })
 	at := serve(t, d)
 
+	if told := anchorsOf(t, d, true); told != nil {
+		t.Errorf("a device is to know the pages by %d CAs, and browsers know them", len(told))
+	}
 	own := newLaptop(t, "S1")
 	e, err := client(t, at, nil).Enroll(t.Context(), own.request(t, mint(t, d, api.NewConnectKey{}).Secret))
 	if err != nil {
@@ -139,12 +142,29 @@ func TestAgentsAndBrowsersOnOnePort(t *testing.T) {
 	}
 }
 
-// Without any other certificate browsers see the own CA's.
+// anchorsOf gives the CAs that a device is told to know the pages by.
+func anchorsOf(t *testing.T, d *Directory, sameDevice bool) [][]byte {
+	t.Helper()
+	started, err := d.StartSignIn(t.Context(), newDevice(t, d, "S7"), &api.SignInRequest{SameDevice: sameDevice}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return started.Anchors
+}
+
+// Without any other certificate browsers see the own CA's, and a device that shows the
+// pages is told of it; one that shows none need not know.
 func TestBrowsersSeeTheOwnCA(t *testing.T) {
 	d := open(t, t.TempDir(), "")
 	at := serve(t, d)
 	roots := x509.NewCertPool()
-	roots.AddCert(d.ca.cert)
+	for _, der := range anchorsOf(t, d, true) {
+		ca, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots.AddCert(ca)
+	}
 	if _, err := browse(t, at.URL, &tls.Config{RootCAs: roots}); err != nil {
 		t.Error(err)
 	}

@@ -18,6 +18,7 @@ type transaction struct {
 	d       *Directory
 	entries []api.AuditEntry
 	news    []string
+	topics  []Topic // those that neither entries nor news tell of
 }
 
 // newsSettings is the news that settings changed; other news is a device's id.
@@ -26,18 +27,23 @@ const newsSettings = "settings"
 // change runs f in a transaction. f may run several times.
 func (d *Directory) change(ctx context.Context, f func(*transaction) error) error {
 	var t *transaction
+	var topics []Topic
 	err := d.store.update(ctx, func(tx *sql.Tx) error {
 		t = &transaction{Tx: tx, ctx: ctx, d: d}
 		if err := f(t); err != nil {
 			return err
 		}
-		return t.finish()
+		topics = t.changedTopics()
+		return t.finish(topics)
 	})
 	if err != nil {
 		return err
 	}
 	for _, news := range t.news {
 		d.views.forget(news)
+	}
+	if len(topics) > 0 {
+		d.news.tell(topics...)
 	}
 	return nil
 }
@@ -72,7 +78,7 @@ func (t *transaction) touch(id uuid.UUID) error {
 }
 
 // finish comes last: the audit log's head is a lock that all wait for.
-func (t *transaction) finish() error {
+func (t *transaction) finish(topics []Topic) error {
 	for _, e := range t.entries {
 		if err := appendAudit(t.ctx, t.Tx, e); err != nil {
 			return err
@@ -81,7 +87,11 @@ func (t *transaction) finish() error {
 	if !t.d.store.postgres {
 		return nil
 	}
-	for _, news := range t.news {
+	told := t.news
+	if len(topics) > 0 {
+		told = append(told, topicsText(topics))
+	}
+	for _, news := range told {
 		if _, err := t.ExecContext(t.ctx, `SELECT pg_notify($1, $2)`, channel, news); err != nil {
 			return err
 		}

@@ -136,11 +136,12 @@ func (d *Directory) listenOnce(ctx context.Context) error {
 		return err
 	}
 	d.views.forgetAll() // of what happened before
+	d.news.tell(Topics...)
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
-		d.views.forget(n.Payload)
+		d.hear(n.Payload)
 	}
 }

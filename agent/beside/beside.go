@@ -120,6 +120,16 @@ func (b *Beside) MayShow(address string) bool {
 	return h != nil && h.MayShow(address)
 }
 
+// Trusts tells by what is known whom a page in the second web view comes from, see
+// [page.Host.Trusts].
+func (b *Beside) Trusts(certificate bool, host string, port int) (page.Trust, [][]byte) {
+	h := b.host.Load()
+	if h == nil {
+		return page.NothingSaid, nil
+	}
+	return h.Trusts(certificate, host, port)
+}
+
 // How often it is looked whether there is a session, and how long the service is told
 // that a sign-in was left.
 const (

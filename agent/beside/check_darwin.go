@@ -1,6 +1,7 @@
 package beside
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ebitengine/purego"
@@ -21,12 +22,12 @@ func Check() []Finding {
 	}
 	findings := []Finding{{What: "frameworks"}}
 	var missing []string
-	for _, name := range functions {
+	for _, name := range slices.Concat(functions, variables) {
 		if _, err := purego.Dlsym(purego.RTLD_DEFAULT, name); err != nil {
 			missing = append(missing, name)
 		}
 	}
-	findings = append(findings, lacks("functions", missing))
+	findings = append(findings, lacks("functions and variables", missing))
 	for _, c := range usedClasses {
 		findings = append(findings, lacks(c.name, c.missing()))
 	}

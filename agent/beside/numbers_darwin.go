@@ -1,7 +1,7 @@
 package beside
 
 // frameworks are those beside Foundation.
-var frameworks = []string{"AppKit", "WebKit", "CoreGraphics", "CoreFoundation"}
+var frameworks = []string{"AppKit", "WebKit", "CoreGraphics", "CoreFoundation", "Security"}
 
 // Numbers of Apple's headers.
 const (
@@ -25,6 +25,11 @@ const (
 
 	policyCancel = 0 // WKNavigationActionPolicy…, WKNavigationDelegate.h
 	policyAllow  = 1
+
+	challengeUse      = 0 // NSURLSessionAuthChallenge…, NSURLSession.h
+	challengeDefault  = 1
+	challengeBreakOff = 2
+	challengeReject   = 3
 
 	urlErrorDomain    = "NSURLErrorDomain"
 	urlErrorCancelled = -999  // NSURLErrorCancelled, NSURLError.h: another navigation took its place

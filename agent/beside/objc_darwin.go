@@ -35,6 +35,15 @@ func bind(f any, name string) error {
 	return nil
 }
 
+// variable gives the value of a variable of C by its name.
+func variable(name string) (objc.ID, error) {
+	at, err := purego.Dlsym(purego.RTLD_DEFAULT, name)
+	if err != nil {
+		return 0, fmt.Errorf("finding %s: %w", name, err)
+	}
+	return **(**objc.ID)(unsafe.Pointer(&at)), nil
+}
+
 // pooled calls do on one thread, and lets go of what Objective-C made for it.
 func pooled(do func()) {
 	runtime.LockOSThread()
@@ -72,14 +81,15 @@ func data(b []byte) objc.ID {
 	return class("NSData").Send(sel("dataWithBytes:length:"), first, uint(len(b)))
 }
 
-// decide calls a block of AppKit's or WebKit's that takes a number. The invoke pointer
+// decide calls a block of AppKit's or WebKit's that takes a number, and perhaps an
+// object after it. The invoke pointer
 // is behind the class and two numbers of 32 bits (Block_literal_1 of "Block
 // Implementation Specification", clang.llvm.org); objc.Block's own Invoke knows only
 // blocks that were made in Go.
-func decide(block objc.ID, answer int) {
+func decide(block objc.ID, answer int, with objc.ID) {
 	literal := *(*unsafe.Pointer)(unsafe.Pointer(&block))
 	invoke := *(*uintptr)(unsafe.Add(literal, 16))
-	purego.SyscallN(invoke, uintptr(block), uintptr(answer))
+	purego.SyscallN(invoke, uintptr(block), uintptr(answer), uintptr(with))
 }
 
 // super is objc_super of objc/message.h.

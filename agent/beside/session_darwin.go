@@ -14,6 +14,7 @@ type system struct {
 	release           func(uintptr)
 	audit             func(info *auditInfo, length int32) int32
 	sendSuper         func(to *super, message uintptr, event uintptr) bool
+	security
 }
 
 // auditInfo is auditinfo_addr of bsm/audit.h, of 48 bytes.
@@ -25,8 +26,10 @@ type auditInfo struct {
 
 func bindSystem() (*system, error) {
 	s := new(system)
+	var missing error
+	s.security, missing = bindSecurity()
 	return s, errors.Join(
-		bind(&s.sessionDictionary, "CGSessionCopyCurrentDictionary"), bind(&s.release, "CFRelease"),
+		missing, bind(&s.sessionDictionary, "CGSessionCopyCurrentDictionary"), bind(&s.release, "CFRelease"),
 		bind(&s.audit, "getaudit_addr"), bind(&s.sendSuper, "objc_msgSendSuper"))
 }
 

@@ -4,13 +4,18 @@ package beside
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/local"
+	"firstday.dev/agent/page"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
 )
@@ -233,6 +238,56 @@ func TestSecondWebView(t *testing.T) {
 	if m.beside.MayShow(address) {
 		t.Error("after the page was closed")
 	}
+}
+
+// The directory's pages come from whom the CA says that it told of, and a browser that
+// knows that CA alone finds them there; all others the system knows, and before and after
+// nobody is answered.
+func TestSecondWebViewKnowsTheDirectorysCA(t *testing.T) {
+	m := newMac(t)
+	m.sees(Picture{Button: signInWithAcme})
+	at, err := url.Parse(m.directory.At.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := strconv.Atoi(at.Port())
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(want page.Trust, certificate bool, host string, port int) [][]byte {
+		t.Helper()
+		by, anchors := m.beside.Trusts(certificate, host, port)
+		if by != want || (len(anchors) > 0) != (want == page.Anchors) {
+			t.Errorf("%s, port %d: %d, %d anchors", host, port, by, len(anchors))
+		}
+		return anchors
+	}
+	says(page.NothingSaid, true, at.Hostname(), port)
+	m.beside.Pressed()
+	m.says("act start SERIAL same-device", m.hears(signin.Ready))
+	m.hears(signin.Waiting)
+	says(page.NothingSaid, true, at.Hostname(), port)
+	m.says("show", told{})
+	m.sees(Picture{Page: 1, Title: signInWithAcme, Other: m.signIn.Screen().Page})
+	roots := x509.NewCertPool()
+	for _, der := range says(page.Anchors, true, at.Hostname(), port) {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roots.AddCert(cert)
+	}
+	conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: roots}}).DialContext(t.Context(), "tcp", at.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	says(page.System, true, at.Hostname(), port+1)
+	says(page.System, true, "login.example", 443)
+	says(page.NothingSaid, false, at.Hostname(), port)
+	m.beside.Closed()
+	m.sees(Picture{Button: signInWithAcme})
+	says(page.NothingSaid, true, at.Hostname(), port)
 }
 
 // Another page in place of one that was lost is told what there is to show.

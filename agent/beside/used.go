@@ -9,6 +9,19 @@ var functions = []string{
 	"CFRelease",                      // CoreFoundation/CFBase.h
 	"getaudit_addr",                  // bsm/audit.h
 	"objc_msgSendSuper",              // objc/message.h
+
+	"SecCertificateCreateWithData", // Security/SecCertificate.h
+	"SecPolicyCreateSSL",           // Security/SecPolicy.h
+	"SecTrustSetPolicies",          // Security/SecTrust.h
+	"SecTrustSetAnchorCertificates",
+	"SecTrustSetAnchorCertificatesOnly",
+	"SecTrustSetNetworkFetchAllowed",
+	"SecTrustEvaluateWithError",
+}
+
+// variables are those of C that hold an NSString.
+var variables = []string{
+	"NSURLAuthenticationMethodServerTrust", // Foundation/NSURLProtectionSpace.h
 }
 
 // usedClass is a class, and the messages that it takes or its objects do.
@@ -23,13 +36,16 @@ var usedClasses = []usedClass{
 	{"NSObject", []string{"alloc", "new"}, []string{"release", "retain", "autorelease", "isKindOfClass:", "performSelectorOnMainThread:withObject:waitUntilDone:"}},
 	{"NSAutoreleasePool", nil, []string{"drain"}},
 	{"NSThread", []string{"isMainThread"}, nil},
-	{"NSString", []string{"string"}, []string{"initWithBytes:length:encoding:", "UTF8String", "lengthOfBytesUsingEncoding:"}},
+	{"NSString", []string{"string"}, []string{"isEqualToString:", "initWithBytes:length:encoding:", "UTF8String", "lengthOfBytesUsingEncoding:"}},
 	{"NSData", []string{"dataWithBytes:length:"}, nil},
-	{"NSArray", nil, []string{"firstObject"}},
+	{"NSArray", []string{"arrayWithObjects:count:"}, []string{"firstObject"}},
 	{"NSError", []string{"errorWithDomain:code:userInfo:"}, []string{"code"}},
 	{"NSURL", []string{"URLWithString:"}, []string{"absoluteString"}},
 	{"NSURLRequest", []string{"requestWithURL:"}, []string{"URL"}},
 	{"NSURLResponse", nil, []string{"initWithURL:MIMEType:expectedContentLength:textEncodingName:"}},
+	{"NSURLAuthenticationChallenge", nil, []string{"protectionSpace"}},
+	{"NSURLProtectionSpace", nil, []string{"authenticationMethod", "isProxy", "host", "port", "serverTrust"}},
+	{"NSURLCredential", []string{"credentialForTrust:"}, nil},
 	{"NSApplication", []string{"sharedApplication"}, []string{"setActivationPolicy:", "setDelegate:", "run", "stop:", "postEvent:atStart:", "activateIgnoringOtherApps:", "deactivate"}},
 	{"NSEvent", []string{"otherEventWithType:location:modifierFlags:timestamp:windowNumber:context:subtype:data1:data2:"}, []string{"modifierFlags", "charactersIgnoringModifiers", "keyCode"}},
 	{"NSMenu", nil, []string{"removeAllItems"}},

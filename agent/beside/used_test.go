@@ -58,6 +58,7 @@ func TestUsedIsWhatTheCodeUses(t *testing.T) {
 	}{
 		{"messages", asked["sel"], messages},
 		{"functions", asked["bind"], functions},
+		{"variables", asked["variable"], variables},
 	} {
 		if diff := cmp.Diff(sorted(c.used), sorted(c.asked)); diff != "" {
 			t.Errorf("%s (-used.go +code):\n%s", c.what, diff)

@@ -7,7 +7,7 @@ import (
 )
 
 // viewMethods are what the delegate of the web views takes: messages of the page,
-// where pages want to go, that there are none any more, and the page's files.
+// where pages want to go, whom they come from, that there are none any more, and the page's files.
 func (t *appKit) viewMethods() []objc.MethodDef {
 	return []objc.MethodDef{
 		own("userContentController:didReceiveScriptMessage:", func(_ objc.ID, _ objc.SEL, _, message objc.ID) { t.said(message) }),
@@ -16,7 +16,10 @@ func (t *appKit) viewMethods() []objc.MethodDef {
 			if t.may(view, action) {
 				policy = policyAllow
 			}
-			decide(answer, policy)
+			decide(answer, policy, 0)
+		}),
+		own("webView:didReceiveAuthenticationChallenge:completionHandler:", func(_ objc.ID, _ objc.SEL, view, challenge, answer objc.ID) {
+			t.asked(view, challenge.Send(sel("protectionSpace")), answer)
 		}),
 		own("webViewWebContentProcessDidTerminate:", func(_ objc.ID, _ objc.SEL, view objc.ID) {
 			switch {

@@ -135,7 +135,7 @@ func understood(r io.Reader) string {
 func shown(s *Screen, now time.Time) string {
 	b := screenBlock(&s.Screen, now)
 	b.pairs = slices.DeleteFunc(b.pairs, func(p pair) bool {
-		return p.key == "qr" || p.key == "device.heard" || p.value == yes(false) && (p.key == "online" || p.key == "device.managed")
+		return p.key == "qr" || p.key == keyAnchor || p.key == "device.heard" || p.value == yes(false) && (p.key == "online" || p.key == "device.managed")
 	})
 	at := 0
 	for i, p := range b.pairs {
@@ -143,7 +143,7 @@ func shown(s *Screen, now time.Time) string {
 			at = i + 1
 		}
 	}
-	if at == 0 && len(s.Modules) > 0 {
+	if at == 0 && len(s.Modules)+len(s.Anchors) > 0 {
 		at = slices.IndexFunc(b.pairs, func(p pair) bool {
 			return p.key == "left" || p.key == "account" || strings.HasPrefix(p.key, "device.")
 		})
@@ -153,6 +153,9 @@ func shown(s *Screen, now time.Time) string {
 	}
 	for _, row := range slices.Backward(s.Modules) {
 		b.pairs = slices.Insert(b.pairs, at, pair{"qr", row})
+	}
+	for _, der := range slices.Backward(s.Anchors) {
+		b.pairs = slices.Insert(b.pairs, at, pair{keyAnchor, fmt.Sprintf("%X", der)})
 	}
 	var out strings.Builder
 	out.WriteString(strings.Join(b.words, " ") + "\n")

@@ -13,7 +13,7 @@ import (
 // The sizes of lines, so that all of a list fit into a block.
 const (
 	maxListed = 320 // bytes, with the key and the end
-	logoRow   = 900 // characters
+	base64Row = 900 // characters
 )
 
 // addListed is add for a line of a list: what has no room in it ends early.
@@ -153,7 +153,7 @@ func logoBlock(png []byte) *block {
 		return b
 	}
 	text := base64.StdEncoding.EncodeToString(png)
-	for row := range slices.Chunk([]byte(text), logoRow) {
+	for row := range slices.Chunk([]byte(text), base64Row) {
 		b.add("png", string(row))
 	}
 	return b

@@ -10,7 +10,9 @@ import (
 type Block struct {
 	Words []string    // the first one is its kind
 	Pairs [][2]string // keys and values, in the order in which they came
-	Logon []byte      // what "ok logon" holds, in place of its pairs; who has it wipes it
+	// Anchors are the certificates of a screen, each in DER; their pairs are there, too.
+	Anchors [][]byte
+	Logon   []byte // what "ok logon" holds, in place of its pairs; who has it wipes it
 }
 
 // Word gives a word of the first line, empty if there are fewer.
@@ -66,7 +68,10 @@ func (r *Reader) Next() (*Block, error) {
 	out := &Block{Words: b.words}
 	switch {
 	case b.words[0] == kindScreen:
-		_, err = readScreen(b, time.Time{})
+		var s *Screen
+		if s, err = readScreen(b, time.Time{}); err == nil {
+			out.Anchors = s.Anchors
+		}
 	case b.words[0] == kindOK && b.word(1) == verbLogon:
 		out.Logon, err = readLogon(b)
 		return out, err

@@ -75,6 +75,7 @@ func screenBlock(s *signin.Screen, now time.Time) *block {
 	for _, origin := range s.Origins {
 		b.addAddress("origin", origin)
 	}
+	anchors := len(b.pairs)
 	for _, row := range QRCode(s.QR) {
 		b.add("qr", row)
 	}
@@ -86,6 +87,7 @@ func screenBlock(s *signin.Screen, now time.Time) *block {
 		b.add("logon", yes(true))
 	}
 	addDevice(b, &s.Device)
+	b.pairs = slices.Insert(b.pairs, anchors, anchorPairs(s.Anchors, MaxBlock-len(b.bytes()))...)
 	return b
 }
 
@@ -147,6 +149,9 @@ func readScreen(b *block, now time.Time) (*Screen, error) {
 	s := new(Screen)
 	var err error
 	if s.Serial, err = readNumber(b.word(1)); err != nil {
+		return nil, err
+	}
+	if s.Anchors, err = readAnchors(b); err != nil {
 		return nil, err
 	}
 	for _, p := range b.pairs {

@@ -393,3 +393,37 @@ func FuzzWindowService(f *testing.F) {
 		}
 	})
 }
+
+// The CAs by which the page's origin is known arrive, as many and as large as there may
+// be; or none of them does, where the screen has no room: a screen is never too large.
+func TestAnchorsArriveAllOrNone(t *testing.T) {
+	largest := slices.Repeat([][]byte{append([]byte{0x30, 0x82, 4092 >> 8, 4092 & 0xff}, make([]byte, 4092)...)}, 4)
+	long := slices.Repeat([]string{"https://" + strings.Repeat("x", 600) + ".example"}, api.MaxOrigins)
+	for name, test := range map[string]struct {
+		anchors, want [][]byte
+		origins       []string
+	}{
+		"none":      {},
+		"largest":   {largest, largest, long[:5]},
+		"no room":   {largest, nil, long[:30]},
+		"too many":  {slices.Repeat([][]byte{{0x30, 0}}, 5), nil, nil},
+		"too large": {append(slices.Clone(largest[:3]), append([]byte{0x30, 0x82, 4093 >> 8, 4093 & 0xff}, make([]byte, 4093)...)), nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.Now()
+			sent := signin.Screen{Serial: 7, State: signin.Waiting, Page: "https://acme.example/s", Origins: test.origins, Anchors: test.anchors, Ends: now}
+			out := screenBlock(&sent, now).bytes()
+			b, err := readBlock(&lines{r: bytes.NewReader(out)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := readScreen(b, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got.Anchors); diff != "" || len(got.Origins) != len(test.origins) {
+				t.Errorf("%d origins (-want +got):\n%s", len(got.Origins), diff)
+			}
+		})
+	}
+}

@@ -29,14 +29,16 @@ import (
 type fakeDirectory struct {
 	signin.Directory
 	approved chan struct{} // closed when she has
+	anchors  [][]byte      // by which its pages are known
 }
 
-func (*fakeDirectory) SignIn(_ context.Context, r *api.SignInRequest) (*api.SignInResponse, error) {
+func (d *fakeDirectory) SignIn(_ context.Context, r *api.SignInRequest) (*api.SignInResponse, error) {
 	var origins []string
+	var anchors [][]byte
 	if r.SameDevice {
-		origins = []string{"https://id.acme.example", "https://login.example:8443"}
+		origins, anchors = []string{"https://id.acme.example", "https://login.example:8443"}, d.anchors
 	}
-	return &api.SignInResponse{Origins: origins, DeviceCode: "device code", UserCode: "BCDF-GHJK", VerificationURI: "https://id.acme.example/signin", VerificationURIComplete: "https://id.acme.example/signin?code=BCDFGHJK", ExpiresIn: 600, Interval: 5}, nil
+	return &api.SignInResponse{Origins: origins, Anchors: anchors, DeviceCode: "device code", UserCode: "BCDF-GHJK", VerificationURI: "https://id.acme.example/signin", VerificationURIComplete: "https://id.acme.example/signin?code=BCDFGHJK", ExpiresIn: 600, Interval: 5}, nil
 }
 
 func (d *fakeDirectory) WhoSignedIn(ctx context.Context, _ *api.TokenRequest) (*api.TokenResponse, error) {

@@ -41,7 +41,7 @@ build() {
 	arch=$1
 	objects=
 	mkdir "$work/$arch" # the signature holds the name
-	for source in ../../local/reference/surface.c ../../local/reference/requests.c json.c core.c desk.c page.c origin.c networks.c visit.c guard.c plugin.c wifi.m window.m; do
+	for source in ../../local/reference/surface.c ../../local/reference/requests.c json.c core.c desk.c page.c origin.c networks.c visit.c guard.c plugin.c wifi.m trust.m window.m; do
 		object=$work/$arch-$(basename "$source").o
 		"$clang" -target "$arch-apple-macos12.0" -std=gnu11 -Os -g0 -nostdlibinc -isystem "$here/native/include" -I"$here/native" \
 			-ffreestanding -fno-ident -fvisibility=hidden -ffile-prefix-map="$root=." -fobjc-runtime=macosx-12.0 -fno-objc-arc \
@@ -52,7 +52,7 @@ build() {
 	# shellcheck disable=SC2086 # a list of files
 	"$lld" -arch "$arch" -platform_version macos 12.0 14.0 -syslibroot "$here/native/stubs" -bundle -dead_strip -adhoc_codesign \
 		-exported_symbol _AuthorizationPluginCreate -o "$work/$arch/FirstdayLogin" $objects \
-		-lSystem -lobjc -framework CoreFoundation -framework Foundation -framework AppKit -framework WebKit -framework CoreWLAN
+		-lSystem -lobjc -framework CoreFoundation -framework Foundation -framework AppKit -framework WebKit -framework CoreWLAN -framework Security
 }
 
 build x86_64

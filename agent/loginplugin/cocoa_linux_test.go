@@ -19,6 +19,7 @@ type object struct {
 	references  int
 	delegate    uintptr
 	previews    string // of links, of a web view: yes or no; empty: as WebKit likes
+	of          any    // what Security, or who asks for it, has of the object
 	room        []byte
 }
 
@@ -87,6 +88,9 @@ var cocoaFunctions = map[string]any{
 	"objc_msgSend": func(self, selector, a, b, third uintptr) uintptr {
 		c := &present.Load().cocoa
 		if result, known := c.sendWiFi(self, textAt(selector), a, b, third); known {
+			return result
+		}
+		if result, known := c.sendTrust(self, textAt(selector), a, b); known {
 			return result
 		}
 		return c.send(self, textAt(selector), a, b)
@@ -303,6 +307,13 @@ func (m *mac) sayFrom(message uintptr) {
 	purego.SyscallN(plugin.symbols["-[FirstdayLoginHost userContentController:didReceiveScriptMessage:]"], handler, 0, 0, message)
 }
 
+// block is one of Objective-C's, as far as who calls it looks.
+type block struct {
+	isa    uintptr
+	flags  uint64
+	invoke uintptr
+}
+
 // decided is what the plug-in has decided of a navigation.
 var decided struct {
 	sync.Mutex
@@ -336,11 +347,7 @@ func (m *mac) decides(what string, view uintptr, class, address string) bool {
 	about := m.cocoa.made(class, address)
 	handler := m.cocoa.handler
 	m.cocoa.mu.Unlock()
-	block := &struct {
-		isa    uintptr
-		flags  uint64
-		invoke uintptr
-	}{invoke: decideCallback()}
+	block := &block{invoke: decideCallback()}
 	decided.policies = nil
 	m.onMain(func() {
 		purego.SyscallN(plugin.symbols["-[FirstdayLoginHost "+what+"]"], handler, 0, view, about, uintptr(unsafe.Pointer(block)))

@@ -121,7 +121,7 @@ func onPage(t *testing.T, understood string) (pages []page, end string) {
 		if key == "page" {
 			value = "yes" // the address is for nobody to see
 		}
-		if !inScreen || key == "logon" || key == "qrtext" || key == "origin" {
+		if !inScreen || key == "logon" || key == "qrtext" || key == "origin" || key == "anchor" {
 			continue
 		}
 		p := &pages[len(pages)-1]

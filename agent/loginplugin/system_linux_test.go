@@ -203,6 +203,9 @@ func (b *binder) resolve(name string) uintptr {
 	if f := cocoaFunctions[short]; f != nil {
 		return purego.NewCallback(f)
 	}
+	if f := securityFunctions[short]; f != nil {
+		return purego.NewCallback(f)
+	}
 	switch {
 	case short == "calloc":
 		real := b.glibc(short)
@@ -237,6 +240,8 @@ func (b *binder) resolve(name string) uintptr {
 		})
 	case short == "dyld_stub_binder", short == "__stack_chk_fail":
 		return purego.NewCallback(func() uintptr { panic(name + " was called") })
+	case short == "NSURLAuthenticationMethodServerTrust":
+		return uintptr(unsafe.Pointer(&serverTrust))
 	case short == "__stack_chk_guard", short == "_dispatch_main_q", short == "_objc_empty_cache", strings.HasPrefix(short, "OBJC_"):
 		room := make([]byte, 512)
 		b.keep = append(b.keep, room)

@@ -455,3 +455,53 @@ func FuzzTalk(f *testing.F) {
 		k.wipe()
 	})
 }
+
+// The host says of each server by what it is known as the plug-in does, see trusts in
+// loginplugin/testdata/core/main.c.
+func TestHostTrustsWhatThePlugInTrusts(t *testing.T) {
+	const anchor = "anchor=MAMCAQc=\n"
+	for _, c := range []struct {
+		page, anchor, host string
+		port               int
+		wish               Wish
+		want               Trust
+	}{
+		{"https://id.acme.example/signin?code=1", anchor, "id.acme.example", 443, Show, Anchors},
+		{"https://id.acme.example", anchor, "ID.acme.Example", 443, Show, Anchors},
+		{"https://id.acme.example:443/", anchor, "id.acme.example", 443, Show, Anchors},
+		{"https://id.acme.example:8443/", anchor, "id.acme.example", 8443, Show, Anchors},
+		{"https://[2001:db8::1]:8443/", anchor, "2001:db8::1", 8443, Show, Anchors},
+		{"https://192.0.2.7/", anchor, "192.0.2.7", 443, Show, Anchors},
+		{"https://id.acme.example/", "", "id.acme.example", 443, Show, System},
+		{"https://id.acme.example/", anchor, "id.acme.example", 443, Portal, System},
+		{"https://id.acme.example/", anchor, "id.acme.example", 443, Nothing, NothingSaid},
+		{"https://id.acme.example/", anchor, "id.acme.example", 8443, Show, System},
+		{"https://id.acme.example:8443/", anchor, "id.acme.example", 443, Show, System},
+		{"https://id.acme.example/", anchor, "id.acme", 443, Show, System},
+		{"https://id.acme.example/", anchor, "x.id.acme.example", 443, Show, System},
+		{"https://id.acme.example/", anchor, "login.example", 443, Show, System},
+		{"https://id.acme.example/", anchor, "", 443, Show, System},
+		{"https://id@evil/", anchor, "evil", 443, Show, System},
+		{"http://id.acme.example/", anchor, "id.acme.example", 443, Show, System},
+	} {
+		k := greeted(t)
+		for _, b := range blocks(t, "screen 7\nstate=waiting\npage="+c.page+"\n"+c.anchor+"\nscreen 8\nstate=number\n\n") {
+			if err := k.take(b, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k.portal = "https://id.acme.example/"
+		h := &Host{talk: k, visit: c.wish}
+		by, anchors := h.Trusts(true, c.host, c.port)
+		if by != c.want || (by == Anchors) != (len(anchors) == 1) {
+			t.Errorf("%+v: %d, %d anchors", c, by, len(anchors))
+		}
+		if by, anchors := h.Trusts(false, c.host, c.port); by != NothingSaid || anchors != nil {
+			t.Errorf("%+v: it answers who is there", c)
+		}
+		h.talk = nil // the service is lost, and the pages are not shut yet
+		if by, anchors := h.Trusts(true, c.host, c.port); by != NothingSaid || anchors != nil {
+			t.Errorf("%+v: it says %d without a service", c, by)
+		}
+	}
+}

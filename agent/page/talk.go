@@ -32,7 +32,8 @@ type talk struct {
 	serial  string
 	address string // of the first page, for the other web view
 	origins []string
-	portal  string // of the network that the device is in
+	anchors [][]byte // by which that page's origin is known
+	portal  string   // of the network that the device is in
 
 	greeted, shown, typed bool
 	askedFor              string // the screen for which a logon was asked
@@ -118,7 +119,7 @@ func (t *talk) takePages(b *local.Block) {
 	if page == "" && b.Value("state") == "number" {
 		return
 	}
-	t.address, t.origins = page, nil
+	t.address, t.origins, t.anchors = page, nil, b.Anchors
 	for _, p := range b.Pairs {
 		if p[0] == "origin" {
 			t.origins = append(t.origins, p[1])

@@ -25,6 +25,7 @@ type fakeDirectory struct {
 	ticket   api.Secret    // that holds
 	bound    []string      // accounts
 	origins  []string      // of pages shown on the device itself
+	anchors  [][]byte      // by which the first of them is known
 	asked    []bool        // whether sign-ins were for the same device
 	ended    []api.Secret  // sign-ins that were cancelled
 	down     error         // what each call gives, if not nil
@@ -66,7 +67,7 @@ func (d *fakeDirectory) SignIn(_ context.Context, r *api.SignInRequest) (*api.Si
 	return out, d.call("signin", func() error {
 		if r.SameDevice {
 			out.DeviceCode, out.UserCode, out.VerificationURIComplete = "same device code", "ZZZZ-ZZZZ", "https://acme.example/signin?code=ZZZZ-ZZZZ"
-			out.Origins = d.origins
+			out.Origins, out.Anchors = d.origins, d.anchors
 		}
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testpki"
 )
 
 var annsOrigins = []string{"https://acme.example", "https://login.example"}
@@ -45,16 +46,16 @@ func noCode(t *testing.T, s Screen) {
 func TestPagesHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newFakeDirectory()
-		d.origins = annsOrigins
+		d.origins, d.anchors = annsOrigins, [][]byte{testpki.New(t).Root.Certificate().Raw}
 		s := beginHere(t, d)
 		defer s.end()
 		waiting := s.shows(Waiting, "")
 		noCode(t, waiting)
-		if !waiting.Here || waiting.Page != "https://acme.example/signin?code=ZZZZ-ZZZZ" || cmp.Diff(annsOrigins, waiting.Origins) != "" || !waiting.offers(Elsewhere) {
+		if !waiting.Here || waiting.Page != "https://acme.example/signin?code=ZZZZ-ZZZZ" || cmp.Diff(annsOrigins, waiting.Origins) != "" || cmp.Diff(d.anchors, waiting.Anchors) != "" || !waiting.offers(Elsewhere) {
 			t.Errorf("%+v", waiting)
 		}
 		close(d.approved)
-		if password := s.shows(Password, ""); password.Page != "" || password.Origins != nil || password.offers(Elsewhere) {
+		if password := s.shows(Password, ""); password.Page != "" || password.Origins != nil || password.Anchors != nil || password.offers(Elsewhere) {
 			t.Errorf("%+v", password)
 		}
 		d.saw(t, []bool{true})

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -282,7 +283,7 @@ func (l *loop) show() {
 
 func equal(a, b *Screen) bool {
 	return slices.Equal(a.Fields, b.Fields) && slices.Equal(a.Actions, b.Actions) && a.State == b.State && a.Title == b.Title && a.Message == b.Message &&
-		a.UserCode == b.UserCode && a.QR == b.QR && a.Here == b.Here && a.Beside == b.Beside && a.Page == b.Page && slices.Equal(a.Origins, b.Origins) && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account &&
+		a.UserCode == b.UserCode && a.QR == b.QR && a.Here == b.Here && a.Beside == b.Beside && a.Page == b.Page && slices.Equal(a.Origins, b.Origins) && slices.EqualFunc(a.Anchors, b.Anchors, bytes.Equal) && a.Code == b.Code && a.Help == b.Help && a.Text == b.Text && a.Online == b.Online && a.Account == b.Account &&
 		a.Why == b.Why && a.CanLogon == b.CanLogon && a.Ends.Equal(b.Ends)
 }
 

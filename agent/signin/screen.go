@@ -51,6 +51,9 @@ type Screen struct {
 	Here    bool
 	Page    string
 	Origins []string
+	// Anchors are CAs, in DER, by which Page's origin, and no other, is known: by them
+	// alone. None: by what the system trusts.
+	Anchors [][]byte
 	// Beside tells that the organisation wants the window beside the Mac's login
 	// window.
 	Beside bool

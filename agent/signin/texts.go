@@ -38,7 +38,7 @@ func (f *flow) screen() *Screen {
 		s.Actions = []ActionButton{cancelButton}
 		if f.here {
 			s.Message, s.UserCode, s.URI, s.QR = "Go on in the window.", "", "", ""
-			s.Page, s.Origins = f.started.VerificationURIComplete, f.started.Origins
+			s.Page, s.Origins, s.Anchors = f.started.VerificationURIComplete, f.started.Origins, f.started.Anchors
 		}
 	case Number:
 		s.Title, s.Message = "Almost there", "Type the number that your other device shows."

@@ -174,6 +174,9 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 	err = show(c, at, func(w *text) {
 		w.line("the directory of %s answers at %s", d.Organisation, at.URL)
 		w.line("its pin is %s", at.Pin)
+		if d.Web == (directory.Web{}) && d.PagesURL == at.URL {
+			w.line("browsers do not know its CA, and phones warn of its sign-in pages: give --tls-cert, --acme or --pages-url")
+		}
 	})
 	if err != nil {
 		return err

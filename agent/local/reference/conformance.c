@@ -29,6 +29,16 @@ static void show_fields(const struct surface_block *b) {
     }
 }
 
+static void show_anchors(const struct surface_block *b) {
+    static unsigned char bytes[SURFACE_ANCHOR_BYTES];
+    size_t left = surface_anchors(b, bytes, sizeof bytes), size;
+    for (unsigned char *at = bytes; (size = surface_certificate(at, left)) > 0; at += size, left -= size) {
+        printf("anchor=");
+        for (size_t i = 0; i < size; i++) printf("%02X", at[i]);
+        putchar('\n');
+    }
+}
+
 static void show_screen(const struct surface_block *b) {
     printf("screen %llu\n", strtoull(b->word, NULL, 10));
     put("state", b->texts[SURFACE_STATE]);
@@ -45,6 +55,7 @@ static void show_screen(const struct surface_block *b) {
     put("qrtext", b->texts[SURFACE_QRTEXT]);
     put("page", b->texts[SURFACE_PAGE]);
     for (int i = 0; i < b->origin_count; i++) put("origin", b->origins[i]);
+    show_anchors(b);
     for (int i = 0; i < b->module_count; i++) put("qr", b->modules[i]);
     if (*b->texts[SURFACE_LEFT]) {
         unsigned long long left = strtoull(b->texts[SURFACE_LEFT], NULL, 10);

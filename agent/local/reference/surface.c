@@ -131,6 +131,100 @@ size_t surface_bytes(const struct surface_block *b, unsigned char *out, size_t r
     return n;
 }
 
+static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Reads four characters of base64 in their place. Gives how many bytes they are; 0:
+ * none. There is one way to write a byte. */
+static int unpack(char *s) {
+    unsigned long bits = 0;
+    int padding = s[3] != '=' ? 0 : s[2] != '=' ? 1 : 2;
+    for (int i = 0; i < 4; i++) {
+        const char *at = i + padding > 3 ? base64 : s[i] ? strchr(base64, s[i]) : NULL;
+        if (!at) return 0;
+        bits = bits << 6 | (unsigned long)(at - base64);
+    }
+    if (bits & ((1UL << 8 * padding) - 1)) return 0;
+    for (int i = 0; i < 3; i++) s[i] = (char)(bits >> (16 - 8 * i) & 0xff);
+    return 3 - padding;
+}
+
+/* Reads a row of certificates in its place. */
+static int read_anchor(struct surface_block *b, char *value) {
+    size_t size = 0, length = strlen(value);
+    struct surface_row *row = &b->anchors[b->anchor_count];
+    if (length == 0) return 0;
+    if (length % 4 || b->anchor_count == SURFACE_ANCHOR_ROWS) return -1;
+    if (b->anchor_count > 0 && row[-1].size % 3) return -1; /* none follows the end */
+    for (char *s = value, *to = value; *s; s += 4) {
+        char four[4] = {s[0], s[1], s[2], s[3]};
+        int count = unpack(four);
+        if (count == 0 || (count < 3 && s[4])) return -1;
+        memcpy(to, four, (size_t)count);
+        to += count;
+        size += (size_t)count;
+    }
+    row->bytes = (const byte *)value;
+    row->size = size;
+    b->anchor_count++;
+    return 0;
+}
+
+size_t surface_certificate(const byte *der, size_t size) {
+    enum { SEQUENCE = 0x30 };
+    size_t length, head = 2;
+    if (size < head || der[0] != SEQUENCE) return 0;
+    length = der[1];
+    if (length > 0x80) { /* so many more bytes; as few as will do */
+        size_t more = length - 0x80;
+        if (more > 2 || size < head + more) return 0;
+        length = more == 1 ? der[2] : (size_t)der[2] << 8 | der[3];
+        if (length < 0x80 || (more == 2 && length < 0x100)) return 0;
+        head += more;
+    } else if (length == 0x80) {
+        return 0;
+    }
+    return length <= size - head ? head + length : 0;
+}
+
+size_t surface_anchors(const struct surface_block *b, byte *out, size_t room) {
+    size_t n = 0;
+    for (int i = 0; i < b->anchor_count; i++) {
+        const struct surface_row *row = &b->anchors[i];
+        if (row->size > room - n) return 0;
+        memcpy(out + n, row->bytes, row->size);
+        n += row->size;
+    }
+    return n;
+}
+
+/* Gives what stands in the rows from there on, up to four bytes. */
+static size_t first_bytes(const struct surface_block *b, size_t at, byte *out) {
+    size_t n = 0;
+    for (int i = 0; i < b->anchor_count && n < 4; i++) {
+        const struct surface_row *row = &b->anchors[i];
+        for (; at < row->size && n < 4; at++) out[n++] = row->bytes[at];
+        at -= row->size < at ? row->size : at;
+    }
+    return n;
+}
+
+/* Tells whether the rows are certificates, as far as that can be told, or there are
+ * none. */
+static int is_certificates(const struct surface_block *b) {
+    size_t size = 0, at = 0;
+    int count = 0;
+    for (int i = 0; i < b->anchor_count; i++) size += b->anchors[i].size;
+    if (size > SURFACE_ANCHOR_BYTES) return 0;
+    for (; at < size; count++) {
+        byte head[4] = {0};
+        first_bytes(b, at, head);
+        size_t length = count < SURFACE_ANCHORS ? surface_certificate(head, size - at) : 0;
+        if (length == 0) return 0;
+        at += length;
+    }
+    return 1;
+}
+
 static int read_pair(struct surface_block *b, char *line) {
     int screen = !strcmp(b->kind, "screen");
     char *value = cut(line, '=');
@@ -154,6 +248,7 @@ static int read_pair(struct surface_block *b, char *line) {
         b->origins[b->origin_count++] = value;
         return 0;
     }
+    if (!strcmp(line, "anchor")) return read_anchor(b, value);
     if (strcmp(line, "qr")) return 0; /* of a later version */
     if (b->module_count == SURFACE_MODULES) return -1;
     b->modules[b->module_count++] = value;
@@ -198,7 +293,7 @@ static int read_block(struct surface_block *b, char *line, const char *end) {
         b->end = end;
         return 0;
     }
-    return is_number(b->word) && *b->texts[SURFACE_STATE] && is_square(b) ? 0 : -1;
+    return is_number(b->word) && *b->texts[SURFACE_STATE] && is_square(b) && is_certificates(b) ? 0 : -1;
 }
 
 /* Takes a byte. 1: the block is complete. */

@@ -12,6 +12,9 @@ enum {
     SURFACE_LIST = 8,      /* fields, and actions */
     SURFACE_MODULES = 57,  /* rows of a QR code */
     SURFACE_ORIGINS = 50,
+    SURFACE_ANCHORS = 4,          /* certificates, */
+    SURFACE_ANCHOR_BYTES = 16384, /* of so many bytes together, */
+    SURFACE_ANCHOR_ROWS = 32,     /* in so many rows */
     SURFACE_YEAR = 31536000, /* seconds; no screen has more left */
     SURFACE_TEXTS = 23
 };
@@ -32,6 +35,12 @@ struct surface_item {
     const char *name, *kind, *label;
 };
 
+/* Bytes of a row. */
+struct surface_row {
+    const unsigned char *bytes;
+    size_t size;
+};
+
 /* A block. Its texts are UTF-8, and hold until the callback returns. */
 struct surface_block {
     const char *kind;     /* hello, screen, ok, error; leave any other alone */
@@ -41,7 +50,8 @@ struct surface_block {
     const char *modules[SURFACE_MODULES]; /* rows of '1' (dark) and '0' (light) */
     const char *origins[SURFACE_ORIGINS];
     const char *blob[SURFACE_LIST]; /* rows of hexadecimal digits, see surface_bytes */
-    int field_count, action_count, module_count, origin_count, blob_count;
+    struct surface_row anchors[SURFACE_ANCHOR_ROWS]; /* see surface_anchors */
+    int field_count, action_count, module_count, origin_count, blob_count, anchor_count;
     const char *pairs, *end; /* of any other block than a screen, see surface_pair */
 };
 
@@ -69,6 +79,14 @@ int surface_pair(const struct surface_block *block, const char **at, const char 
 
 /* Reads the bytes of "ok logon". Gives their number, 0 if there is no room. */
 size_t surface_bytes(const struct surface_block *block, unsigned char *out, size_t room);
+
+/* Reads the certificates of a screen, one after the other in DER. Gives their bytes'
+ * number, 0 if there are none, or no room. */
+size_t surface_anchors(const struct surface_block *block, unsigned char *out, size_t room);
+
+/* Gives how many bytes the first certificate has of those that stand there, 0 if none
+ * does. What it says is another matter. */
+size_t surface_certificate(const unsigned char *der, size_t size);
 
 /* Writes a value as requests hold it. Gives its length, 0 if there is no room. */
 size_t surface_escape(char *out, size_t room, const char *value);

@@ -22,6 +22,10 @@ __attribute__((objc_root_class)) @interface NSObject { Class isa; }
 + (NSString *)stringWithUTF8String:(const char *)s;
 - (const char *)UTF8String;
 - (BOOL)isKindOfClass:(Class)c;
+- (BOOL)isEqualToString:(NSString *)s;
+@end
+@interface NSData : NSObject
++ (NSData *)dataWithBytes:(const void *)bytes length:(NSUInteger)n;
 @end
 @interface NSError : NSObject
 - (NSInteger)code;

@@ -88,7 +88,7 @@ static int ask_logon(struct core *c, const struct surface_block *b) {
     return request(c, "logon ", c->serial);
 }
 
-/* Keeps which pages a screen wants to be shown. The address of the first one is a
+/* Keeps which pages a screen wants to be shown, and by what they are known. The address of the first one is a
  * secret. The page with the number stays while that is typed. */
 static void keep_pages(struct core *c, const struct surface_block *b) {
     if (!*b->texts[SURFACE_PAGE] && !strcmp(b->texts[SURFACE_STATE], "number")) return;
@@ -97,6 +97,7 @@ static void keep_pages(struct core *c, const struct surface_block *b) {
     c->origin_count = 0;
     for (int i = 0; i < b->origin_count; i++)
         if (strlen(b->origins[i]) < CORE_ORIGIN) keep(c->origins[c->origin_count++], b->origins[i], CORE_ORIGIN);
+    c->anchors_size = surface_anchors(b, c->anchors, sizeof c->anchors);
 }
 
 static int got_screen(struct core *c, const struct surface_block *b) {

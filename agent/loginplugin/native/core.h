@@ -49,6 +49,8 @@ struct core {
     char page[SURFACE_LINE];                           /* the address of the sign-in's first page; "": there is none */
     char origins[SURFACE_ORIGINS][CORE_ORIGIN];        /* that its pages may have */
     int origin_count;
+    unsigned char anchors[SURFACE_ANCHOR_BYTES];       /* of the page's origin: certificates of CAs, DER */
+    size_t anchors_size;                               /* 0: the system knows it */
     char portal[SURFACE_LINE];                         /* where this network wants to be asked first */
     char screen[CORE_PAGE], answer[CORE_PAGE], note[1024]; /* what the page is to be told, JSON; "" if nothing is */
     char reply[CORE_REPLY];                            /* the same, at once */
@@ -117,6 +119,18 @@ int core_may_show(const struct core *c, const char *address);
 /* Tells whether a page that the network wants to be seen may go to an address:
  * anywhere in the web, as long as the service says that there is such a page. */
 int core_may_browse(const struct core *c, const char *address);
+
+/* By what is known whom a page comes from. */
+enum core_trust {
+    CORE_NOTHING_SAID, /* it is not that which is asked, and nothing else is answered */
+    CORE_SYSTEM,       /* by what the system trusts */
+    CORE_ANCHORS       /* by the anchors, and by nothing else */
+};
+
+/* Tells it of a server that a page beside ours comes from, or something in one; nothing
+ * is said once there is no such page. certificate: it shows its certificate; else it, or
+ * a proxy, asks who is there. */
+enum core_trust core_trusts(const struct core *c, int portal, int certificate, const char *host, long port);
 
 /* The service has hung up: what was said is void, and the page is told. */
 void core_lost(struct core *c);

@@ -1,5 +1,5 @@
-/* Which pages may be shown beside ours: the rules are those of agent/webview, the
- * window's on Windows. */
+/* Which pages may be shown beside ours, and by what it is known that they come from
+ * there: the rules for the first are those of agent/webview, the window's on Windows. */
 #include "parts.h"
 
 #include <string.h>
@@ -38,6 +38,27 @@ int core_may_show(const struct core *c, const char *address) {
     for (int i = 0; i < c->origin_count; i++)
         if (is_of(address, c->origins[i])) return 1;
     return 0;
+}
+
+/* Tells whether a host and a port are those of an address; the host without the
+ * brackets that an address of IPv6 has there. */
+static int is_at(const char *address, const char *host, long port) {
+    static const char scheme[] = "https://";
+    const char *at = address + sizeof scheme - 1;
+    long stated = 443;
+    if (!begins(address, scheme) || !*host) return 0;
+    int bracket = *at == '[';
+    for (at += bracket; *host; at++, host++)
+        if (lower(*at) != lower(*host) || strchr("/?#@%[]\\", *at)) return 0;
+    if (bracket && *at++ != ']') return 0;
+    if (*at == ':')
+        for (stated = 0, at++; *at >= '0' && *at <= '9' && stated <= 0xffff; at++) stated = stated * 10 + (*at - '0');
+    return strchr("/?#", *at) && stated == port; /* or it ends there */
+}
+
+enum core_trust core_trusts(const struct core *c, int portal, int certificate, const char *host, long port) {
+    if (!certificate || !*(portal ? c->portal : c->page)) return CORE_NOTHING_SAID;
+    return !portal && c->anchors_size > 0 && is_at(c->page, host, port) ? CORE_ANCHORS : CORE_SYSTEM;
 }
 
 int is_web(const char *address) {

@@ -431,6 +431,17 @@ int visit_wants(struct visit *v, int portal, const char *first) {
     return wants;
 }
 
+enum core_trust visit_trusts(struct visit *v, int portal, int certificate, const char *host, long port, unsigned char *anchors, size_t *size) {
+    lock(v);
+    enum core_trust by = v->done ? CORE_NOTHING_SAID : core_trusts(&v->core, portal, certificate, host, port);
+    if (by == CORE_ANCHORS) {
+        *size = v->core.anchors_size;
+        memmove(anchors, v->core.anchors, *size);
+    }
+    unlock(v);
+    return by;
+}
+
 void visit_apple(struct visit *v) {
     char reply[CORE_REPLY];
     visit_page(v, "apple", reply);

@@ -70,6 +70,10 @@ int visit_address(struct visit *v, int portal, char *out);
 int visit_may_show(struct visit *v, int portal, const char *address);
 int visit_wants(struct visit *v, int portal, const char *first);
 
+/* By what is known whom a page comes from that is shown beside ours, see core_trusts.
+ * CORE_ANCHORS: they are in anchors, of SURFACE_ANCHOR_BYTES. */
+enum core_trust visit_trusts(struct visit *v, int portal, int certificate, const char *host, long port, unsigned char *anchors, size_t *size);
+
 /* The person wants Apple's login window, whatever the page does. */
 void visit_apple(struct visit *v);
 
@@ -78,6 +82,10 @@ void visit_found(struct visit *v, const char *answer);
 
 /* wifi.m: does it, and calls visit_found from a thread of its own. -1: it cannot. */
 int wifi_begin(struct visit *v, const struct core_wlan *what);
+
+/* trust.m: asks macOS whether a server is the one of that name by certificates of CAs,
+ * and by nothing else. trust is a SecTrustRef, host an NSString. */
+int trust_holds(void *trust, void *host, const unsigned char *anchors, size_t size);
 
 /* window.m. All but the last return at once; the work is done on the main thread. */
 void window_open(struct visit *v);

@@ -8,9 +8,6 @@
 
 #include <string.h>
 
-@interface NSData : NSObject
-+ (NSData *)dataWithBytes:(const void *)bytes length:(NSUInteger)n;
-@end
 @interface NSArray : NSObject
 - (NSUInteger)count;
 - (id)objectAtIndex:(NSUInteger)i;

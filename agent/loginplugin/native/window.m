@@ -12,7 +12,7 @@ typedef struct { CGFloat x, y; } CGPoint;
 typedef struct { CGFloat width, height; } CGSize;
 typedef struct { CGPoint origin; CGSize size; } CGRect;
 
-@class NSURL, NSURLRequest, WKWebView, WKFrameInfo;
+@class NSURL, NSURLRequest, NSURLProtectionSpace, WKWebView, WKFrameInfo;
 
 @interface NSURL : NSObject
 + (NSURL *)URLWithString:(NSString *)s;
@@ -25,6 +25,19 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 @end
 @interface NSURLResponse : NSObject
 - (NSURL *)URL;
+@end
+@interface NSURLAuthenticationChallenge : NSObject
+- (NSURLProtectionSpace *)protectionSpace;
+@end
+@interface NSURLProtectionSpace : NSObject
+- (NSString *)authenticationMethod;
+- (BOOL)isProxy;
+- (NSString *)host;
+- (NSInteger)port;
+- (void *)serverTrust; /* of a SecTrustRef */
+@end
+@interface NSURLCredential : NSObject
++ (NSURLCredential *)credentialForTrust:(void *)trust;
 @end
 @interface NSBundle : NSObject
 + (NSBundle *)bundleForClass:(Class)c;
@@ -104,6 +117,7 @@ typedef struct { CGPoint origin; CGSize size; } CGRect;
 - (BOOL)canShowMIMEType;
 @end
 
+extern NSString *const NSURLAuthenticationMethodServerTrust;
 extern unsigned char CFPreferencesGetAppBooleanValue(const void *key, const void *application, unsigned char *valid);
 
 enum {
@@ -111,6 +125,7 @@ enum {
     LEVEL = 1000, /* NSScreenSaverWindowLevel */
     HEAD = 72,    /* points of our page that stay above another page */
     CANCEL = 0, ALLOW = 1,
+    USE = 0, DEFAULT = 1, BREAK_OFF = 2, REJECT = 3, /* NSURLSessionAuthChallengeDisposition */
     CANCELLED = -999, /* NSURLErrorCancelled: another page takes its place */
     MODIFIERS = 1 << 18 | 1 << 19 | 1 << 20, /* Control, Option, Command */
     ANSI_A = 0   /* the place of a key, of HIToolbox/Events.h */
@@ -262,6 +277,26 @@ static const char *address_of(NSURL *u) { return [[u absoluteString] UTF8String]
     int may = view == page; /* whose file it is was looked at before */
     if (view == other) may = address && [answer canShowMIMEType] && visit_may_show(visit, portal, address); /* wherever it was led to */
     decide(may ? ALLOW : CANCEL);
+}
+- (void)webView:(WKWebView *)view didReceiveAuthenticationChallenge:(NSURLAuthenticationChallenge *)challenge
+    completionHandler:(void (^)(NSInteger, NSURLCredential *))answer {
+    unsigned char anchors[SURFACE_ANCHOR_BYTES];
+    size_t size = 0;
+    NSURLProtectionSpace *asks = [challenge protectionSpace];
+    int certificate = [[asks authenticationMethod] isEqualToString:NSURLAuthenticationMethodServerTrust] && ![asks isProxy];
+    const char *host = [[asks host] UTF8String];
+    enum core_trust by = view == other && host ? visit_trusts(visit, portal, certificate, host, [asks port], anchors, &size) : CORE_NOTHING_SAID;
+    if (by != CORE_ANCHORS) { /* as if nobody had taken the question, but for pages that are not shown any more */
+        answer(by == CORE_SYSTEM ? DEFAULT : certificate ? BREAK_OFF : REJECT, 0);
+        return;
+    }
+    void *trust = [asks serverTrust];
+    if (trust_holds(trust, [asks host], anchors, size)) {
+        answer(USE, [NSURLCredential credentialForTrust:trust]);
+        return;
+    }
+    answer(BREAK_OFF, 0); /* which WebKit tells as if another page took its place */
+    shut_other(self);
 }
 - (void)webViewWebContentProcessDidTerminate:(WKWebView *)view {
     if (view == other) shut_other(self);

@@ -44,6 +44,7 @@ static void check(void) {
     assert(memchr(core.screen, 0, sizeof core.screen) && memchr(core.note, 0, sizeof core.note));
     assert(memchr(core.answer, 0, sizeof core.answer) && memchr(core.reply, 0, sizeof core.reply));
     assert(memchr(core.serial, 0, sizeof core.serial) && memchr(core.page, 0, sizeof core.page) && memchr(core.portal, 0, sizeof core.portal));
+    assert(core.anchors_size <= sizeof core.anchors);
     for (int i = 0; i < core.origin_count; i++) assert(i < SURFACE_ORIGINS && memchr(core.origins[i], 0, sizeof core.origins[i]));
     assert(core.desk.verb >= 0 && core.desk.verb < CORE_VERBS && core.desk.join.size <= 5 * SURFACE_LINE);
     assert(core.out.size <= sizeof core.out.bytes && core.pair_size <= CORE_PAIR && core.pair[CORE_PAIR] == 0);
@@ -403,7 +404,55 @@ static void wlans(void) {
     assert(!strcmp(text, "{\"kind\":\"answer\",\"verb\":\"wlan\",\"pairs\":[[\"join\",\"failed\"],[\"joincode\",\"password\"],[\"joinname\",\"A\"]]}"));
 }
 
+/* By what pages are known: the anchors hold at the first page's host and port only, as
+ * long as that is shown. */
+static void trusts(void) {
+    static const struct { const char *page, *host; long port; } own[] = {
+        {"https://id.acme.example/signin?code=1", "id.acme.example", 443}, {"https://id.acme.example", "ID.acme.Example", 443}, {"https://id.acme.example:443/", "id.acme.example", 443},
+        {"https://id.acme.example:8443?x", "id.acme.example", 8443}, {"https://[2001:db8::1]:8443/", "2001:db8::1", 8443}, {"https://[2001:db8::1]", "2001:db8::1", 443},
+        {"https://192.0.2.7/#x", "192.0.2.7", 443},
+    }, others[] = {
+        {"https://id.acme.example/", "id.acme.example", 8443}, {"https://id.acme.example:8443/", "id.acme.example", 443}, {"https://id.acme.example/", "id.acme", 443},
+        {"https://id.acme.example/", "id.acme.example.", 443}, {"https://id.acme.example/", "x.id.acme.example", 443}, {"https://id.acme.example/", "", 443},
+        {"https://id.acme.example/", "id.acme.example/", 443}, {"https://id.acme.example:8443/", "id.acme.example:8443", 8443}, {"https://id@evil/", "id", 443},
+        {"https://id@evil/", "id@evil", 443}, {"https://id@evil/", "evil", 443}, {"https://id:443@evil/", "id", 443}, {"https://id\\@evil/", "id", 443}, {"https://id:99999999999999999999443/", "id", 443},
+        {"https://id:443x/", "id", 443}, {"https://id:/", "id", 443}, {"https://[2001:db8::1/", "2001:db8::1", 443}, {"https://[2001:db8::1]x/", "2001:db8::1", 443},
+        {"https://[2001:db8::1]/", "[2001:db8::1]", 443}, {"http://id.acme.example/", "id.acme.example", 443}, {"https://", "", 443}, {"https", "https", 443}, {"https:///", "", 0},
+    };
+    static const char anchor[] = "anchor=MAMCAQc=\n"; /* 30 03 02 01 07 */
+    char block[400];
+    for (size_t i = 0; i < sizeof own / sizeof *own + sizeof others / sizeof *others; i++) {
+        int is_own = i < sizeof own / sizeof *own;
+        const char *page = is_own ? own[i].page : others[i - sizeof own / sizeof *own].page, *host = is_own ? own[i].host : others[i - sizeof own / sizeof *own].host;
+        long port = is_own ? own[i].port : others[i - sizeof own / sizeof *own].port;
+        begin();
+        sprintf(block, "screen 8\nstate=waiting\npage=%s\n%s\n", page, anchor);
+        says(block, 1);
+        assert(core.anchors_size == 5 && !memcmp(core.anchors, "\x30\x03\x02\x01\x07", 5));
+        assert(core_trusts(&core, 0, 1, host, port) == (is_own ? CORE_ANCHORS : CORE_SYSTEM) && core_trusts(&core, 0, 0, host, port) == CORE_NOTHING_SAID);
+        says("screen 9\nstate=number\n\n", 1); /* the page stays */
+        assert(core_trusts(&core, 0, 1, host, port) == (is_own ? CORE_ANCHORS : CORE_SYSTEM));
+        sprintf(block, "screen 10\nstate=waiting\npage=%s\n\n", page); /* one that the system knows */
+        says(block, 1);
+        assert(core_trusts(&core, 0, 1, host, port) == CORE_SYSTEM && core.anchors_size == 0);
+        sprintf(block, "screen 11\nstate=creating\n%s\n", anchor); /* of no page */
+        says(block, 1);
+        assert(core_trusts(&core, 0, 1, host, port) == CORE_NOTHING_SAID && core_trusts(&core, 1, 1, host, port) == CORE_NOTHING_SAID);
+    }
+    begin(); /* a portal's pages the system knows, wherever they are */
+    sprintf(block, "screen 8\nstate=waiting\npage=https://id.acme.example/\n%s\n", anchor);
+    says(block, 1);
+    core_tell(&core, told, 1);
+    assert(wants("ask network") == CORE_NOTHING);
+    says("ok network\ninternet=captive\nportal=https://id.acme.example/\n\n", 1);
+    assert(core_trusts(&core, 1, 1, "id.acme.example", 443) == CORE_SYSTEM && core_trusts(&core, 1, 0, "id.acme.example", 443) == CORE_NOTHING_SAID);
+    assert(core_trusts(&core, 0, 1, "id.acme.example", 443) == CORE_ANCHORS);
+    core_lost(&core); /* with the service, before the pages are shut */
+    assert(core_trusts(&core, 1, 1, "id.acme.example", 443) == CORE_NOTHING_SAID && core_trusts(&core, 0, 1, "id.acme.example", 443) == CORE_NOTHING_SAID);
+}
+
 static int secrets(void) {
+    trusts();
     logons();
     locals();
     unlocks();

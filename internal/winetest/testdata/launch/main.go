@@ -9,6 +9,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,8 +43,8 @@ func run(result, command string) error {
 			return fmt.Errorf("duplicating a handle: %w", err)
 		}
 	}
-	var pi syscall.ProcessInformation
-	if err := syscall.CreateProcess(nil, line, nil, nil, true, 0, nil, nil, si, &pi); err != nil {
+	pi, err := create(line, si)
+	if err != nil {
 		return fmt.Errorf("starting %s: %w", command, err)
 	}
 	go func() {
@@ -58,4 +59,17 @@ func run(result, command string) error {
 		return err
 	}
 	return os.WriteFile(result, fmt.Append(nil, code), 0o600)
+}
+
+// create starts a process. Where many start at once, one of Wine's ends now and then
+// before a single instruction of its program has run, and that is called an internal
+// error.
+func create(line *uint16, si *syscall.StartupInfo) (pi syscall.ProcessInformation, err error) {
+	const internalError, attempts = syscall.Errno(1359), 3
+	for range attempts {
+		if err = syscall.CreateProcess(nil, line, nil, nil, true, 0, nil, nil, si, &pi); !errors.Is(err, internalError) {
+			break
+		}
+	}
+	return pi, err
 }
