@@ -104,7 +104,11 @@ func outcomes(t *testing.T, d *Directory, id uuid.UUID) (n int) {
 func TestPackageIsBuiltByOneWorker(t *testing.T) {
 	onEachStore(t, func(t *testing.T, replicas []*Directory) {
 		d := replicas[0]
+		news := replicas[len(replicas)-1].Subscribe(t.Context(), TopicPackages)
 		q := queuePackage(t, d, wanted())
+		if told := <-news; len(told) != 1 || told[0] != TopicPackages {
+			t.Errorf("others hear of %v", told)
+		}
 		if request := packageNow(t, d, q.Job).Request; request.WiFi[0].Password != "" {
 			t.Error("the password is shown")
 		}
@@ -135,6 +139,9 @@ func TestPackageIsBuiltByOneWorker(t *testing.T) {
 		}
 		if err := d.RenewPackage(t.Context(), w, "packing", 3, 7); err != nil {
 			t.Error(err)
+		}
+		if told := <-news; len(told) != 1 {
+			t.Errorf("others hear of %v", told)
 		}
 		if j := packageNow(t, d, q.Job); j.State != api.PackageBuilding || j.Step != "packing" || j.Done != 3 || j.Total != 7 || j.Attempts != 1 {
 			t.Errorf("%+v", j)

@@ -13,9 +13,6 @@ import (
 	"firstday.dev/api"
 )
 
-// newsPackages is the news that a job changed.
-const newsPackages = "packages"
-
 // maxOpenPackages is how many jobs may wait or be built at once.
 const maxOpenPackages = 2000
 
@@ -105,10 +102,9 @@ func (t *transaction) keepPackageSecrets(job uuid.UUID, s *api.PackageSecrets) e
 	return err
 }
 
-// tellPackage notes what became of a job, and lets know who watches.
+// tellPackage notes what became of a job.
 func (t *transaction) tellPackage(actor, action string, job uuid.UUID, detail map[string]any) {
 	t.audit(actor, "package."+action, "package:"+job.String(), detail)
-	t.news = append(t.news, newsPackages)
 }
 
 // useUploads makes sure that what a job carries is there, and stays.

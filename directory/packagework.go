@@ -29,6 +29,9 @@ type PackageWork struct {
 	Actor   string         // who asked for it
 	Request api.NewPackage // with its secrets
 	Uploads []*api.PackageUpload
+
+	step string // that was told last, and how far it was
+	done int64
 }
 
 // ErrPackageLost: the job is no longer this worker's. It was cancelled, or the
@@ -81,7 +84,7 @@ func (d *Directory) TakePackage(ctx context.Context, q QueuedPackage) (*PackageW
 		if err := json.Unmarshal([]byte(request), &w.Request); err != nil {
 			return err
 		}
-		t.news = append(t.news, newsPackages)
+		t.topics = append(t.topics, TopicPackages)
 		if w.Uploads, err = t.uploadsOf(&w.Request); err != nil {
 			return err
 		}
@@ -134,12 +137,20 @@ func (t *transaction) holdPackage(w *PackageWork, set string, args ...any) error
 	return err
 }
 
-// RenewPackage says that the worker is there, and how far it is.
+// RenewPackage says that the worker is there, and how far it is. It is for one
+// goroutine.
 func (d *Directory) RenewPackage(ctx context.Context, w *PackageWork, step string, done, total int64) error {
-	return d.change(ctx, func(t *transaction) error {
-		t.news = append(t.news, newsPackages)
+	moved := w.step != step || w.done != done
+	err := d.change(ctx, func(t *transaction) error {
+		if moved {
+			t.topics = append(t.topics, TopicPackages)
+		}
 		return t.holdPackage(w, `lease_until = $3, step = $4, done = $5, total = $6`, millis(d.now().Add(PackageLease)), step, done, total)
 	})
+	if err == nil {
+		w.step, w.done = step, done
+	}
+	return err
 }
 
 // MintPackageKey makes the connect key of a package. It never opens longer than
@@ -249,7 +260,7 @@ func (d *Directory) ReturnPackage(ctx context.Context, w *PackageWork) error {
 		if err := t.holdPackage(w, `state = 'queued', dispatch = dispatch + 1, attempts = attempts - 1, step = '', done = 0, total = 0`); err != nil {
 			return err
 		}
-		t.news = append(t.news, newsPackages)
+		t.topics = append(t.topics, TopicPackages)
 		return t.revokePackageKeys(w.Job, -1, "the worker ended before the package was built")
 	})
 }
