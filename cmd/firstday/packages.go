@@ -28,6 +28,7 @@ func (p *packaging) flags(c *cobra.Command, f *pflag.FlagSet, config string) {
 	f.StringVar(&p.Store, "package-store", "", "where kits lie: a folder, or an S3-compatible store, https://host/bucket/prefix; its credentials are in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in the file of AWS_SHARED_CREDENTIALS_FILE (default: packages in the data folder)")
 	f.Int64Var(&p.quota, "package-quota", 0, "how much the store may hold, in GB (default: as much as there is)")
 	f.StringVar(&p.Agents, "agents", "", "folder of the agents (default: those that came with this program)")
+	f.BoolVar(&p.Notarize, "notarize", false, "have packages for macOS notarised by Apple, with the key under macos.notary of the configuration")
 	f.StringVar(&p.Folder, "package-work", "", "folder in which kits are built (default: one for temporary files)")
 	_ = c.MarkFlagFilename(config, "yaml", "yml")
 	_ = c.MarkFlagDirname("agents")

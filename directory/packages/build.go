@@ -273,6 +273,15 @@ func (b *building) build(ctx context.Context, c *config.Config, output string) e
 			o.Platforms = append(o.Platforms, platform)
 		}
 	}
+	if b.Notarize && slices.Contains(o.Platforms, kit.MacOS) {
+		if c.MacOS.Notary == nil {
+			return c.ErrorAt("macos", "add the section macos.notary", "%w", kit.ErrNoNotary)
+		}
+		var err error
+		if o.Notary, err = kit.NotaryClient(c.MacOS.Notary); err != nil {
+			return err
+		}
+	}
 	_, err := kit.Build(ctx, o)
 	return err
 }

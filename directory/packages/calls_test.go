@@ -8,11 +8,14 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +24,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testtool"
 )
 
 // browser makes requests as a program does that is not our client.
@@ -420,5 +424,30 @@ func TestDirectoryThatBuildsNoPackages(t *testing.T) {
 		if resp, data := b.ask(http.MethodPost, path, strings.NewReader(`{"platforms":["macos"]}`)); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(data), "packages_off") {
 			t.Errorf("%s: %s %s", path, resp.Status, data)
 		}
+	}
+}
+
+// The zip is one to other programs, with the names and the time of the kit.
+func TestZipIsReadByOthers(t *testing.T) {
+	judge := testtool.Need(t, "7zz", "7z")
+	r := newRoom(t)
+	p := start(t, r, nil)
+	r.configure(t, fmt.Sprintf(configured, "https://127.0.0.1:1", p.d.Pin())+"package: {name: Müller & Söhne}\n")
+	job := p.await(t, p.mustQueue(t, forMacs("spring")), api.PackageReady)
+	name := filepath.Join(t.TempDir(), "kit.zip")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.WriteZip(t.Context(), f, job.ID), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), judge, "t", name).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Everything is Ok") || strings.Contains(string(out), "Warn") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = exec.CommandContext(t.Context(), judge, "l", "-slt", name).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Müller & Söhne.pkg") || !strings.Contains(string(out), "Modified = "+job.ReadyAt.Format("2006-01-02")) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

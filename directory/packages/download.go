@@ -19,8 +19,13 @@ import (
 	"firstday.dev/api"
 )
 
-// zipMode is that of files that are unpacked: a kit holds keys.
-const zipMode = 0o600
+const (
+	// zipMode is that of files that are unpacked: a kit holds keys.
+	zipMode = 0o600
+	// zipUTF8 says that names are UTF-8, and zipVersion what is needed to unpack.
+	zipUTF8    = 0x800
+	zipVersion = 20
+)
 
 // OpenFile opens a file of a kit that is ready.
 func (p *Packages) OpenFile(ctx context.Context, id uuid.UUID, name string) (io.ReadSeekCloser, *api.PackageFile, error) {
@@ -178,10 +183,11 @@ func writeZip(w io.Writer, job *api.PackageJob, write func(n int, to io.Writer) 
 	z := zip.NewWriter(w)
 	for n, f := range job.Files {
 		h := &zip.FileHeader{
-			Name: f.Name, Method: zip.Store, CRC32: f.CRC32, CompressedSize64: uint64(f.Size), UncompressedSize64: uint64(f.Size),
-			Modified: job.ReadyAt.Truncate(2 * time.Second), // as exactly as zip knows
+			Name: f.Name, Flags: zipUTF8, Method: zip.Store, ReaderVersion: zipVersion,
+			CRC32: f.CRC32, CompressedSize64: uint64(f.Size), UncompressedSize64: uint64(f.Size),
 		}
 		h.SetMode(zipMode)
+		h.SetModTime(job.ReadyAt) //nolint:staticcheck // what is written raw has no other time
 		to, err := z.CreateRaw(h)
 		if err != nil {
 			return err

@@ -70,6 +70,7 @@ var faults = []fault{
 		}
 		bad("signing: {pkcs12: id.p12, password: {env: FIRSTDAY_TEST_NOT_SET}}\n")(t, p)
 	}},
+	{name: "who notarises is missing", change: func(o *Options) { o.Notarize = true }, code: api.CodePackageConfig, text: "no key of the notary service is named"},
 	{name: "no agents", code: api.CodePackageAgents, text: "firstday-agent-darwin",
 		cause: func(t *testing.T, p *process) {
 			if err := os.Rename(p.Packages.Agents, p.file("elsewhere")); err != nil {
@@ -137,6 +138,7 @@ func TestFaults(t *testing.T) {
 			if f.mend != nil {
 				f.mend(t, p)
 			}
+			p.Notarize = false // nobody works now
 			if _, err := p.Retry(t.Context(), "token:ann", id, new(api.PackageSecrets)); err != nil {
 				t.Fatal(err)
 			}

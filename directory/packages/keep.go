@@ -20,24 +20,38 @@ const (
 	tidyPause = time.Hour
 )
 
-// keep sees to it that every job ends, and that nothing stays in the store that is
-// no kit's. Every process does, so that it does not matter which is lost.
+// keep sees to it that every job ends. Every process does, so that it does not
+// matter which is lost.
 func (p *Packages) keep(ctx context.Context) {
+	for ctx.Err() == nil {
+		p.tell(ctx, "packages cannot be looked after", errors.Join(p.d.RequeuePackages(ctx), p.dispatch(ctx)))
+		pause(ctx, keepPause, p.waiting)
+	}
+}
+
+// sweep sees to it that nothing stays in the store that is no kit's. A store that
+// hangs keeps nobody else waiting.
+func (p *Packages) sweep(ctx context.Context) {
 	var tidied time.Time
 	for ctx.Err() == nil {
-		p.tell(ctx, "packages cannot be looked after", p.look(ctx))
+		p.tell(ctx, "the files of packages cannot be removed yet", p.removeLeftovers(ctx))
 		if time.Since(tidied) > tidyPause {
 			err := p.tidy(ctx)
-			p.tell(ctx, "the store of kits cannot be tidied up", err)
+			p.tell(ctx, "the store of kits cannot be tidied up yet", err)
 			if err == nil {
 				tidied = time.Now()
 			}
 		}
-		select {
-		case <-time.After(keepPause):
-		case <-p.wake:
-		case <-ctx.Done():
-		}
+		pause(ctx, keepPause, p.leftover)
+	}
+}
+
+// pause waits, unless there is something to do.
+func pause(ctx context.Context, d time.Duration, something <-chan struct{}) {
+	select {
+	case <-time.After(d):
+	case <-something:
+	case <-ctx.Done():
 	}
 }
 
@@ -45,11 +59,6 @@ func (p *Packages) tell(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
 		p.d.Log.WarnContext(ctx, what, "error", err)
 	}
-}
-
-// look does what is to be done about jobs.
-func (p *Packages) look(ctx context.Context) error {
-	return errors.Join(p.d.RequeuePackages(ctx), p.dispatch(ctx), p.removeLeftovers(ctx))
 }
 
 // dispatch makes sure that the queue has a note of each job that waits.

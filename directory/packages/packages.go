@@ -38,6 +38,9 @@ type Options struct {
 	Agents string
 	// Folder is where kits are built; empty: where temporary files belong.
 	Folder string
+	// Notarize has packages for macOS notarised by Apple, with the key that the
+	// configuration names.
+	Notarize bool
 	// Version is the program's, for the manifests.
 	Version string
 
@@ -55,7 +58,8 @@ type Packages struct {
 
 	background sync.WaitGroup
 	stop       context.CancelFunc
-	wake       chan struct{} // there is something to tidy up
+	// There is a job that waits, or one that left files.
+	waiting, leftover chan struct{}
 }
 
 // closeTime is how long a process that ends waits for its job to be given back.
@@ -80,7 +84,7 @@ func openWith(ctx context.Context, d *directory.Directory, o Options, s store) (
 	if o.MaxUpload == 0 {
 		o.MaxUpload = DefaultMaxUpload
 	}
-	p := &Packages{Options: o, d: d, store: s, wake: make(chan struct{}, 1)}
+	p := &Packages{Options: o, d: d, store: s, waiting: make(chan struct{}, 1), leftover: make(chan struct{}, 1)}
 	var work func(context.Context, directory.QueuedPackage)
 	if o.Work {
 		if err := p.checkWorker(); err != nil {
@@ -94,6 +98,7 @@ func openWith(ctx context.Context, d *directory.Directory, o Options, s store) (
 	}
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	p.background.Go(func() { p.keep(ctx) })
+	p.background.Go(func() { p.sweep(ctx) })
 	return p, nil
 }
 
@@ -191,10 +196,12 @@ func (p *Packages) Get(ctx context.Context, id uuid.UUID) (*api.PackageJob, erro
 	return p.d.PackageJob(ctx, id)
 }
 
-// hurry lets keep do at once what it does every few seconds.
+// hurry lets keep and sweep do at once what they do every few seconds.
 func (p *Packages) hurry() {
-	select {
-	case p.wake <- struct{}{}:
-	default: // it will
+	for _, wake := range []chan struct{}{p.waiting, p.leftover} {
+		select {
+		case wake <- struct{}{}:
+		default: // it will
+		}
 	}
 }

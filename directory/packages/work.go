@@ -15,6 +15,7 @@ import (
 	"firstday.dev/directory"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/kit"
+	"firstday.dev/pkgbuild/notary"
 )
 
 // How often a worker says that it is there, and how far it is.
@@ -58,7 +59,9 @@ func (p *Packages) work(ctx context.Context, q directory.QueuedPackage) {
 	log := p.d.Log.With("package", w.Job, "attempt", w.Fence)
 	log.InfoContext(ctx, "building a package")
 	b := &building{Packages: p, work: w}
-	err = b.leased(ctx)
+	if err = b.leased(ctx); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("it took longer than %v: %w", buildLimit, err)
+	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 	defer cancel()
 	if err == nil {
@@ -195,7 +198,7 @@ func (b *building) codeOf(ctx context.Context, err error) api.Code {
 		return api.CodePackagePayload
 	case errors.As(err, &mistakes), errors.As(err, &mistake), is(errConfig):
 		return api.CodePackageConfig
-	case is(kit.ErrIdentity, config.ErrNoSecret, config.ErrBadSecret): // other secrets are at a place of the configuration
+	case is(kit.ErrIdentity, notary.ErrKey, notary.ErrCredentials, notary.ErrRejected, config.ErrNoSecret, config.ErrBadSecret): // other secrets are at a place of the configuration
 		return api.CodePackageSigning
 	case is(kit.ErrNoAgent, kit.ErrNoCredentialProvider, kit.ErrNoLoginPlugin):
 		return api.CodePackageAgents
