@@ -74,13 +74,13 @@ func (d *Directory) keepAuditMark(ctx context.Context) {
 	}
 }
 
-// verifyAudit goes on from a mark to the log's end, or begins anew when that is
-// long ago, or something was wrong.
+// verifyAudit goes on from a mark to the log's end, or begins anew when that is long
+// ago. What was wrong stays so: a log that was cut is whole again, as far as it goes.
 func (d *Directory) verifyAudit(ctx context.Context, mark AuditMark) (AuditMark, error) {
-	now := d.now()
-	if mark.Wrong != "" || now.Sub(d.auditMark.began) > auditAnew {
-		mark, d.auditMark.began = AuditMark{}, now
+	if mark.Wrong != "" {
+		return mark, nil
 	}
+	now := d.now()
 	proof := mark.AuditProof
 	head, err := d.readAuditProof(ctx, `SELECT seq, hash FROM audit_head WHERE id = 1`)
 	if err != nil {
@@ -97,6 +97,9 @@ func (d *Directory) verifyAudit(ctx context.Context, mark AuditMark) (AuditMark,
 		if still != proof {
 			return wrong(fmt.Errorf("%w: entry %d is another one than it was", api.ErrAudit, proof.Entries))
 		}
+	}
+	if now.Sub(d.auditMark.began) > auditAnew {
+		proof, d.auditMark.began = api.AuditProof{}, now // to come to the same entry again
 	}
 	for proof.Entries < head.Entries {
 		page, err := d.auditPage(ctx, proof.Entries)

@@ -28,30 +28,19 @@ func shipped(t *testing.T) string {
 	if path := os.Getenv(shippedProgram); path != "" {
 		return path
 	}
-	path, _ := buildPackage(t, api.Directory{URL: "https://directory.acme.example"}, "fdk_of-the-tests")
-	volume := testagents.UnpackInstaller(t, path)
+	volume := testagents.UnpackInstaller(t, buildPackage(t))
 	return testloginplugin.Program(filepath.Join(volume, filepath.FromSlash(macos.PluginPath)))
 }
 
-// buildPackage builds a package of a directory's, signed by developers of Apple's, who
-// are the test's, and verifies it with what trusts them.
-func buildPackage(t *testing.T, at api.Directory, key api.Secret) (path string, trust kit.VerifyOptions) {
+// buildPackage builds a package, signed by developers of Apple's, who are the test's,
+// and verifies it with what trusts them.
+func buildPackage(t *testing.T) (path string) {
 	t.Helper()
 	pki := testpki.New(t)
-	developers := pki.NewDevelopers(t)
-	section := func(e *testpki.Entity) string {
-		certificate, private := e.WritePEM(t, "")
-		return fmt.Sprintf("{certificate: %q, key: %q}", certificate, private)
-	}
-	pin := ""
-	if at.Pin != "" {
-		pin = fmt.Sprintf(", pin: %q", at.Pin)
-	}
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"firstday.yaml": fmt.Sprintf("version: 1\norganisation: {name: Acme}\ndirectory: {url: %q%s}\nconnectKey: {file: connect.key}\nmacos:\n  signing:\n    application: %s\n    installer: %s\n",
-			at.URL, pin, section(developers.Application), section(developers.Installer)),
-		"connect.key": key.Reveal() + "\n",
+		"firstday.yaml": configuration(t, pki, api.Directory{URL: "https://directory.acme.example"}) + "connectKey: {file: connect.key}\n",
+		"connect.key":   "fdk_of-the-tests\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -68,15 +57,36 @@ func buildPackage(t *testing.T, at api.Directory, key api.Secret) (path string, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	trust.RequireSignature = true
-	trust.Roots, trust.TimestampRoots = pki.Roots(), pki.Roots()
 	path = filepath.Join(output, "Acme.pkg")
-	v, err := kit.Verify(t.Context(), path, trust)
+	v, err := kit.Verify(t.Context(), path, trusting(pki))
 	if err == nil {
 		err = v.Err()
 	}
 	if err != nil {
 		t.Fatal(errors.Join(err, errors.New(path)))
 	}
-	return path, trust
+	return path
+}
+
+// trusting trusts them, and insists on signatures.
+func trusting(pki *testpki.PKI) (o kit.VerifyOptions) {
+	o.RequireSignature = true
+	o.Roots, o.TimestampRoots = pki.Roots(), pki.Roots()
+	return o
+}
+
+// configuration is a firstday.yaml for a directory, with developers of Apple's to sign.
+func configuration(t *testing.T, pki *testpki.PKI, at api.Directory) string {
+	t.Helper()
+	developers := pki.NewDevelopers(t)
+	section := func(e *testpki.Entity) string {
+		certificate, private := e.WritePEM(t, "")
+		return fmt.Sprintf("{certificate: %q, key: %q}", certificate, private)
+	}
+	pin := ""
+	if at.Pin != "" {
+		pin = fmt.Sprintf(", pin: %q", at.Pin)
+	}
+	return fmt.Sprintf("version: 1\norganisation: {name: Acme}\ndirectory: {url: %q%s}\nmacos:\n  signing:\n    application: %s\n    installer: %s\n",
+		at.URL, pin, section(developers.Application), section(developers.Installer))
 }

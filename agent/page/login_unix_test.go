@@ -122,6 +122,7 @@ func (m *mac) serve() {
 type window struct {
 	*testbrowser.Browser
 	*mac
+	t      *testing.T
 	host   *Host
 	wishes chan Wish                         // for the other web view
 	wlan   func(said string) (answer string) // the host's own Wi-Fi; nil: it has none
@@ -163,14 +164,22 @@ func file(t *testing.T) string {
 // opens shows the login window of a Mac.
 func (s *sight) opens(m *mac) *window {
 	m.t.Helper()
-	w := &window{Browser: s.Browser, mac: m, wishes: make(chan Wish, 100), ended: make(chan error, 1)}
-	w.host = &Host{Surface: "login-window", Tell: func(json string) { s.Tell("firstday.take(" + json + ")") }, Dial: func(ctx context.Context) (net.Conn, error) {
+	w := s.shows(m.t, &Host{Surface: "login-window", Dial: func(ctx context.Context) (net.Conn, error) {
 		conn, err := local.Connect(ctx, m.socket)
 		if err != nil {
 			return nil, err
 		}
 		return m.desk.between(conn), nil
-	}}
+	}})
+	w.mac = m
+	return w
+}
+
+// shows shows the login window of a service.
+func (s *sight) shows(t *testing.T, host *Host) *window {
+	t.Helper()
+	w := &window{Browser: s.Browser, t: t, host: host, wishes: make(chan Wish, 100), ended: make(chan error, 1)}
+	host.Tell = func(json string) { s.Tell("firstday.take(" + json + ")") }
 	s.mu.Lock()
 	s.hear = func(text string) {
 		if lines := strings.Split(text, "\n"); w.wlan != nil && strings.HasPrefix(lines[len(lines)-1], "wlan ") {
@@ -185,14 +194,14 @@ func (s *sight) opens(m *mac) *window {
 	}
 	s.mu.Unlock()
 	s.Screen(false, false)
-	s.Open(file(m.t))
+	s.Open(file(t))
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		var err error
 		w.logon, err = w.host.Run(ctx)
 		w.ended <- err
 	}()
-	m.t.Cleanup(func() {
+	t.Cleanup(func() {
 		cancel()
 		<-w.ended
 		s.mu.Lock()

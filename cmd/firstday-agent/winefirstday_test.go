@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,6 +17,7 @@ import (
 	"firstday.dev/agent"
 	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
+	"firstday.dev/internal/testadministrator"
 	"firstday.dev/internal/testagents"
 	"firstday.dev/internal/testdirectory"
 	"firstday.dev/internal/testpki"
@@ -26,53 +25,16 @@ import (
 	"firstday.dev/internal/winetest"
 )
 
-// administrator is somebody with the command line of the organisation.
-type administrator struct {
-	t       *testing.T
-	program string
-	dir     string // where they work
-	env     []string
-}
-
-func newAdministrator(t *testing.T, service *testdirectory.Service) *administrator {
-	t.Helper()
-	a := &administrator{t: t, dir: t.TempDir()}
-	a.program = filepath.Join(a.dir, "firstday")
-	if out, err := exec.Command("go", "build", "-o", a.program, "firstday.dev/cmd/firstday").CombinedOutput(); err != nil {
-		t.Fatalf("building firstday: %v\n%s", err, out)
-	}
-	token, err := service.CreateToken(t.Context(), "token:ann", api.NewToken{Name: "kim", Role: api.Owner, Life: api.Duration(time.Hour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.env = append(os.Environ(), "FIRSTDAY_DIRECTORY="+service.At.URL, "FIRSTDAY_PIN="+service.At.Pin, "FIRSTDAY_TOKEN="+token.Secret.Reveal())
-	return a
-}
-
-func (a *administrator) firstday(args ...string) {
-	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.t.Context(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, a.program, args...)
-	cmd.Dir, cmd.Env = a.dir, a.env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		a.t.Fatalf("firstday %q: %v\n%s", args, err, out)
-	}
-}
-
 // packed builds a package for the directory, signed by somebody, and gives what
 // Windows makes of it: a folder with its files, and what to run there.
-func (a *administrator) packed(service *testdirectory.Service, signer *testpki.Entity, root string) (dir, line string) {
-	a.t.Helper()
-	certificate, key := signer.WritePEM(a.t, "")
-	text := fmt.Sprintf("version: 1\norganisation: {name: Acme}\ndirectory: {url: %q, pin: %q}\nsigning: {certificate: %q, key: %q}\n", service.At.URL, service.At.Pin, certificate, key)
-	if err := os.WriteFile(filepath.Join(a.dir, "firstday.yaml"), []byte(text), 0o600); err != nil {
-		a.t.Fatal(err)
-	}
-	agents := testagents.Windows(a.t, overlay(a.t, []string{"accounts_windows.go", "window_windows.go"}))
-	a.firstday("build", "windows", "--mint", "--mint-uses", "1", "--agents", agents, "--level", "fast")
-	a.firstday("verify", "kit", "--root", root)
-	return testagents.Unpack(a.t, filepath.Join(a.dir, "kit", "Acme.ppkg"))
+func packed(t *testing.T, admin *testadministrator.Administrator, service *testdirectory.Service, signer *testpki.Entity, root string) (dir, line string) {
+	t.Helper()
+	certificate, key := signer.WritePEM(t, "")
+	admin.Configure(fmt.Sprintf("version: 1\norganisation: {name: Acme}\ndirectory: {url: %q, pin: %q}\nsigning: {certificate: %q, key: %q}\n", service.At.URL, service.At.Pin, certificate, key))
+	agents := testagents.Windows(t, overlay(t, []string{"accounts_windows.go", "window_windows.go"}))
+	admin.Firstday("build", "windows", "--mint", "--mint-uses", "1", "--agents", agents, "--level", "fast")
+	admin.Firstday("verify", "kit", "--root", root)
+	return testagents.Unpack(t, filepath.Join(admin.Dir, "kit", "Acme.ppkg"))
 }
 
 // The first day of a laptop, from the package to the uninstallation: what an
@@ -84,7 +46,7 @@ func TestWindowsFirstDay(t *testing.T) {
 	t.Parallel()
 	service := testdirectory.New(t)
 	service.Change(func(s *api.Settings) { s.Windows.SSAP = false })
-	admin := newAdministrator(t, service)
+	admin := testadministrator.New(t, service)
 	p := winetest.New(t)
 	pki := testpki.New(t)
 	p.Trust(pki.Root.Certificate())
@@ -98,7 +60,7 @@ func TestWindowsFirstDay(t *testing.T) {
 		}
 	})
 
-	dir, line := admin.packed(service, pki.CodeRSA, pki.RootFile(t))
+	dir, line := packed(t, admin, service, pki.CodeRSA, pki.RootFile(t))
 	mustRun(t, p, dir, line, exitOK)
 	waitUntil(t, "the agent to be healthy", func() bool { return isHealthy(p, dir) })
 
@@ -108,7 +70,7 @@ func TestWindowsFirstDay(t *testing.T) {
 		waitUntil(t, name, func() bool { _, err := os.Stat(filepath.Join(folder, name)); return err == nil })
 	}
 	there("hidden.txt")
-	admin.firstday("settings", "set", "windows.ssap", "on")
+	admin.Firstday("settings", "set", "windows.ssap", "on")
 	there("address.txt")
 	address := said(t, folder, "address.txt")
 	if seen := photographed(t, filepath.Join(folder, "picture.png")); seen != address {
@@ -144,9 +106,9 @@ func TestWindowsFirstDay(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(folder, "shown.txt")); err == nil {
 		t.Error("the second employee is offered a sign-in")
 	}
-	admin.firstday("settings", "set", "windows.users", "2")
+	admin.Firstday("settings", "set", "windows.users", "2")
 	there("shown.txt")
-	admin.firstday("settings", "set", "windows.ssap", "off")
+	admin.Firstday("settings", "set", "windows.ssap", "off")
 	there("gone.txt")
 	ended(t, host, folder)
 

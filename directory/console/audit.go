@@ -24,6 +24,7 @@ func (c *Console) auditRoutes() []route {
 type auditData struct {
 	Entries  []api.AuditEntry
 	Mark     directory.AuditMark
+	Verified int // entries
 	Export   string
 	Next     string
 	Filtered bool
@@ -31,7 +32,8 @@ type auditData struct {
 
 func (c *Console) audit(v *visit) (*page, error) {
 	q := v.auditQuery()
-	data := auditData{Mark: c.directory.AuditMark()}
+	mark := c.directory.AuditMark()
+	data := auditData{Mark: mark, Verified: int(mark.Entries)}
 	q.Before, _ = strconv.ParseInt(v.form("before"), 10, 64)
 	p := &page{Title: "Audit log", Template: "audit", Topics: []directory.Topic{directory.TopicAudit}}
 	list, err := c.directory.SearchAudit(v.Context(), q)

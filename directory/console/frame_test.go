@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/directory"
 	"firstday.dev/internal/testdirectory"
 )
 
@@ -47,26 +48,27 @@ type desk struct {
 	header  http.Header
 }
 
-// newDesk opens a console in all languages, a made one among them.
+// newDesk opens a console.
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	return newDeskOf(t, time.Now)
 }
 
-func newDeskOf(t *testing.T, provedAt func() time.Time) *desk {
+// newDeskOf is newDesk with another time of the last proof, and further languages.
+func newDeskOf(t *testing.T, provedAt func() time.Time, further ...*language) *desk {
 	t.Helper()
-	s := testdirectory.New(t)
-	s.Stop()
 	languages, err := readLanguages()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := newConsole(s.Directory, signedIn{provedAt}, append(languages, madeLanguage(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Mount(Path, c)
-	s.Serve()
+	var c *Console
+	s := testdirectory.Mounted(t, Path, func(d *directory.Directory) http.Handler {
+		var err error
+		if c, err = newConsole(d, signedIn{provedAt}, append(languages, further...)); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
 	tls, err := s.At.TLS()
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"firstday.dev/api"
 )
@@ -35,7 +36,7 @@ func (d *desk) fill() map[string]string {
 // No page gives what it did not write itself as anything but text, in any language;
 // and in a made language nothing is left that was not translated.
 func TestPagesAreOnlyText(t *testing.T) {
-	d := newDesk(t)
+	d := newDeskOf(t, time.Now, madeLanguage(t))
 	ids := d.fill()
 	for _, language := range []string{"en", "de", "ar"} {
 		d.header.Set("Accept-Language", language)
@@ -62,6 +63,11 @@ func TestPagesAreOnlyText(t *testing.T) {
 			}
 			if language == "ar" && !strings.Contains(a.text, `<html lang="ar" dir="rtl">`) {
 				t.Errorf("%s does not run from right to left", path)
+			}
+			if language == "ar" {
+				for _, text := range untranslated(t, a.text) {
+					t.Errorf("%s says %q in each language", path, text)
+				}
 			}
 		}
 		for _, path := range []string{"audit?actor=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "keys?before=%22%3E%3Cscript%3E"} {

@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -31,6 +32,7 @@ type Browser struct {
 
 	mu         sync.Mutex
 	complaints []string
+	weight     int                     // of what came over the wire, see Weigh
 	said       map[string]func(string) // what hears what a page says, see Hear
 }
 
@@ -81,6 +83,11 @@ func (b *Browser) listen(event any) {
 		if generic := e.Issue.Details.GenericIssueDetails; generic != nil {
 			complaint += " " + string(generic.ErrorType)
 		}
+	case *network.EventLoadingFinished:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.weight += int(e.EncodedDataLength)
+		return
 	case *runtime.EventBindingCalled:
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -241,7 +248,7 @@ const faults = `(() => {
 	if (!document.querySelector("main")) found.push("no main part");
 	for (const e of document.querySelectorAll("input:not([type=hidden], [hidden])")) if (!named(e)) found.push("no label: " + e.name);
 	for (const e of document.querySelectorAll("img:not([alt])")) found.push("no alternative: " + e.src);
-	for (const e of document.querySelectorAll("button, a.button, input:not([type=hidden], [hidden])")) if (e.checkVisibility() && e.getBoundingClientRect().height < 44) found.push("small: " + (e.name || e.textContent));
+	for (const e of document.querySelectorAll("button, a.button, input:not([type=hidden], [hidden])")) if (e.checkVisibility() && (/checkbox|radio/.test(e.type) && e.closest("label") || e).getBoundingClientRect().height < 44) found.push("small: " + (e.name || e.textContent));
 	const ids = [...document.querySelectorAll("[id]")].map(e => e.id);
 	if (new Set(ids).size != ids.length) found.push("an id is there twice");
 	if (document.documentElement.scrollWidth > window.innerWidth) found.push("wider than the screen");

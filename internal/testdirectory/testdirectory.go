@@ -4,6 +4,7 @@ package testdirectory
 import (
 	"context"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -36,6 +37,16 @@ func New(tb testing.TB) *Service {
 	return In(tb, tb.TempDir(), anywhere)
 }
 
+// Mounted is New with something else that answers below a path, which is made of the
+// directory.
+func Mounted(tb testing.TB, path string, of func(*directory.Directory) http.Handler) *Service {
+	tb.Helper()
+	s := unserved(tb, tb.TempDir(), anywhere, nil)
+	s.Mount(path, of(s.Directory))
+	s.Serve()
+	return s
+}
+
 // NewAt is New with another clock than the system's.
 func NewAt(tb testing.TB, now func() time.Time) *Service {
 	tb.Helper()
@@ -51,6 +62,13 @@ func In(tb testing.TB, dir, address string) *Service {
 
 func open(tb testing.TB, dir, address string, now func() time.Time) *Service {
 	tb.Helper()
+	s := unserved(tb, dir, address, now)
+	s.Serve()
+	return s
+}
+
+func unserved(tb testing.TB, dir, address string, now func() time.Time) *Service {
+	tb.Helper()
 	d, err := directory.Open(context.Background(), directory.Options{
 		Organisation: "Acme", Names: []string{"127.0.0.1"}, Now: now,
 		Database: filepath.Join(dir, "directory.db"), KeyFile: filepath.Join(dir, "directory.key"),
@@ -58,8 +76,7 @@ func open(tb testing.TB, dir, address string, now func() time.Time) *Service {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &Service{Directory: d, At: api.Directory{URL: "https://" + address, Pin: d.Pin()}, tb: tb}
-	s.Serve()
+	s := &Service{Directory: d, At: api.Directory{URL: "https://" + address, Pin: d.Pin()}, Stop: func() {}, tb: tb}
 	tb.Cleanup(func() {
 		s.Stop()
 		if err := d.Close(); err != nil {

@@ -34,37 +34,49 @@
 	fold();
 	narrow.addEventListener("change", fold);
 
-	// What somebody has changed in a form, opened or looks at stays as it is.
+	// What somebody has changed, opened or looks at stays as it is, and with a field
+	// its whole form: that says, too, what was changed. In a form with data-live, such as
+	// one around a list to choose from, only the fields themselves do.
 	const edited = new WeakSet();
 	document.addEventListener("input", event => edited.add(event.target));
-	document.addEventListener("toggle", event => edited.add(event.target), true);
+	document.addEventListener("click", event => {
+		const summary = event.target.closest("summary");
+		if (summary) edited.add(summary.parentElement);
+	});
 	const keep = (before, after) => {
+		if (before === main()) return true; // a skip link may have led the focus there
 		if (before === document.activeElement || edited.has(before) || before.dataset?.keep !== undefined) return false;
-		if (before.matches?.("form") && [...before.elements].some(e => edited.has(e))) return false;
+		if (before.matches?.("form:not([data-live])") && [...before.elements].some(e => edited.has(e))) return false;
 		if (before.nodeType === 1 && after.nodeType === 1) return !before.isEqualNode(after);
 		return true;
 	};
 
+	// The page as it is now; nothing where the directory does not answer: the stream
+	// begins anew when it does.
+	const current = async () => {
+		const answer = await fetch(location.href, { headers: { "Firstday-Live": "1" }, redirect: "manual", cache: "no-store" }).catch(() => null);
+		if (answer?.type === "opaqueredirect") location.reload(); // nobody is signed in any more
+		if (!answer?.ok) return null;
+		const text = await answer.text().catch(() => "");
+		return new DOMParser().parseFromString(text, "text/html").querySelector("main");
+	};
+
+	// A page that nobody sees waits until somebody does.
 	let fetching = false, again = false;
 	const renew = async () => {
-		if (fetching) { again = true; return; }
+		again = true;
+		if (fetching || document.hidden) return;
 		fetching = true;
 		try {
-			do {
+			while (again) {
 				again = false;
-				const answer = await fetch(location.href, { headers: { "Firstday-Live": "1" }, redirect: "manual", cache: "no-store" });
-				if (answer.type === "opaqueredirect") { location.reload(); return; } // nobody is signed in any more
-				if (!answer.ok) return;
-				const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
+				const fresh = await current();
 				if (!fresh) return;
 				local(fresh);
 				reveal(fresh);
 				for (const said of main().querySelectorAll(":scope > .message[role=status]")) fresh.querySelector("h1").after(said.cloneNode(true));
-				Idiomorph.morph(main(), fresh, { morphStyle: "innerHTML", ignoreActiveValue: true, restoreFocus: true, callbacks: { beforeNodeMorphed: keep } });
-				document.dispatchEvent(new Event("firstday:renewed"));
-			} while (again);
-		} catch {
-			// The directory does not answer; the stream begins anew when it does.
+				Idiomorph.morph(main(), fresh, { morphStyle: "outerHTML", ignoreActiveValue: true, callbacks: { beforeNodeMorphed: keep } });
+			}
 		} finally {
 			fetching = false;
 		}
@@ -85,6 +97,8 @@
 		});
 		addEventListener("pagehide", () => events.close(), { once: true });
 	};
+
+	document.addEventListener("visibilitychange", () => { if (again) renew(); });
 
 	local(document);
 	reveal(document);
