@@ -291,6 +291,9 @@ func TestUploadThatBreaksOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			defer resp.Body.Close()
+		}
 		if err == nil && resp.StatusCode != http.StatusBadRequest && resp.StatusCode != 499 {
 			t.Errorf("%s", resp.Status)
 		}
