@@ -70,19 +70,22 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"flip":    flip,
-			"large":   large,
-			"waitfor": waitfor,
-
-			"fromjson":  fromJSON,
-			"configure": configure,
-			"signerof":  signerOf,
-			"firstjob":  firstJob,
-			"unzip":     unzip,
-		},
+		Cmds: scriptCommands,
 	})
+}
+
+// scriptCommands are what scripts can do beside running programs.
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	"exits":   exits,
+	"flip":    flip,
+	"large":   large,
+	"waitfor": waitfor,
+
+	"fromjson":  fromJSON,
+	"configure": configure,
+	"signerof":  signerOf,
+	"firstjob":  firstJob,
+	"unzip":     unzip,
 }
 
 // exits CODE COMMAND… runs a command that must end with that code.

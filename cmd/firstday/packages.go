@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -14,8 +15,12 @@ import (
 	"firstday.dev/kit"
 )
 
-// storeFolder is the store of kits in a data folder, unless another is named.
-const storeFolder = "packages"
+// What lies in a data folder unless another is named: the store of kits, and those
+// that are being built.
+const (
+	storeFolder = "packages"
+	workFolder  = "packages-work"
+)
 
 // packaging is what a process does about packages that the directory builds.
 type packaging struct {
@@ -29,7 +34,7 @@ func (p *packaging) flags(c *cobra.Command, f *pflag.FlagSet, config string) {
 	f.Int64Var(&p.quota, "package-quota", 0, "how much the store may hold, in GB (default: as much as there is)")
 	f.StringVar(&p.Agents, "agents", "", "folder of the agents (default: those that came with this program)")
 	f.BoolVar(&p.Notarize, "notarize", false, "have packages for macOS notarised by Apple, with the key under macos.notary of the configuration")
-	f.StringVar(&p.Folder, "package-work", "", "folder in which kits are built (default: one for temporary files)")
+	f.StringVar(&p.Folder, "package-work", "", "folder in which kits are built (default: packages-work in the data folder)")
 	_ = c.MarkFlagFilename(config, "yaml", "yml")
 	_ = c.MarkFlagDirname("agents")
 	_ = c.MarkFlagDirname("package-work")
@@ -46,6 +51,9 @@ func (p *packaging) open(ctx context.Context, d *directory.Directory, data strin
 	if p.Store == "" {
 		p.Store = filepath.Join(data, storeFolder)
 	}
+	if p.Folder == "" {
+		p.Folder = filepath.Join(data, workFolder)
+	}
 	const gigabyte = 1e9
 	p.Quota, p.Work, p.Version = p.quota*gigabyte, p.Config != "", version
 	if p.Work && p.Agents == "" {
@@ -54,6 +62,9 @@ func (p *packaging) open(ctx context.Context, d *directory.Directory, data strin
 		}
 	}
 	opened, err := packages.Open(ctx, d, p.Options)
+	if errors.Is(err, packages.ErrStoreAddress) {
+		err = usageError{fmt.Errorf("--package-store: %w", err)}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -45,9 +45,6 @@ type building struct {
 
 // checkWorker finds out before the first job whether this process could build any.
 func (p *Packages) checkWorker() error {
-	if p.Folder == "" {
-		p.Folder = filepath.Join(os.TempDir(), "firstday-packages")
-	}
 	if err := os.MkdirAll(p.Folder, 0o700); err != nil {
 		return err
 	}

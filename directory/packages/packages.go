@@ -36,7 +36,8 @@ type Options struct {
 	Config string
 	// Agents is the folder of the agents.
 	Agents string
-	// Folder is where kits are built; empty: where temporary files belong.
+	// Folder is where kits are built. They hold keys: nobody else may write there,
+	// or above it.
 	Folder string
 	// Notarize has packages for macOS notarised by Apple, with the key that the
 	// configuration names.

@@ -29,8 +29,8 @@ const partSize = 8 << 20
 // s3Retries is how often a request is sent again that came to nothing.
 const s3Retries = 5
 
-// errStoreAddress: what is to be the store cannot be one.
-var errStoreAddress = errors.New("a store is a folder, or https://host/bucket or https://host/bucket/prefix")
+// ErrStoreAddress: what is to be the store cannot be one.
+var ErrStoreAddress = errors.New("a store is a folder, or https://host/bucket or https://host/bucket/prefix")
 
 // openS3 opens the store of an address. Who we are to it stand in the environment
 // (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN) or in the file that
@@ -38,11 +38,11 @@ var errStoreAddress = errors.New("a store is a folder, or https://host/bucket or
 func openS3(at, directory string) (*s3, error) {
 	u, err := url.Parse(at)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errStoreAddress // it may hold a secret
+		return nil, ErrStoreAddress // it may hold a secret
 	}
 	bucket, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
 	if bucket == "" {
-		return nil, errStoreAddress
+		return nil, ErrStoreAddress
 	}
 	transport, err := minio.DefaultTransport(true)
 	if err != nil {

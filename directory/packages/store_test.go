@@ -185,7 +185,7 @@ func TestS3ThatIsFullSaysSo(t *testing.T) {
 
 func TestAddressesOfStores(t *testing.T) {
 	for _, at := range []string{"http://s3.acme.example/bucket", "https://s3.acme.example", "https:///bucket", "https://me:secret@s3.acme.example/bucket", "https://s3.acme.example/bucket?x=secret", "https://s3.acme.example/bucket#x"} {
-		if _, err := openStore(at, "d"); !errors.Is(err, errStoreAddress) || strings.Contains(err.Error(), "secret") {
+		if _, err := openStore(at, "d"); !errors.Is(err, ErrStoreAddress) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", at, err)
 		}
 	}
