@@ -4,11 +4,9 @@ package loginplugin_test
 
 import (
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -109,58 +107,13 @@ func TestShippedGuardHasTheAgentRepair(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMac(t)
-			m.agentRepairs()
+			m.place(agentProgram, "exit 0")
 			result := m.guards(c.context, c.why)
-			if diff := cmp.Diff([][]string{{agentProgram, "login-window", "off"}, {security, "authorizationdb", "read", "system.login.console"}}, m.spawned); diff != "" || result != canceled {
+			if diff := cmp.Diff([][]string{{agentProgram, "login-window", "off"}}, m.spawned); diff != "" || result != canceled {
 				t.Errorf("result %d (-want +got):\n%s", result, diff)
 			}
 		})
 	}
-}
-
-// agentRepairs puts an agent in place that puts Apple's line back.
-func (m *mac) agentRepairs() (before, file string) {
-	m.t.Helper()
-	before, after := armed(m.t, 14)
-	file = m.database(after)
-	m.place(agentProgram, "cat >'"+file+"' <<'END'\n"+before+"\nEND")
-	return before, file
-}
-
-// Where the host ignores SIGCHLD, nobody is told how its programs end.
-func TestShippedGuardIsNotToldHowProgramsEnd(t *testing.T) {
-	for name, agent := range map[string]string{"missing": "", "failing": "exit 2", "that says it has done it": "exit 0", "that has": "repairs"} {
-		t.Run("with an agent "+name, func(t *testing.T) {
-			m := newMac(t)
-			before, file := m.agentRepairs()
-			switch agent {
-			case "":
-				delete(m.programs, agentProgram)
-			case "repairs":
-			default:
-				m.place(agentProgram, agent)
-			}
-			ignoreChildren(t)
-			if result := m.guards(nil, "no-agent"); result != canceled {
-				t.Errorf("result %d", result)
-			}
-			if got := strings.TrimSpace(contents(t, file)); got != strings.TrimSpace(before) {
-				t.Errorf("it is %q", got)
-			}
-		})
-	}
-}
-
-// ignoreChildren has the process ignore SIGCHLD until the test ends. Reset leaves a
-// signal ignored for which the runtime has a handler; to be told of it brings that
-// back.
-func ignoreChildren(t *testing.T) {
-	signal.Ignore(syscall.SIGCHLD)
-	t.Cleanup(func() {
-		told := make(chan os.Signal, 1)
-		signal.Notify(told, syscall.SIGCHLD)
-		signal.Stop(told)
-	})
 }
 
 // Without an agent, or with one that fails or hangs, the guard puts Apple's line

@@ -20,9 +20,7 @@ static unsigned long long now(void) { return clock_gettime_nsec_np(CLOCK_UPTIME_
 
 static void sleep_ms(int ms) { poll(NULL, 0, ms); }
 
-/* Waits for a program, and ends it if it takes too long. Tells whether it may have done
- * well: where the host ignores SIGCHLD, nobody is told how its programs end. What they
- * have done stands in the right. */
+/* Waits for a program, and ends it if it takes too long. Tells whether it did well. */
 static int end(int pid, unsigned long long until) {
     int status = -1, got;
     while ((got = waitpid(pid, &status, WNOHANG)) == 0 && now() < until) sleep_ms(STEP);
@@ -31,7 +29,7 @@ static int end(int pid, unsigned long long until) {
         waitpid(pid, &status, 0);
         return 0;
     }
-    return got == pid ? status == 0 : got < 0;
+    return got == pid && status == 0;
 }
 
 /* Runs a program, with an end of a pipe in the place of one of its files, or none. */
@@ -47,10 +45,10 @@ static int start(int *pid, char *const *arguments, int end, int place, int other
 }
 
 /* Has the agent do it, which keeps a copy and knows more ways. */
-static void agent_repairs(void) {
+static int agent_repairs(void) {
     static char *const arguments[] = {AGENT, "login-window", "off", NULL};
     int pid;
-    if (!start(&pid, arguments, -1, 0, -1)) end(pid, now() + AGENT_TIME);
+    return !start(&pid, arguments, -1, 0, -1) && end(pid, now() + AGENT_TIME);
 }
 
 /* Reads the right. Gives its length, 0 if that fails. */
@@ -133,27 +131,16 @@ int guard_edit(char *text) {
     return at && !find(at + 1, APPLE) && !find(text, OURS) ? 0 : -1;
 }
 
-/* Tells whether the right names Apple's window, and nothing of ours. */
-static int is_apples(char *text) {
-    memset_s(text, ROOM + 1, 0, ROOM + 1);
-    size_t size = read_right(text);
-    return size > 0 && length(text) == size && find(text, APPLE) && !find(text, OURS);
-}
-
-/* Puts Apple's line back, and leaves everybody else's where it is. Only what stands in
- * the right in the end tells whether that was done, by the agent or here. */
+/* Puts Apple's line back, and leaves everybody else's where it is. */
 static int repair(void) {
     char *text = calloc(1, ROOM + 1);
-    if (!text) return 0;
-    agent_repairs();
-    if (is_apples(text)) {
-        free(text);
-        return 1;
-    }
-    memset_s(text, ROOM + 1, 0, ROOM + 1);
-    size_t size = read_right(text);
+    size_t size = text ? read_right(text) : 0;
     int done = size > 0 && length(text) == size && !guard_edit(text) && write_right(text, length(text));
-    done = done && is_apples(text);
+    if (done) { /* see what is there now */
+        memset_s(text, ROOM + 1, 0, ROOM + 1);
+        size = read_right(text);
+        done = size > 0 && length(text) == size && find(text, APPLE) && !find(text, OURS);
+    }
     free(text);
     return done;
 }
@@ -171,7 +158,7 @@ void guard_run(const AuthorizationCallbacks *calls, void *engine) {
         calls->SetResult(engine, kAuthorizationResultAllow);
         return;
     }
-    if (repair()) {
+    if (agent_repairs() || repair()) {
         calls->SetResult(engine, kAuthorizationResultUserCanceled);
         return;
     }
