@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -40,12 +39,7 @@ func (a *Agent) WatchLogin(ctx context.Context) error {
 		case err == nil && seats.Window != first, readLoginHello(a.System.Layout().LoginHello()).greets(a.System.BootID(), seats.Window):
 			return nil
 		case w.Awake()-begin >= watchTime && looks >= helloLooks:
-			err := a.endOfWatch(ctx, w)
-			if !errors.Is(err, errLeftToService) {
-				return err
-			}
-			a.log().WarnContext(ctx, "nothing can be written down", "error", err)
-			begin, looks = w.Awake(), 0 // what the service owes it writes as soon as it can
+			return a.endOfWatch(ctx, w)
 		}
 		select {
 		case <-time.After(watchPause):
@@ -55,24 +49,16 @@ func (a *Agent) WatchLogin(ctx context.Context) error {
 	}
 }
 
-// endOfWatch gives errLeftToService where no hello would be known here: on a full disk
-// it is the service, as long as it runs, that has heard one or not.
 func (a *Agent) endOfWatch(ctx context.Context, w LoginWindow) error {
 	if ours, err := a.namesUs(ctx, w); err == nil && !ours {
 		return nil // somebody was faster
 	}
-	service, unknown := a.System.ServiceState(ctx)
-	reason := fmt.Sprintf("it did not come up within %v", watchTime)
-	if unknown == nil {
-		reason += "; the service is " + string(service)
+	state := ""
+	if s, err := a.System.ServiceState(ctx); err == nil {
+		state = "; the service is " + string(s)
 	}
-	if err := a.keepLoginOff(w, LoginByWatch, reason); err != nil && unknown == nil && service == ServiceRunning {
-		return fmt.Errorf("%w: %w", errLeftToService, err)
-	}
-	return a.DisableLoginWindow(ctx, LoginByWatch, reason)
+	return a.DisableLoginWindow(ctx, LoginByWatch, fmt.Sprintf("it did not come up within %v%s", watchTime, state))
 }
-
-var errLeftToService = errors.New("whether the login window has said hello is left to the service")
 
 // namesUs tells whether the database names our plug-in.
 func (a *Agent) namesUs(ctx context.Context, w LoginWindow) (bool, error) {

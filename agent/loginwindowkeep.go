@@ -35,7 +35,6 @@ type loginKeeper struct {
 	window attended
 	wake   chan struct{} // holds one: something has changed
 	tell   func(*LoginWindowStatus)
-	memory loginMemory
 }
 
 // attended is a login window at which somebody may be busy who touches nothing of it.
@@ -59,7 +58,7 @@ func (a *Agent) keepLoginWindow(tell func(*LoginWindowStatus)) *loginKeeper {
 	if w == nil {
 		return nil
 	}
-	return &loginKeeper{a, attended{w, new(atomic.Pointer[signin.Machine])}, make(chan struct{}, 1), tell, loginMemory{}}
+	return &loginKeeper{a, attended{w, new(atomic.Pointer[signin.Machine])}, make(chan struct{}, 1), tell}
 }
 
 // leftAlone tells whether there is a login window that nobody is at.
@@ -93,7 +92,7 @@ func (k *loginKeeper) greeted(ctx context.Context, surface string) {
 	seats, err := k.window.Seats()
 	if err == nil {
 		h := loginHello{Schema: stateSchema, Boot: k.System.BootID(), Window: seats.Window, At: stamp()}
-		err = k.memory.hear(k.System.Layout().LoginHello(), h)
+		err = statefile.Write(k.System.Layout().LoginHello(), &h)
 	}
 	if err != nil {
 		k.log().WarnContext(ctx, "that the login window said hello was not kept", "error", err)
@@ -131,10 +130,7 @@ func (k *loginKeeper) run(ctx context.Context) {
 }
 
 func (k *loginKeeper) check(ctx context.Context) *LoginWindowStatus {
-	if err := k.memory.keepHello(k.System.Layout().LoginHello()); err != nil {
-		k.log().WarnContext(ctx, "that the login window said hello is not kept yet", "error", err)
-	}
-	s, err := k.checkLoginWindow(ctx, k.window, &k.memory)
+	s, err := k.checkLoginWindow(ctx, k.window)
 	if err != nil && ctx.Err() == nil {
 		k.log().WarnContext(ctx, "the login window was not looked after", "error", err)
 		s = &LoginWindowStatus{State: LoginWindowOff, By: LoginByPreflight, Reason: "it cannot be looked after: " + err.Error()}
@@ -163,14 +159,13 @@ func (a *Agent) lockLoginWindow(ctx context.Context) (*os.File, error) {
 }
 
 // checkLoginWindow looks at everything once, and does what is to be done about it.
-// A command remembers nothing but what is in the files.
-func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow, memory *loginMemory) (*LoginWindowStatus, error) {
+func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow) (*LoginWindowStatus, error) {
 	lock, err := a.lockLoginWindow(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	record := memory.recall(a.loginRecord(ctx))
+	record := a.loginRecord(ctx)
 	// A list that is half ours, or names what cannot be loaded, does not wait.
 	o, err := a.database(w).Settle(ctx, w)
 	if err != nil {
@@ -181,9 +176,6 @@ func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow, memory *log
 		return nil, err
 	}
 	seen.mended = o.Why
-	if h := memory.heard(); h.Boot != "" {
-		seen.hello = h
-	}
 	next, v := record.judge(seen)
 	if v.fly {
 		record.Flight = loginFlight{Key: seen.key, Boot: seen.boot, Fault: faultOf(a.loginChecks(ctx, w))}
@@ -192,7 +184,7 @@ func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow, memory *log
 		}
 		next, v = record.judge(seen)
 	}
-	if err := a.followLogin(ctx, w, memory, record, next, v); err != nil {
+	if err := a.followLogin(ctx, w, record, next, v); err != nil {
 		return nil, err
 	}
 	return &v.LoginWindowStatus, nil
@@ -293,9 +285,8 @@ func (a *Agent) loginWanted(build string) (why string, allowed bool, err error) 
 
 // followLogin does what the verdict asks for. What leads back to macOS' own window is
 // written down before; what leads away from it, after: whoever is killed in between
-// counts nothing twice, and ends no window in vain. Where nothing can be written, what
-// leads back is done all the same.
-func (a *Agent) followLogin(ctx context.Context, w LoginWindow, memory *loginMemory, record, next *loginRecord, v *loginVerdict) error {
+// counts nothing twice, and ends no window in vain.
+func (a *Agent) followLogin(ctx context.Context, w LoginWindow, record, next *loginRecord, v *loginVerdict) error {
 	layout := a.System.Layout()
 	if v.missed != "" {
 		eventid.LoginWindowMissed.Log(ctx, a.log(), "the login window of ours has failed", "reason", v.missed, "build", v.Build, "times", v.Misses)
@@ -320,9 +311,9 @@ func (a *Agent) followLogin(ctx context.Context, w LoginWindow, memory *loginMem
 	}
 	told := record.Told
 	next.Told = v.LoginWindowStatus
-	if *next != *record || memory.unwritten != nil {
-		if err := memory.keep(layout.LoginWindow(), next); err != nil {
-			a.log().WarnContext(ctx, "what was seen of the login window is not kept yet", "error", err)
+	if *next != *record {
+		if err := next.write(layout.LoginWindow()); err != nil && !v.disarm {
+			return err
 		}
 	}
 	if v.disarm {

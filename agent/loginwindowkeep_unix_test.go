@@ -26,19 +26,13 @@ import (
 func wanting(t *testing.T) *machine {
 	t.Helper()
 	m := newMacMachine(t)
-	m.enrolled()
-	return m
-}
-
-// enrolled is a Mac as wanting gives it, wherever its files are.
-func (m *machine) enrolled() {
-	m.t.Helper()
 	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
-		m.t.Fatal(err)
+		t.Fatal(err)
 	}
 	at := sample("1.2.3").Directory
 	m.bring(at, "fdk_key")
 	m.wants(func(*api.PlatformSettings) {})
+	return m
 }
 
 // wants is what the directory has said last.
@@ -57,7 +51,7 @@ func (m *machine) wants(change func(*api.PlatformSettings)) {
 func (m *machine) check() *LoginWindowStatus {
 	m.t.Helper()
 	a := m.agent("1.2.3")
-	s, err := a.checkLoginWindow(m.t.Context(), a.System.LoginWindow(), new(loginMemory))
+	s, err := a.checkLoginWindow(m.t.Context(), a.System.LoginWindow())
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -231,7 +225,7 @@ func TestAnotherAgentLooksAnew(t *testing.T) {
 	m.check()
 	m.login.loads = errors.New("the plug-in has version 1.2.3, the agent 1.3.0")
 	a := m.agent("1.3.0")
-	s, err := a.checkLoginWindow(t.Context(), a.System.LoginWindow(), new(loginMemory))
+	s, err := a.checkLoginWindow(t.Context(), a.System.LoginWindow())
 	if err != nil || s.State != LoginWindowOff || s.By != LoginByPreflight || m.login.shows() != authdb.Apple {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -279,7 +273,7 @@ func cut(t *testing.T, make func(*testing.T) *machine, do func(*machine) error, 
 func TestLoginWindowSurvivesAPowerCutAnywhere(t *testing.T) {
 	look := func(m *machine) error {
 		a := m.agent("1.2.3")
-		_, err := a.checkLoginWindow(context.Background(), a.System.LoginWindow(), new(loginMemory))
+		_, err := a.checkLoginWindow(context.Background(), a.System.LoginWindow())
 		return err
 	}
 	ends := func(want authdb.State) func(*testing.T, *machine) {

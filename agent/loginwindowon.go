@@ -52,7 +52,7 @@ func (a *Agent) EnableLoginWindow(ctx context.Context) (*LoginWindowStatus, erro
 	if err := a.System.RemoveAll(layout.LoginWindowOff()); err != nil {
 		return nil, err
 	}
-	return a.checkLoginWindow(ctx, w, new(loginMemory))
+	return a.checkLoginWindow(ctx, w)
 }
 
 // forgiveLogin comes first: the service might look in between.
@@ -63,7 +63,7 @@ func (a *Agent) forgiveLogin(ctx context.Context) error {
 	}
 	defer lock.Close()
 	r := a.loginRecord(ctx)
-	r.Misses, r.Held, r.Why, r.Flight, r.Armed, r.Forgiven = 0, "", "", loginFlight{}, false, stamp()
+	r.Misses, r.Held, r.Why, r.Flight, r.Armed = 0, "", "", loginFlight{}, false
 	return r.write(a.System.Layout().LoginWindow())
 }
 

@@ -41,9 +41,6 @@ type loginRecord struct {
 	Restart string `json:"restart,omitempty"`
 	// Flight is the last preflight.
 	Flight loginFlight `json:"flight,omitzero"`
-	// Forgiven is when a command forgave what had failed: it counts more than what
-	// the service could not write before.
-	Forgiven time.Time `json:"forgiven,omitzero"`
 	// Told is what was said of it last.
 	Told LoginWindowStatus `json:"told"`
 }
@@ -138,7 +135,7 @@ func (r *loginRecord) settleList(s *loginSeen, v *loginVerdict) {
 		r.miss(s.boot, "somebody else has put macOS' own login window back", v)
 	case s.off.By == LoginByWatch:
 		r.miss(s.boot, s.off.Reason, v)
-	case s.off.By == LoginByGuard && !s.off.Greeted && !s.hello.greets(s.boot, s.Window):
+	case s.off.By == LoginByGuard && !s.off.Greeted:
 		r.miss(s.boot, "the login window fell back to macOS' own before it reached the agent", v)
 	}
 }
