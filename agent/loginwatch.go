@@ -66,7 +66,7 @@ func (a *Agent) hasGreeted(ctx context.Context, window string) bool {
 	if err != nil {
 		return false
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // it always closes
 	return c.Window == window
 }
 
