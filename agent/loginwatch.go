@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"firstday.dev/agent/local"
 )
 
 const (
@@ -15,9 +17,9 @@ const (
 
 // WatchLogin is the second watchdog, which launchd starts beside each login window. It
 // knows nothing but whether the database names our plug-in, and whether that has said
-// hello, which the service writes down: a service that does not run leaves no hello
-// either. If there is none in time, it puts macOS' own login window back. It ends with
-// the login window it was started for.
+// hello, which the service writes down, or tells where the disk takes nothing: a service
+// that does not run leaves no hello either. If there is none in time, it puts macOS' own
+// login window back. It ends with the login window it was started for.
 func (a *Agent) WatchLogin(ctx context.Context) error {
 	w := a.System.LoginWindow()
 	if w == nil {
@@ -36,7 +38,7 @@ func (a *Agent) WatchLogin(ctx context.Context) error {
 			first = seats.Window
 		}
 		switch {
-		case err == nil && seats.Window != first, readLoginHello(a.System.Layout().LoginHello()).greets(a.System.BootID(), seats.Window):
+		case err == nil && seats.Window != first, a.hasGreeted(ctx, seats.Window):
 			return nil
 		case w.Awake()-begin >= watchTime && looks >= helloLooks:
 			return a.endOfWatch(ctx, w)
@@ -47,6 +49,25 @@ func (a *Agent) WatchLogin(ctx context.Context) error {
 			return nil // launchd ends it when somebody has logged in
 		}
 	}
+}
+
+// hasGreeted tells whether the plug-in of a login window has said hello.
+func (a *Agent) hasGreeted(ctx context.Context, window string) bool {
+	layout := a.System.Layout()
+	if readLoginHello(layout.LoginHello()).greets(a.System.BootID(), window) {
+		return true
+	}
+	if window == "" || layout.Surfaces == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, watchPause)
+	defer cancel()
+	c, err := local.Dial(ctx, layout.Surfaces, local.SurfaceWatch)
+	if err != nil {
+		return false
+	}
+	defer c.Close() //nolint:errcheck // it always closes
+	return c.Window == window
 }
 
 func (a *Agent) endOfWatch(ctx context.Context, w LoginWindow) error {

@@ -33,6 +33,7 @@ const loginSurface = "login-window"
 type loginKeeper struct {
 	*Agent
 	window attended
+	memory *loginMemory
 	wake   chan struct{} // holds one: something has changed
 	tell   func(*LoginWindowStatus)
 }
@@ -58,7 +59,7 @@ func (a *Agent) keepLoginWindow(tell func(*LoginWindowStatus)) *loginKeeper {
 	if w == nil {
 		return nil
 	}
-	return &loginKeeper{a, attended{w, new(atomic.Pointer[signin.Machine])}, make(chan struct{}, 1), tell}
+	return &loginKeeper{a, attended{w, new(atomic.Pointer[signin.Machine])}, new(loginMemory), make(chan struct{}, 1), tell}
 }
 
 // leftAlone tells whether there is a login window that nobody is at.
@@ -91,13 +92,21 @@ func (k *loginKeeper) greeted(ctx context.Context, surface string) {
 	}
 	seats, err := k.window.Seats()
 	if err == nil {
-		h := loginHello{Schema: stateSchema, Boot: k.System.BootID(), Window: seats.Window, At: stamp()}
-		err = statefile.Write(k.System.Layout().LoginHello(), &h)
+		k.memory.hear(loginHello{Schema: stateSchema, Boot: k.System.BootID(), Window: seats.Window, At: stamp()})
+		err = k.memory.writeHello(k.System.Layout().LoginHello())
 	}
 	if err != nil {
 		k.log().WarnContext(ctx, "that the login window said hello was not kept", "error", err)
 	}
 	k.look()
+}
+
+// greeting names the login window that has said hello last.
+func (k *loginKeeper) greeting() string {
+	if k == nil {
+		return ""
+	}
+	return k.memory.heard(loginHello{}).Window
 }
 
 // run looks until the context ends. Between two looks at everything it only looks
@@ -130,7 +139,7 @@ func (k *loginKeeper) run(ctx context.Context) {
 }
 
 func (k *loginKeeper) check(ctx context.Context) *LoginWindowStatus {
-	s, err := k.checkLoginWindow(ctx, k.window)
+	s, err := k.checkLoginWindow(ctx, k.window, k.memory)
 	if err != nil && ctx.Err() == nil {
 		k.log().WarnContext(ctx, "the login window was not looked after", "error", err)
 		s = &LoginWindowStatus{State: LoginWindowOff, By: LoginByPreflight, Reason: "it cannot be looked after: " + err.Error()}
@@ -158,14 +167,17 @@ func (a *Agent) lockLoginWindow(ctx context.Context) (*os.File, error) {
 	}
 }
 
-// checkLoginWindow looks at everything once, and does what is to be done about it.
-func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow) (*LoginWindowStatus, error) {
+// checkLoginWindow looks at everything once, and does what is to be done about it. The
+// memory is the service's; who has none brings an empty one.
+func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow, memory *loginMemory) (*LoginWindowStatus, error) {
 	lock, err := a.lockLoginWindow(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	record := a.loginRecord(ctx)
+	layout := a.System.Layout()
+	_ = memory.writeHello(layout.LoginHello()) // it was said when it failed first
+	record := memory.recall(layout.LoginWindow(), a.loginRecord(ctx))
 	// A list that is half ours, or names what cannot be loaded, does not wait.
 	o, err := a.database(w).Settle(ctx, w)
 	if err != nil {
@@ -175,7 +187,10 @@ func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow) (*LoginWind
 	if err != nil {
 		return nil, err
 	}
-	seen.mended = o.Why
+	seen.mended, seen.hello = o.Why, memory.heard(seen.hello)
+	if record.Armed && seen.list.State != authdb.Ours && seen.off == nil {
+		seen.full = record.write(layout.LoginWindow())
+	}
 	next, v := record.judge(seen)
 	if v.fly {
 		record.Flight = loginFlight{Key: seen.key, Boot: seen.boot, Fault: faultOf(a.loginChecks(ctx, w))}
@@ -184,7 +199,7 @@ func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow) (*LoginWind
 		}
 		next, v = record.judge(seen)
 	}
-	if err := a.followLogin(ctx, w, record, next, v); err != nil {
+	if err := a.followLogin(ctx, w, memory, record, next, v); err != nil {
 		return nil, err
 	}
 	return &v.LoginWindowStatus, nil
@@ -285,8 +300,9 @@ func (a *Agent) loginWanted(build string) (why string, allowed bool, err error) 
 
 // followLogin does what the verdict asks for. What leads back to macOS' own window is
 // written down before; what leads away from it, after: whoever is killed in between
-// counts nothing twice, and ends no window in vain.
-func (a *Agent) followLogin(ctx context.Context, w LoginWindow, record, next *loginRecord, v *loginVerdict) error {
+// counts nothing twice, and ends no window in vain. Where it cannot be written, nothing
+// leads away any more; what leads back does, and is remembered.
+func (a *Agent) followLogin(ctx context.Context, w LoginWindow, memory *loginMemory, record, next *loginRecord, v *loginVerdict) error {
 	layout := a.System.Layout()
 	if v.missed != "" {
 		eventid.LoginWindowMissed.Log(ctx, a.log(), "the login window of ours has failed", "reason", v.missed, "build", v.Build, "times", v.Misses)
@@ -311,9 +327,10 @@ func (a *Agent) followLogin(ctx context.Context, w LoginWindow, record, next *lo
 	}
 	told := record.Told
 	next.Told = v.LoginWindowStatus
-	if *next != *record {
-		if err := next.write(layout.LoginWindow()); err != nil && !v.disarm {
-			return err
+	if *next != *record || memory.record != nil {
+		err := next.write(layout.LoginWindow())
+		if memory.keep(next, err) {
+			a.log().WarnContext(ctx, "what is known of the login window was not written down", "error", err)
 		}
 	}
 	if v.disarm {

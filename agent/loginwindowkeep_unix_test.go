@@ -26,13 +26,18 @@ import (
 func wanting(t *testing.T) *machine {
 	t.Helper()
 	m := newMacMachine(t)
-	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	at := sample("1.2.3").Directory
-	m.bring(at, "fdk_key")
-	m.wants(func(*api.PlatformSettings) {})
+	m.joins()
 	return m
+}
+
+// joins makes it a Mac of an organisation that wants our login window.
+func (m *machine) joins() {
+	m.t.Helper()
+	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	m.bring(sample("1.2.3").Directory, "fdk_key")
+	m.wants(func(*api.PlatformSettings) {})
 }
 
 // wants is what the directory has said last.
@@ -51,7 +56,7 @@ func (m *machine) wants(change func(*api.PlatformSettings)) {
 func (m *machine) check() *LoginWindowStatus {
 	m.t.Helper()
 	a := m.agent("1.2.3")
-	s, err := a.checkLoginWindow(m.t.Context(), a.System.LoginWindow())
+	s, err := a.checkLoginWindow(m.t.Context(), a.System.LoginWindow(), new(loginMemory))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -225,7 +230,7 @@ func TestAnotherAgentLooksAnew(t *testing.T) {
 	m.check()
 	m.login.loads = errors.New("the plug-in has version 1.2.3, the agent 1.3.0")
 	a := m.agent("1.3.0")
-	s, err := a.checkLoginWindow(t.Context(), a.System.LoginWindow())
+	s, err := a.checkLoginWindow(t.Context(), a.System.LoginWindow(), new(loginMemory))
 	if err != nil || s.State != LoginWindowOff || s.By != LoginByPreflight || m.login.shows() != authdb.Apple {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -273,7 +278,7 @@ func cut(t *testing.T, make func(*testing.T) *machine, do func(*machine) error, 
 func TestLoginWindowSurvivesAPowerCutAnywhere(t *testing.T) {
 	look := func(m *machine) error {
 		a := m.agent("1.2.3")
-		_, err := a.checkLoginWindow(context.Background(), a.System.LoginWindow())
+		_, err := a.checkLoginWindow(context.Background(), a.System.LoginWindow(), new(loginMemory))
 		return err
 	}
 	ends := func(want authdb.State) func(*testing.T, *machine) {

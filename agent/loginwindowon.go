@@ -52,7 +52,7 @@ func (a *Agent) EnableLoginWindow(ctx context.Context) (*LoginWindowStatus, erro
 	if err := a.System.RemoveAll(layout.LoginWindowOff()); err != nil {
 		return nil, err
 	}
-	return a.checkLoginWindow(ctx, w)
+	return a.checkLoginWindow(ctx, w, new(loginMemory))
 }
 
 // forgiveLogin comes first: the service might look in between.

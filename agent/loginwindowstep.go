@@ -78,7 +78,8 @@ type loginSeen struct {
 	absent      bool           // there is none
 	key         string         // of what a preflight is about
 	hello       loginHello
-	settling    bool // an installation is at work, or to be finished
+	settling    bool  // an installation is at work, or to be finished
+	full        error // why nothing can be written down now
 }
 
 // loginVerdict is how our login window is, and what has to be done about it.
@@ -131,6 +132,8 @@ func (r *loginRecord) settleList(s *loginSeen, v *loginVerdict) {
 	r.Armed, r.Due = false, loginDue{}
 	switch {
 	case s.mended != nil: // by ourselves, just now
+	case s.off == nil && s.full != nil: // who did it could not say so, and it may be no fault
+		r.Held, r.Why = s.boot, "macOS' own login window was put back, and nothing could be written that says by whom"
 	case s.off == nil:
 		r.miss(s.boot, "somebody else has put macOS' own login window back", v)
 	case s.off.By == LoginByWatch:
