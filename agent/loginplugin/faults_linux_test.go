@@ -124,8 +124,9 @@ func (v *visitor) begins(prepare ...func(*engine)) {
 	v.e = v.begin("login", nil, prepare...)
 }
 
-// hurry lets time pass in steps in which all can be heard, until it is stopped.
-func (m *mac) hurry() (stop func()) {
+// hurry lets time pass in such steps, after each of which all can be heard, until it
+// is stopped.
+func (m *mac) hurry(step time.Duration) (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -134,7 +135,7 @@ func (m *mac) hurry() (stop func()) {
 			case <-over:
 				return
 			case <-time.After(50 * time.Millisecond):
-				m.pass(time.Second)
+				m.pass(step)
 			}
 		}
 	}()
@@ -219,7 +220,7 @@ func (v *visitor) waitsWithout(moment string) {
 // fellWithin wants Apple's window, for a reason, in a time by the Mac's clock.
 func (v *visitor) fellWithin(why []string, within time.Duration) {
 	v.t.Helper()
-	began, stop := v.now(), v.hurry()
+	began, stop := v.now(), v.hurry(time.Second)
 	result := <-v.e.results
 	stop()
 	took := v.now() - began
