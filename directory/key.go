@@ -97,9 +97,6 @@ func (d *Directory) mint(ctx context.Context, actor string, n api.NewConnectKey,
 			return err // or the attempt before this one was committed, and its answer lost
 		}
 		t.audit(actor, "key.create", "key:"+id.String(), map[string]any{"label": k.Label, "uses": k.MaxUses, "expires": k.ExpiresAt, "package": uuidText(k.PackageID), "order": uuidText(k.OrderID)})
-		if err != nil {
-			return err
-		}
 		if err := t.noteTags(id, k.Tags); err != nil {
 			return err
 		}
