@@ -124,24 +124,6 @@ func (v *visitor) begins(prepare ...func(*engine)) {
 	v.e = v.begin("login", nil, prepare...)
 }
 
-// hurry lets time pass in such steps, after each of which all can be heard, until it
-// is stopped.
-func (m *mac) hurry(step time.Duration) (stop func()) {
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-over:
-				return
-			case <-time.After(50 * time.Millisecond):
-				m.pass(step)
-			}
-		}
-	}()
-	return func() { close(over); <-done }
-}
-
 // meets goes as far as a moment, meets a fault there, and comes in.
 func (v *visitor) meets(f fault, moment string) {
 	v.t.Helper()
