@@ -171,6 +171,7 @@ func (s *store) updateOnce(ctx context.Context, f func(tx *sql.Tx) error) error 
 	if err != nil {
 		return err
 	}
+	defer tx.Rollback() //nolint:errcheck // if f panics: the connection would wait for the transaction for ever
 	if err := f(tx); err != nil {
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}

@@ -140,8 +140,7 @@ func TestShippedGuardIsNotToldHowProgramsEnd(t *testing.T) {
 			default:
 				m.place(agentProgram, agent)
 			}
-			signal.Ignore(syscall.SIGCHLD)
-			defer signal.Reset(syscall.SIGCHLD)
+			ignoreChildren(t)
 			if result := m.guards(nil, "no-agent"); result != canceled {
 				t.Errorf("result %d", result)
 			}
@@ -150,6 +149,18 @@ func TestShippedGuardIsNotToldHowProgramsEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ignoreChildren has the process ignore SIGCHLD until the test ends. Reset leaves a
+// signal ignored for which the runtime has a handler; to be told of it brings that
+// back.
+func ignoreChildren(t *testing.T) {
+	signal.Ignore(syscall.SIGCHLD)
+	t.Cleanup(func() {
+		told := make(chan os.Signal, 1)
+		signal.Notify(told, syscall.SIGCHLD)
+		signal.Stop(told)
+	})
 }
 
 // Without an agent, or with one that fails or hangs, the guard puts Apple's line
