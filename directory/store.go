@@ -234,6 +234,34 @@ func nextRevision(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return n, err
 }
 
+// readRows reads what a query gives.
+func readRows[T any](ctx context.Context, q rowsQuerier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	return scanAll(rows, err, scan)
+}
+
+// scanAll reads the rows of a query to their end, and closes them.
+func scanAll[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) (list []T, failed error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { failed = errors.Join(failed, rows.Close()) }()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, rows.Err()
+}
+
+// scanText reads a row of one column.
+func scanText(row scanner) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
+}
+
 // changed gives how many rows a statement changed.
 func changed(r sql.Result, err error) (int64, error) {
 	if err != nil {
@@ -256,3 +284,6 @@ func fromMillis(ms int64) time.Time {
 	}
 	return time.UnixMilli(ms).UTC()
 }
+
+// OnPostgres tells whether other processes may share the database.
+func (d *Directory) OnPostgres() bool { return d.store.postgres }
