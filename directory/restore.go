@@ -115,6 +115,9 @@ func (d *Directory) afterRestore(ctx context.Context, b *Backup, revoke bool) (r
 			}
 			revoked = int64(len(ids))
 		}
+		if err := t.signOutAll(); err != nil {
+			return err
+		}
 		if err := t.endPackagesAfterRestore(); err != nil {
 			return err
 		}
@@ -122,6 +125,17 @@ func (d *Directory) afterRestore(ctx context.Context, b *Backup, revoke bool) (r
 		return nil
 	})
 	return revoked, err
+}
+
+// signOutAll ends sessions and links of the console: those that were ended after
+// the backup must not hold again.
+func (t *transaction) signOutAll() error {
+	for _, table := range []string{"console_sessions", "ceremonies", "invitations"} {
+		if _, err := t.exec(`DELETE FROM ` + table); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // usableKeys are those by which devices might enrol now.
