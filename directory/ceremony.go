@@ -249,8 +249,8 @@ func (d *Directory) sessionOf(r *http.Request, c *Ceremony) (*ConsoleSession, er
 	return s, nil
 }
 
-// end uses a ceremony up: of two requests one does.
-func (t *transaction) end(c *Ceremony) error {
+// endCeremony uses a ceremony up: of two requests one does.
+func (t *transaction) endCeremony(c *Ceremony) error {
 	n, err := t.exec(`DELETE FROM ceremonies WHERE hash = $1`, c.hash)
 	if err == nil && n == 0 {
 		return errCeremony
