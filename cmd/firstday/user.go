@@ -27,7 +27,9 @@ func newUser() *cobra.Command {
 	c.AddCommand(newUserAdd(), newUserImport(), newUserList(), newUserShow(),
 		newChange("user disable", "USER", "Let a user sign in no more; accounts on devices stay, unless you unbind them", "disabled", asIs, (*api.Client).DisableUser),
 		newChange("user enable", "USER", "Let a disabled user sign in again", "active", asIs, (*api.Client).EnableUser),
-		newUserReset(), newUserLink(), newUserUnlink())
+		newUserReset(),
+		newChange("user reset-factors", "USER", "Take a user's second factor away; their password stays", "reset", asIs, (*api.Client).ResetFactors),
+		newUserLink(), newUserUnlink())
 	return c
 }
 
@@ -88,7 +90,8 @@ func describeCreated(w *text, u *api.CreatedUser) {
 }
 
 func newUserImport() *cobra.Command {
-	return &cobra.Command{
+	var dry bool
+	c := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Add the users of a CSV file, all of them or none",
 		Long: `Import adds the users of a CSV file (- for standard input). Its first line names
@@ -110,6 +113,9 @@ there gets one that is shown: name and temporary password, as CSV.`,
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", args[0], err)}
 			}
+			if dry {
+				return checkUsers(c, client, users)
+			}
 			created, err := client.CreateUsers(c.Context(), users)
 			if err != nil {
 				return err
@@ -122,6 +128,25 @@ there gets one that is shown: name and temporary password, as CSV.`,
 			})
 		}),
 	}
+	c.Flags().BoolVar(&dry, "dry-run", false, "tell what the import would come to, and add nobody")
+	return c
+}
+
+// checkUsers tells what adding users would come to.
+func checkUsers(c *cobra.Command, client *api.Client, users []api.NewUser) error {
+	checks, err := client.CheckUsers(c.Context(), users)
+	if err != nil {
+		return err
+	}
+	return show(c, checks, func(w *text) {
+		for _, u := range checks {
+			verdict := "would be added"
+			if u.Code != "" {
+				verdict = string(u.Code) + ": " + u.Detail
+			}
+			w.line("%-20s  %s", u.Name, verdict)
+		}
+	})
 }
 
 // readUsers reads a list of users. Errors name the line.
@@ -141,13 +166,18 @@ func readUsers(r io.Reader) ([]api.NewUser, error) {
 }
 
 func newUserList() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   "List users by name",
-		Example: `  firstday user list --json`,
-		Args:    cobra.NoArgs,
+	var q api.UserQuery
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List users by name",
+		Example: `  firstday user list --json
+  firstday user list --search example`,
+		Args: cobra.NoArgs,
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, _ []string) error {
-			users, err := client.Users(c.Context())
+			if err := q.Check(); err != nil {
+				return usageError{err}
+			}
+			users, err := client.Users(c.Context(), q)
 			if err != nil {
 				return err
 			}
@@ -158,6 +188,8 @@ func newUserList() *cobra.Command {
 			})
 		}),
 	}
+	c.Flags().StringVar(&q.Text, "search", "", "words that users have in their name, address or full name (default: all users)")
+	return c
 }
 
 func newUserShow() *cobra.Command {

@@ -34,6 +34,14 @@ func (k shownKey) Name() string {
 	return k.ID.String()
 }
 
+// Order is the id of the order that the key is of; empty: of none.
+func (k shownKey) Order() string {
+	if k.OrderID == uuid.Nil {
+		return ""
+	}
+	return k.OrderID.String()
+}
+
 // Usable tells whether a device may still come by the key.
 func (k shownKey) Usable() bool {
 	return k.RevokedAt.IsZero() && k.Uses < k.MaxUses && time.Now().Before(k.ExpiresAt)

@@ -72,6 +72,9 @@ func TestOrderPage(t *testing.T) {
 			t.Errorf("the page does not say %q:\n%s", want, a.text)
 		}
 	}
+	if k := d.get("keys/" + key.ID.String()); !strings.Contains(k.text, `href="/console/`+path+`"`) {
+		t.Errorf("its key does not lead to it:\n%s", k.text)
+	}
 	a = d.get(path + "?show=missing")
 	if strings.Contains(a.text, "LAPTOP-S2") || !strings.Contains(a.text, "<bdi>S1</bdi>") || !strings.Contains(a.text, "<bdi>S3</bdi>") {
 		t.Errorf("what is missing:\n%s", a.text)
