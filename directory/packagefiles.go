@@ -21,11 +21,10 @@ type PackagePlace struct {
 // PackageLeftovers are jobs that came to nothing and may have files in the store,
 // where nobody works on them any more.
 func (d *Directory) PackageLeftovers(ctx context.Context) ([]PackagePlace, error) {
-	rows, err := d.store.read.QueryContext(ctx, `SELECT id, fence FROM package_jobs WHERE stored > 0 AND state IN ('failed', 'cancelled') AND lease_until < $1 LIMIT 100`, millis(d.now()))
-	return scanAll(rows, err, func(row scanner) (p PackagePlace, err error) {
+	return readRows(ctx, d.store.read, func(row scanner) (p PackagePlace, err error) {
 		err = row.Scan(&p.Job, &p.Fence)
 		return p, err
-	})
+	}, `SELECT id, fence FROM package_jobs WHERE stored > 0 AND state IN ('failed', 'cancelled') AND lease_until < $1 LIMIT 100`, millis(d.now()))
 }
 
 // PackagePlaceOf says what may lie in the store of a job, also of none that there
@@ -81,8 +80,7 @@ func scanUpload(row scanner) (*api.PackageUpload, error) {
 
 // PackageUploads lists what was uploaded, the newest first.
 func (d *Directory) PackageUploads(ctx context.Context) ([]*api.PackageUpload, error) {
-	rows, err := d.store.read.QueryContext(ctx, `SELECT `+uploadColumns+` FROM package_uploads WHERE sha256 <> '' ORDER BY id DESC LIMIT 1000`)
-	return scanAll(rows, err, scanUpload)
+	return readRows(ctx, d.store.read, scanUpload, `SELECT `+uploadColumns+` FROM package_uploads WHERE sha256 <> '' ORDER BY id DESC LIMIT 1000`)
 }
 
 // BeginPackageUpload makes room for an upload that is about to arrive.
@@ -149,15 +147,11 @@ func (d *Directory) RemovePackageUpload(ctx context.Context, actor string, id uu
 // for in a long while.
 func (d *Directory) OldPackageUploads(ctx context.Context) ([]uuid.UUID, error) {
 	now := d.now()
-	rows, err := d.store.read.QueryContext(ctx, `SELECT id FROM package_uploads WHERE sha256 = '' AND created_at < $1 OR used_at < $2 LIMIT 100`,
-		millis(now.Add(-arrivingLife)), millis(now.Add(-uploadLife)))
-	if err != nil {
-		return nil, err
-	}
-	return scanAll(rows, err, func(row scanner) (id uuid.UUID, err error) {
+	return readRows(ctx, d.store.read, func(row scanner) (id uuid.UUID, err error) {
 		err = row.Scan(&id)
 		return id, err
-	})
+	}, `SELECT id FROM package_uploads WHERE sha256 = '' AND created_at < $1 OR used_at < $2 LIMIT 100`,
+		millis(now.Add(-arrivingLife)), millis(now.Add(-uploadLife)))
 }
 
 // KnowsPackageUpload tells whether an upload is there, or arriving.

@@ -152,8 +152,7 @@ func scanPackage(row scanner) (*api.PackageJob, error) {
 // PackageJobs lists jobs, the newest first, those older than the one named, at
 // most [PackagePage].
 func (d *Directory) PackageJobs(ctx context.Context, before uuid.UUID) ([]*api.PackageJob, error) {
-	rows, err := d.store.read.QueryContext(ctx, `SELECT `+packageColumns+` FROM package_jobs WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, uuidText(before), PackagePage)
-	return scanAll(rows, err, scanPackage)
+	return readRows(ctx, d.store.read, scanPackage, `SELECT `+packageColumns+` FROM package_jobs WHERE $1 = '' OR id < $1 ORDER BY id DESC LIMIT $2`, uuidText(before), PackagePage)
 }
 
 // PackageJob gives one job.
@@ -199,8 +198,7 @@ func (t *transaction) endPackage(id uuid.UUID, why string) error {
 
 // revokePackageKeys revokes the keys of a job, but those of the fence named.
 func (t *transaction) revokePackageKeys(job uuid.UUID, but int64, why string) error {
-	rows, err := t.QueryContext(t.ctx, `SELECT c.id FROM package_keys k JOIN connect_keys c ON c.id = k.connect_key WHERE k.job = $1 AND k.fence <> $2 AND c.revoked_at = 0`, job.String(), but)
-	keys, err := scanAll(rows, err, scanText)
+	keys, err := readRows(t.ctx, t, scanText, `SELECT c.id FROM package_keys k JOIN connect_keys c ON c.id = k.connect_key WHERE k.job = $1 AND k.fence <> $2 AND c.revoked_at = 0`, job.String(), but)
 	if err != nil {
 		return err
 	}
@@ -275,8 +273,7 @@ func (d *Directory) NotePackageDownload(ctx context.Context, actor string, id uu
 // endPackagesAfterRestore ends what was under way when the backup was made: its
 // files are not there, and who built it does not know of the restored directory.
 func (t *transaction) endPackagesAfterRestore() error {
-	rows, err := t.QueryContext(t.ctx, `SELECT id FROM package_jobs WHERE state IN ('queued', 'building')`)
-	ids, err := scanAll(rows, err, scanText)
+	ids, err := readRows(t.ctx, t, scanText, `SELECT id FROM package_jobs WHERE state IN ('queued', 'building')`)
 	if err != nil {
 		return err
 	}

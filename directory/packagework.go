@@ -46,11 +46,10 @@ type QueuedPackage struct {
 
 // QueuedPackages are the jobs that wait longest.
 func (d *Directory) QueuedPackages(ctx context.Context) ([]QueuedPackage, error) {
-	rows, err := d.store.read.QueryContext(ctx, `SELECT id, dispatch FROM package_jobs WHERE state = 'queued' ORDER BY queued_at, id LIMIT 100`)
-	return scanAll(rows, err, func(row scanner) (q QueuedPackage, err error) {
+	return readRows(ctx, d.store.read, func(row scanner) (q QueuedPackage, err error) {
 		err = row.Scan(&q.Job, &q.Dispatch)
 		return q, err
-	})
+	}, `SELECT id, dispatch FROM package_jobs WHERE state = 'queued' ORDER BY queued_at, id LIMIT 100`)
 }
 
 // RedispatchPackage makes what the queue has of a waiting job void: a worker died
@@ -206,8 +205,8 @@ func (t *transaction) take(more, quota int64) error {
 func (d *Directory) ReadyPackage(ctx context.Context, w *PackageWork, files []api.PackageFile) error {
 	return d.change(ctx, func(t *transaction) error {
 		kit := kitOf{Files: files}
-		rows, err := t.QueryContext(ctx, `SELECT connect_key, platform, package_id FROM package_keys WHERE job = $1 AND fence = $2 ORDER BY connect_key`, w.Job.String(), w.Fence)
-		if kit.Keys, err = scanAll(rows, err, scanPackageKey); err != nil {
+		var err error
+		if kit.Keys, err = readRows(ctx, t, scanPackageKey, `SELECT connect_key, platform, package_id FROM package_keys WHERE job = $1 AND fence = $2 ORDER BY connect_key`, w.Job.String(), w.Fence); err != nil {
 			return err
 		}
 		document, err := json.Marshal(&kit)
@@ -268,8 +267,7 @@ func (d *Directory) ReturnPackage(ctx context.Context, w *PackageWork) error {
 // RequeuePackages takes jobs from workers that were not heard of for too long, and
 // gives those up that took too many with them.
 func (d *Directory) RequeuePackages(ctx context.Context) error {
-	rows, err := d.store.read.QueryContext(ctx, `SELECT id FROM package_jobs WHERE state = 'building' AND lease_until < $1 LIMIT 100`, millis(d.now()))
-	lost, err := scanAll(rows, err, scanText)
+	lost, err := readRows(ctx, d.store.read, scanText, `SELECT id FROM package_jobs WHERE state = 'building' AND lease_until < $1 LIMIT 100`, millis(d.now()))
 	if err != nil {
 		return err
 	}

@@ -140,6 +140,5 @@ func (t *transaction) signOutAll() error {
 
 // usableKeys are those by which devices might enrol now.
 func (t *transaction) usableKeys() ([]string, error) {
-	rows, err := t.QueryContext(t.ctx, `SELECT id FROM connect_keys WHERE revoked_at = 0 AND uses < max_uses AND expires_at > $1`, millis(t.d.now()))
-	return scanAll(rows, err, scanText)
+	return readRows(t.ctx, t, scanText, `SELECT id FROM connect_keys WHERE revoked_at = 0 AND uses < max_uses AND expires_at > $1`, millis(t.d.now()))
 }

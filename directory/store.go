@@ -235,17 +235,12 @@ func nextRevision(ctx context.Context, tx *sql.Tx) (int64, error) {
 }
 
 // readRows reads what a query gives.
-func readRows[T any](ctx context.Context, q rowsQuerier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+func readRows[T any](ctx context.Context, q rowsQuerier, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
 	rows, err := q.QueryContext(ctx, query, args...)
-	return scanAll(rows, err, scan)
-}
-
-// scanAll reads the rows of a query to their end, and closes them.
-func scanAll[T any](rows *sql.Rows, err error, scan func(scanner) (T, error)) (list []T, failed error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { failed = errors.Join(failed, rows.Close()) }()
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		one, err := scan(rows)
 		if err != nil {

@@ -200,7 +200,7 @@ func TestShippedGuardReadsWhatIsThere(t *testing.T) {
 					signal.Stop(again)
 				}()
 			}
-			defer m.hurry()()
+			defer m.hurry(250 * time.Millisecond)()
 			if result := m.guards(nil, "no-agent"); result != c.result {
 				t.Errorf("result %d", result)
 			}
@@ -208,26 +208,6 @@ func TestShippedGuardReadsWhatIsThere(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-// hurry lets the time pass faster that nobody wants to wait for, until it is stopped.
-func (m *mac) hurry() (stop func()) {
-	end, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-end:
-				return
-			case <-time.After(20 * time.Millisecond):
-				m.pass(100 * time.Millisecond)
-			}
-		}
-	}()
-	return func() {
-		close(end)
-		<-done
 	}
 }
 
@@ -299,7 +279,7 @@ func TestShippedGuardCannotRepair(t *testing.T) {
 			default:
 				m.place(security, strings.ReplaceAll(c.security, "$RIGHT", file))
 			}
-			stop := m.hurry() // through the rest before the next attempt
+			stop := m.hurry(250 * time.Millisecond) // through the rest before the next attempt
 			result := m.guards(nil, "no-agent")
 			stop()
 			if result != deny {
