@@ -76,6 +76,19 @@ const (
 	CodeUserTaken             Code = "user_taken"
 )
 
+// The codes of the console.
+const (
+	CodeSignedOut     Code = "signed_out"
+	CodeProofRequired Code = "proof_required"
+	CodeInvitation    Code = "invitation_ended"
+	CodeCeremony      Code = "ceremony_ended"
+	CodePasskey       Code = "passkey_refused"
+	CodePasskeyCloned Code = "passkey_cloned"
+	CodeNotLinked     Code = "administrator_unknown"
+	CodeLastOwner     Code = "last_owner"
+	CodeLastWay       Code = "last_way_in"
+)
+
 // The codes of making an account, which the device finds out by itself.
 const (
 	CodeOffline         Code = "offline"
@@ -214,6 +227,22 @@ var Problems = []Problem{
 		"firstday user link, with the subject that the directory's log names; or let the provider create users."},
 	{CodeUserTaken, http.StatusForbidden, "Somebody has your name or address here already; please contact your IT department.",
 		"Another user has the name or the e-mail address. They are never taken over.", "If it is the same person: firstday user link, with the subject that the directory's log names."},
+	{CodeSignedOut, http.StatusUnauthorized, "You are signed out. Please sign in.", "The session is over: it was idle for 30 minutes, is older than 12 hours, or was ended.",
+		"Sign in again. An administrator's sessions also end when they are disabled, get another role, or a way in of theirs is reset."},
+	{CodeProofRequired, http.StatusForbidden, "Please prove once more that it is you.", "This wants a proof of the last 15 minutes that it is you.", "The console asks for it by itself."},
+	{CodeInvitation, http.StatusForbidden, "This link has ended, or was used. Please ask for another one.", "The link has ended, or was used: it is good once, for 24 hours, the first owner's for one hour.",
+		"firstday administrator invite or reset gives another link. Where no owner is left, so does each start of firstday serve."},
+	{CodeCeremony, http.StatusForbidden, "This took too long, or is over. Please start again.", "This took too long, is finished, or was begun in another browser.",
+		"Start again, in one browser window that keeps cookies."},
+	{CodePasskey, http.StatusForbidden, "This passkey was not accepted. Please start again, or choose another way.",
+		"The passkey was not accepted: it is not known here, was made for another site, or its device did not check who holds it.", "The directory's log names the reason. An owner may reset how somebody signs in: firstday administrator reset."},
+	{CodePasskeyCloned, http.StatusForbidden, "This passkey was not accepted. Please choose another way, and tell an owner.",
+		"The passkey was not accepted: its counter did not grow, so there may be a copy of its key.", "Remove the passkey. Where the only one is concerned: firstday administrator reset."},
+	{CodeNotLinked, http.StatusForbidden, "This account may not sign in to the console; please contact an owner.",
+		"No administrator is linked to this account of the identity provider.", "An owner sends a link: firstday administrator invite. With it the account is linked."},
+	{CodeLastOwner, http.StatusConflict, "Nobody could administer any more: this is the last owner who can sign in.", "This is the last owner who can sign in, who can neither be disabled nor reset, nor get another role.",
+		"Make somebody else an owner first: firstday administrator invite --role owner."},
+	{CodeLastWay, http.StatusConflict, "This is your last way to sign in; please add another one first.", "This is the last way to sign in, which an administrator keeps.", "Add a passkey, or a password with a second factor, then remove the other."},
 	{CodeOffline, http.StatusServiceUnavailable, "There is no connection. Please connect to a network and try again.", "The device does not reach its directory.",
 		"Look at the network, and at firstday-agent status."},
 	{CodeAccountExists, http.StatusConflict, "This account already exists on this device; please contact your admin.",

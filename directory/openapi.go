@@ -171,17 +171,19 @@ func wireTypes() map[reflect.Type]*jsonschema.Schema {
 		return s
 	}
 	return map[reflect.Type]*jsonschema.Schema{
-		reflect.TypeFor[uuid.UUID]():       {Type: "string", Format: "uuid"},
-		reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
-		reflect.TypeFor[api.Duration]():    {Type: "string", Description: "a span of time, such as 168h"},
-		reflect.TypeFor[api.Secret]():      {Type: "string"},
-		reflect.TypeFor[[]byte]():          {Type: "string", ContentEncoding: "base64"},
-		reflect.TypeFor[json.RawMessage](): {Type: "object"},
-		reflect.TypeFor[api.Platform]():    words("windows", "macos", "linux"),
-		reflect.TypeFor[api.Permission]():  words("standard", "administrator"),
-		reflect.TypeFor[api.PINPolicy]():   words("off", "offered", "required"),
-		reflect.TypeFor[api.HelloPolicy](): words("off", "offered"),
-		reflect.TypeFor[api.Role]():        words("owner", "technician", "auditor", "builder"),
+		reflect.TypeFor[uuid.UUID]():              {Type: "string", Format: "uuid"},
+		reflect.TypeFor[time.Time]():              {Type: "string", Format: "date-time"},
+		reflect.TypeFor[api.Duration]():           {Type: "string", Description: "a span of time, such as 168h"},
+		reflect.TypeFor[api.Secret]():             {Type: "string"},
+		reflect.TypeFor[[]byte]():                 {Type: "string", ContentEncoding: "base64"},
+		reflect.TypeFor[json.RawMessage]():        {Type: "object"},
+		reflect.TypeFor[api.Platform]():           words("windows", "macos", "linux"),
+		reflect.TypeFor[api.Permission]():         words("standard", "administrator"),
+		reflect.TypeFor[api.PINPolicy]():          words("off", "offered", "required"),
+		reflect.TypeFor[api.HelloPolicy]():        words("off", "offered"),
+		reflect.TypeFor[api.Role]():               words("owner", "technician", "auditor", "builder"),
+		reflect.TypeFor[api.AdministratorState](): words("invited", "active", "disabled"),
+		reflect.TypeFor[api.Way]():                words("passkey", "password", "provider"),
 	}
 }
 

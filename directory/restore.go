@@ -115,10 +115,24 @@ func (d *Directory) afterRestore(ctx context.Context, b *Backup, revoke bool) (r
 			}
 			revoked = int64(len(ids))
 		}
+		if err := t.signOutAll(); err != nil {
+			return err
+		}
 		t.audit("system", "directory.restore", "directory", map[string]any{"backup": b.Time, "entries": b.Audit.Entries, "hash": b.Audit.Hash, "revoked": revoked})
 		return nil
 	})
 	return revoked, err
+}
+
+// signOutAll ends sessions and links of the console: those that were ended after
+// the backup must not hold again.
+func (t *transaction) signOutAll() error {
+	for _, table := range []string{"console_sessions", "ceremonies", "invitations"} {
+		if _, err := t.exec(`DELETE FROM ` + table); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // usableKeys are those by which devices might enrol now.

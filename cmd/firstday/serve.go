@@ -18,6 +18,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/directory"
+	"firstday.dev/directory/console"
 )
 
 // databaseVariable holds the URL of PostgreSQL, which may have a password in it.
@@ -48,7 +49,9 @@ and several replicas may share it, and a copy of the key.
 
 The first start makes a CA, whose pin packages carry, and lets its owner in: the
 file owner.json of the folder is for firstday login. So does each start when no
-owner's token holds any more: who has the folder is never locked out.
+owner's token holds any more: who has the folder is never locked out. While no
+owner can sign in to the console, each start prints a link, good once and for an
+hour, by which somebody becomes the first one.
 
 Devices know the directory by its pin. Browsers, on the same port, see a
 certificate that they trust where one is given with --tls-cert and --tls-key,
@@ -133,6 +136,15 @@ func readLogo(file string) ([]byte, error) {
 	return data, nil
 }
 
+// started is what is said of a directory that answers.
+type started struct {
+	api.Directory
+	Console string `json:"console"`
+	// OwnerLink is for the first owner, while there is none.
+	OwnerLink      api.Secret `json:"ownerLink,omitempty"`
+	OwnerLinkUntil time.Time  `json:"ownerLinkUntil,omitzero"`
+}
+
 // serveDirectory answers until somebody ends the program.
 func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner string) error {
 	ctx := c.Context()
@@ -155,9 +167,27 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 	if err := letOwnerIn(ctx, d, at, owner); err != nil {
 		return err
 	}
-	err = show(c, at, func(w *text) {
+	pages, err := console.New(d)
+	if err != nil {
+		return err
+	}
+	d.Mount(console.Path, pages)
+	started := started{Directory: at, Console: d.PagesURL + api.PathConsole}
+	first, err := d.InviteFirstOwner(ctx)
+	if err != nil {
+		return err
+	}
+	if first != nil {
+		started.OwnerLink, started.OwnerLinkUntil = first.Link, first.ExpiresAt
+	}
+	err = show(c, started, func(w *text) {
 		w.line("the directory of %s answers at %s", d.Organisation, at.URL)
 		w.line("its pin is %s", at.Pin)
+		w.line("its console is at %s", started.Console)
+		if first != nil {
+			w.line("its first owner joins by %s", first.Link.Reveal())
+			w.line("once, and until %s; the next start gives another link", first.ExpiresAt.Local().Format(time.RFC3339))
+		}
 		if d.Web == (directory.Web{}) && d.PagesURL == at.URL {
 			w.line("browsers do not know its CA, and phones warn of its sign-in pages: give --tls-cert, --acme or --pages-url")
 		}

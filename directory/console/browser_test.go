@@ -2,9 +2,9 @@ package console
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -62,7 +62,7 @@ func TestKeysInABrowser(t *testing.T) {
 
 // Pages that run from right to left are the mirror image, at any width.
 func TestFromRightToLeft(t *testing.T) {
-	d := newDeskOf(t, time.Now, madeLanguage(t))
+	d := newDeskAt(t, nil, madeLanguage(t))
 	ids := d.fill()
 	c := newChromium(t, d)
 	c.Open(d.At.URL + Path)
@@ -91,13 +91,18 @@ func TestLivePageLeavesPeopleAlone(t *testing.T) {
 	key := d.mint(api.NewConnectKey{Label: "first"})
 	c.visit("audit", "Audit log")
 	c.live()
+	last, err := strconv.Atoi(strings.TrimPrefix(c.Is(`document.querySelector("[id^=detail-]").id`), "detail-"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	detail := fmt.Sprintf(`document.querySelector("#detail-%d").open`, last)
 	c.Write("#actor", "token:a")
-	c.Click("#detail-1 summary")
+	c.Run(detail + " = true")
 	c.Run(`document.querySelector("#subject").focus()`)
 	d.enroll(key.Secret, laptop("S1"))
-	c.Await(`document.querySelector("#entry-2")`)
+	c.Await(fmt.Sprintf(`document.querySelector("#entry-%d")`, last+1))
 	for script, want := range map[string]string{
-		`document.querySelector("#actor").value`: "token:a", `document.activeElement.id`: "subject", `document.querySelector("#detail-1").open`: "true",
+		`document.querySelector("#actor").value`: "token:a", `document.activeElement.id`: "subject", detail: "true",
 	} {
 		if got := c.Is(script); got != want {
 			t.Errorf("%s is %q", script, got)
