@@ -109,6 +109,7 @@ func TestLivePageLeavesPeopleAlone(t *testing.T) {
 		}
 	}
 	c.See("Chain intact")
+	c.See("2 entries, verified")
 	c.picture("audit", false, false)
 	c.Content()
 }
