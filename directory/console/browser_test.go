@@ -68,7 +68,7 @@ func TestFromRightToLeft(t *testing.T) {
 	c.Open(d.At.URL + Path)
 	c.Click(`button[value="ar"]`)
 	c.Await(`document.documentElement.dir == "rtl"`)
-	for _, path := range []string{"", "keys", "keys/" + ids["keys"], "keys/new", "audit"} {
+	for _, path := range []string{"", "devices", "devices/" + ids["devices"], "keys", "keys/" + ids["keys"], "keys/new", "audit"} {
 		for _, phone := range []bool{false, true} {
 			c.Screen(phone, false)
 			c.Open(d.At.URL + Path + path)
@@ -154,7 +154,7 @@ func TestFirstLoadIsLight(t *testing.T) {
 	for i := range 60 {
 		d.mint(api.NewConnectKey{Label: fmt.Sprintf("key %d", i)})
 	}
-	for _, path := range []string{"", "keys", "keys/new", "audit"} {
+	for _, path := range []string{"", "devices", "keys", "keys/new", "audit"} {
 		c := newChromium(t, d)
 		weight := c.Weigh()
 		c.Open(d.At.URL + Path + path)
@@ -173,7 +173,7 @@ func TestHostileTextsInABrowser(t *testing.T) {
 	ids := d.fill()
 	c := newChromium(t, d)
 	c.Before(`window.alert = () => { document.documentElement.dataset.hit = "yes" }`)
-	for _, path := range []string{"", "keys", "keys/" + ids["keys"], "audit"} {
+	for _, path := range []string{"", "devices", "devices/" + ids["devices"], "keys", "keys/" + ids["keys"], "audit"} {
 		for _, phone := range []bool{false, true} {
 			c.Screen(phone, false)
 			c.Open(d.At.URL + Path + path)
