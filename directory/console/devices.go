@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -52,12 +53,19 @@ func (d shownDevice) Path() string { return pathDevices + "/" + d.ID.String() }
 
 // Person is who the device belongs to, or waits for; the first of several.
 func (d shownDevice) Person() *api.Person {
-	for _, b := range d.Users {
-		if b.State == api.Bound || b.State == api.Awaiting {
-			return &b.User
+	for _, state := range []api.BindingState{api.Bound, api.Awaiting} {
+		for _, b := range d.Users {
+			if b.State == state {
+				return &b.User
+			}
 		}
 	}
 	return nil
+}
+
+// taken tells whether the device is somebody's, who has an account on it.
+func (d shownDevice) taken() bool {
+	return slices.ContainsFunc(d.Users, func(b api.Binding) bool { return b.State == api.Bound })
 }
 
 // Here tells whether the device is in, or waits to be let in.
@@ -76,10 +84,10 @@ func (d shownDevice) States() (list []badge) {
 	case api.DeviceReplaced:
 		list = append(list, badge{"plain", sentence("replaced")})
 	case api.DeviceActive:
-		if d.Person() == nil {
-			list = append(list, badge{"plain", sentence("waits for its person")})
-		} else {
+		if d.taken() {
 			list = append(list, badge{"good", sentence("signed in")})
+		} else {
+			list = append(list, badge{"plain", sentence("waits for its person")})
 		}
 	}
 	if len(d.Facts.Problems) > 0 && d.Here() {
