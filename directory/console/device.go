@@ -81,6 +81,28 @@ func (d deviceData) Package() string { return idText(d.Device.PackageID) }
 // Former is the id of what the same hardware was before.
 func (d deviceData) Former() string { return idText(d.Device.Replaces) }
 
+// who did something: a sentence, or a name, which is data.
+type who struct {
+	Text sentence
+	Name string
+}
+
+// Who says who an actor of the audit log is, as seen from the device.
+func (d deviceData) Who(actor string) who {
+	switch actor {
+	case "device:" + d.Device.ID.String():
+		return who{Text: sentence("the device")}
+	case "page":
+		return who{Text: sentence("somebody at the sign-in page")}
+	}
+	for _, b := range d.Device.Users {
+		if actor == "user:"+b.User.ID.String() {
+			return who{Name: b.User.Name}
+		}
+	}
+	return who{Name: actor}
+}
+
 // Disk tells whether the system's disk is encrypted.
 func (d deviceData) Disk() badge {
 	switch encrypted := d.Device.Facts.Encrypted; {
