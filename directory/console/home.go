@@ -50,7 +50,7 @@ func (c *Console) home(v *visit) (*page, error) {
 	in := func(s api.Standing) string { return listOf(api.DeviceQuery{States: []api.Standing{s}}) }
 	since := func(kind api.EventKind) string { return listOf(api.DeviceQuery{Happened: kind, Since: o.Since}) }
 	data := homeData{Overview: o, Tiles: []tile{
-		{since(api.EventEnrolled), o.Enrolled, sentence("enrolled in the last 24 hours"), "plain"},
+		{since(api.EventEnrolled) + "&sort=enrolled&down=1", o.Enrolled, sentence("enrolled in the last 24 hours"), "plain"},
 		{in(api.StandingPending), o.Pending, sentence("wait for approval"), "wait"},
 		{in(api.StandingWaiting), o.Waiting, sentence("wait for their person"), "plain"},
 		{since(api.EventBound), o.SignedIn, sentence("got their person in the last 24 hours"), "good"},
