@@ -115,6 +115,22 @@ const (
 	CodePINLocked Code = "pin_locked_out"
 )
 
+// The codes of building packages.
+const (
+	CodePackagesOff        Code = "packages_off"
+	CodePackageNotReady    Code = "package_not_ready"
+	CodePackageConfig      Code = "package_configuration"
+	CodePackageSigning     Code = "package_signing"
+	CodePackageAgents      Code = "package_agents"
+	CodePackagePayload     Code = "package_payload"
+	CodePackageDamaged     Code = "package_damaged"
+	CodePackageDisk        Code = "package_disk"
+	CodePackageStore       Code = "package_store"
+	CodePackageStoreFull   Code = "package_store_full"
+	CodePackageWorkersLost Code = "package_workers_lost"
+	CodePackageRestored    Code = "package_restored"
+)
+
 // The codes of requests that anything may come to.
 const (
 	CodeBadRequest  Code = "bad_request"
@@ -269,8 +285,8 @@ var Problems = []Problem{
 		"Choose another one. The screen says what is wrong with it; docs/security.md lists what is refused."},
 	{CodePINsDiffer, http.StatusUnprocessableEntity, "The two PINs are not the same.", "The new PIN was typed differently the second time.", "Type it again."},
 	{CodePINUnavailable, http.StatusServiceUnavailable, "This device cannot keep a PIN. Please sign in with your password.",
-		"The settings want a PIN, but the device has no TPM 2.0 that works. The account has its password only.",
-		"Switch the TPM on in the firmware; firstday-agent status tells what is wrong with it. An account that was made without a PIN goes on with its password."},
+		"The settings want a PIN, but the device has no TPM 2.0 that works, and the account has its password only; or its disk is full, so that no try of a PIN can be counted.",
+		"Switch the TPM on in the firmware; firstday-agent status tells what is wrong with it. On a full disk, make room. An account that was made without a PIN goes on with its password."},
 	{CodePINWrong, http.StatusForbidden, "That is not your PIN.", "A wrong PIN was typed at the device.", "Type the right one. After five wrong ones in a row the password is needed."},
 	{CodePINSpent, http.StatusForbidden, "There were too many wrong PINs. Please type your password, and choose a PIN anew.",
 		"Five wrong PINs were typed in a row. The PIN is not tried any more, before it is chosen anew.", "The employee types the password, here or at Windows' own tile. Nothing needs to be unlocked."},
@@ -284,6 +300,21 @@ var Problems = []Problem{
 		"Sign in with the password. Windows' TPMs forget one wrong try in ten minutes; firstday-agent diagnose shows the count."},
 	{CodeUnauthorized, http.StatusUnauthorized, "Please sign in.", "No token, or one that does not hold.", "firstday login"},
 	{CodeForbidden, http.StatusForbidden, "You may not do this.", "The token's role does not allow it.", "Ask an owner."},
+	{CodePackagesOff, http.StatusServiceUnavailable, callIT, "This directory builds no packages.", "Start it with --packages, or --package-store and firstday worker."},
+	{CodePackageNotReady, http.StatusConflict, callIT, "There is no kit of this job: it is not ready yet, or came to nothing.", "Wait until it is ready: firstday package show."},
+	{CodePackageConfig, http.StatusConflict, callIT, "The configuration that packages are built from cannot be used, or not for this request.",
+		"Correct what is named, in firstday.yaml on the worker or in the request, then firstday package retry."},
+	{CodePackageSigning, http.StatusConflict, callIT, "Who is to sign the kit cannot.", "Look at signing in firstday.yaml on the worker, then firstday package retry."},
+	{CodePackageAgents, http.StatusConflict, callIT, "The worker has no agents that could go into a package.", "Name their folder with --agents, then firstday package retry."},
+	{CodePackagePayload, http.StatusConflict, callIT, "A payload is not there any more, or not what was uploaded.", "Upload it again, and build another package."},
+	{CodePackageDamaged, http.StatusInternalServerError, callIT, "The kit that was built does not pass its own verification, so nobody gets it.",
+		"Retry. If it happens again, look at the worker's disk and memory, and report it."},
+	{CodePackageDisk, http.StatusInsufficientStorage, callIT, "The worker's disk has no room, or fails.", "Free some space where the worker works, then firstday package retry."},
+	{CodePackageStore, http.StatusBadGateway, callIT, "The store of kits does not answer, or refuses.", "Look at the store and the worker's log, then firstday package retry."},
+	{CodePackageStoreFull, http.StatusInsufficientStorage, callIT, "The store has no room left of what it may take.", "Withdraw kits that nobody needs: firstday package cancel. Or allow more with --package-quota."},
+	{CodePackageWorkersLost, http.StatusInternalServerError, callIT, "Every worker that took the job up went away in the middle of it.",
+		"Look at what ends the workers: memory, or their service manager. Then firstday package retry."},
+	{CodePackageRestored, http.StatusConflict, callIT, "The directory was restored from a backup while the job was under way.", "firstday package retry"},
 	{CodeBadRequest, http.StatusBadRequest, "Something went wrong; please try again.", "The request was malformed.",
 		"Bring both sides to the same version."},
 	{CodeNotFound, http.StatusNotFound, "There is no such thing.", "It does not exist.", "Check the name."},

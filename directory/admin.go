@@ -24,7 +24,7 @@ var (
 
 // adminRoutes are what the command line and the console are made of.
 func (d *Directory) adminRoutes() []route {
-	return slices.Concat(d.keyRoutes(), d.orderRoutes(), d.fleetRoutes(), d.userRoutes(), d.providerRoutes(), d.administratorRoutes(), d.officeRoutes())
+	return slices.Concat(d.keyRoutes(), d.orderRoutes(), d.fleetRoutes(), d.userRoutes(), d.providerRoutes(), d.packageRoutes(), d.administratorRoutes(), d.officeRoutes())
 }
 
 func (d *Directory) keyRoutes() []route {

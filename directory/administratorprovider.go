@@ -72,7 +72,7 @@ func (d *Directory) ceremonyOf(r *http.Request) (*Ceremony, error) {
 // takeAdministrator takes a provider's answer for the console. The browser is led
 // on by a page: cookies that are not sent along from other sites come along then.
 func (d *Directory) takeAdministrator(r *http.Request, c *Ceremony) (*page, error) {
-	if err := d.change(r.Context(), func(t *transaction) error { return t.end(c) }); err != nil {
+	if err := d.change(r.Context(), func(t *transaction) error { return t.endCeremony(c) }); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*d.times.provider)

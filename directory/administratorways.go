@@ -94,7 +94,7 @@ func (d *Directory) TakePassword(r *http.Request, password, again api.Secret, co
 		return nil, err
 	}
 	out, err := d.addWay(r, c, func(t *transaction, actor string) error {
-		if err := t.end(c); err != nil {
+		if err := t.endCeremony(c); err != nil {
 			return err
 		}
 		_, err := t.exec(`UPDATE administrators SET totp = $1, totp_step = $2, recovery = $3 WHERE id = $4`,

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -139,13 +140,13 @@ func (d *Directory) whoBegins(r *http.Request, c *Ceremony, b *Beginning) error 
 }
 
 // insideConsole gives a path of the console, whatever a request says.
-func insideConsole(path string) string {
-	u, err := url.Parse(path)
-	if err != nil || u.Host != "" || len(path) > maxNext || !strings.HasPrefix(path, api.PathConsole) || strings.HasPrefix(path, api.PathConsole+"/") ||
-		strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
+func insideConsole(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host != "" || len(address) > maxNext || !strings.HasPrefix(address, api.PathConsole) || !strings.HasPrefix(path.Clean(u.Path)+"/", api.PathConsole) ||
+		strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }) {
 		return api.PathConsole
 	}
-	return path
+	return address
 }
 
 // preparePassword makes the second factor that goes with a new password.
@@ -248,8 +249,8 @@ func (d *Directory) sessionOf(r *http.Request, c *Ceremony) (*ConsoleSession, er
 	return s, nil
 }
 
-// end uses a ceremony up: of two requests one does.
-func (t *transaction) end(c *Ceremony) error {
+// endCeremony uses a ceremony up: of two requests one does.
+func (t *transaction) endCeremony(c *Ceremony) error {
 	n, err := t.exec(`DELETE FROM ceremonies WHERE hash = $1`, c.hash)
 	if err == nil && n == 0 {
 		return errCeremony

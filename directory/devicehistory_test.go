@@ -267,7 +267,7 @@ func ofVersion4(t *testing.T, database string) (older string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // it is looked at later
+	defer db.Close()
 	db.SetMaxOpenConns(1)
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -115,8 +115,23 @@ func (d *openAPI) operation(r route) (*operation, error) {
 	if o.Responses["200"], err = d.content("It is done.", r.out); err != nil {
 		return nil, err
 	}
+	if r.file {
+		o.takeOrGive(r.method)
+	}
 	o.Responses["default"], err = d.content("It is refused.", reflect.TypeFor[errorAnswer]())
 	return o, err
+}
+
+// takeOrGive is for files, which are not JSON.
+func (o *operation) takeOrGive(method string) {
+	file := &content{Content: map[string]map[string]*jsonschema.Schema{"application/octet-stream": {"schema": {}}}}
+	if method == http.MethodPost {
+		file.Required = true
+		o.RequestBody = file
+		return
+	}
+	file.Description = "The file."
+	o.Responses["200"] = file
 }
 
 // content refers to the schema of a type, and adds that to the document.

@@ -243,7 +243,7 @@ func (d *Directory) TakePasskey(r *http.Request, name, answer string) (*Outcome,
 	if len(answer) > maxCredential {
 		return nil, api.Refuse(api.CodeTooLarge, "at most %d bytes", maxCredential)
 	}
-	if err := d.change(r.Context(), func(t *transaction) error { return t.end(c) }); err != nil {
+	if err := d.change(r.Context(), func(t *transaction) error { return t.endCeremony(c) }); err != nil {
 		return nil, err
 	}
 	w, err := d.passkeys()

@@ -37,6 +37,7 @@ const ownerTokenLife = 30 * 24 * time.Hour
 func newServe() *cobra.Command {
 	var o directory.Options
 	var run operation
+	var building packaging
 	var data, listen, logo string
 	var debug bool
 	c := &cobra.Command{
@@ -56,18 +57,19 @@ hour, by which somebody becomes the first one.
 Devices know the directory by its pin. Browsers, on the same port, see a
 certificate that they trust where one is given with --tls-cert and --tls-key,
 which are read again when they change, or is got with --acme. Load balancers
-must pass TLS through; see --proxy-from.`,
+must pass TLS through; see --proxy-from.
+
+With --packages the directory also builds kits that are asked for with firstday
+package. On PostgreSQL firstday worker may do so on other machines; the replicas
+then need no more than --package-store.`,
 		Example: `  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example
   firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --listen :443 --acme --acme-email it@acme.example
   firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --tls-cert chain.pem --tls-key key.pem --metrics 127.0.0.1:9464
+  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --packages firstday.yaml
   FIRSTDAY_DATABASE=postgres://firstday@db/firstday firstday serve --organisation Acme --data /etc/firstday --name directory.acme.example --proxy-from 10.0.0.0/8`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			level := slog.LevelInfo
-			if debug {
-				level = slog.LevelDebug
-			}
-			o.Log = slog.New(slog.NewJSONHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+			o.Log = logger(c, debug)
 			if err := run.apply(&o); err != nil {
 				return err
 			}
@@ -92,8 +94,12 @@ must pass TLS through; see --proxy-from.`,
 			if err != nil {
 				return errors.Join(err, d.Close())
 			}
+			rest, err := building.open(c.Context(), d, data)
+			if err != nil {
+				return errors.Join(err, stop(), d.Close())
+			}
 			err = serveDirectory(c, d, listen, filepath.Join(data, ownerFile))
-			return errors.Join(err, stop(), d.Close())
+			return errors.Join(err, rest(), stop(), d.Close())
 		},
 	}
 	f := c.Flags()
@@ -104,6 +110,7 @@ must pass TLS through; see --proxy-from.`,
 	f.StringVar(&o.PagesURL, "pages-url", "", "https:// address at which employees find the sign-in pages (default: that of the devices)")
 	f.StringVar(&logo, "logo", "", "PNG of the organisation's logo, for the sign-in pages")
 	run.flags(f)
+	building.flags(c, f, "packages")
 	f.BoolVar(&debug, "debug", false, "log each call")
 	for _, name := range []string{"organisation", "data", "name"} {
 		_ = c.MarkFlagRequired(name)
@@ -111,6 +118,15 @@ must pass TLS through; see --proxy-from.`,
 	_ = c.MarkFlagDirname("data")
 	_ = c.MarkFlagFilename("logo", "png")
 	return c
+}
+
+// logger is what a service tells of itself.
+func logger(c *cobra.Command, debug bool) *slog.Logger {
+	level := slog.LevelInfo
+	if debug {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewJSONHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 }
 
 // maxLogo bounds the picture, in bytes and in pixels each way.

@@ -23,7 +23,7 @@ func (d *desk) listen(ctx context.Context, topics string) (*http.Response, *bufi
 	if cookie := d.cookies[d.role]; cookie != nil {
 		r.AddCookie(cookie)
 	}
-	response, err := d.client.Do(r) //nolint:bodyclose // the caller does
+	response, err := d.client.Do(r)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestEventsEndWithTheSession(t *testing.T) {
 	if got := next(t, lines); got != "event: changed|data: keys" {
 		t.Errorf("after a new key: %q", got)
 	}
-	if err := d.EndConsoleSessions(t.Context(), "token:ann", string(d.role), uuid.Nil); err != nil {
+	if err := d.EndConsoleSessions(t.Context(), "token:ann", string(api.Owner), uuid.Nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := next(t, lines); got != "event: over|data: " {
