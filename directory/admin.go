@@ -78,7 +78,7 @@ func (d *Directory) orderRoutes() []route {
 
 func (d *Directory) fleetRoutes() []route {
 	return []route{
-		admin(d, "GET /devices?text&platform&state&order&package&key&batch&tag&sort&descending&cursor&limit&afterName&after", "Search devices, a page of those after the cursor; or list all by name, a page of those after the one named", readers, func(c *caller, _ *none) (*api.DevicePage, error) {
+		admin(d, "GET /devices?text&platform&state&order&package&key&batch&tag&problem&happened&since&sort&descending&cursor&limit&afterName&after", "Search devices, a page of those after the cursor; or list all by name, a page of those after the one named", readers, func(c *caller, _ *none) (*api.DevicePage, error) {
 			return d.deviceList(c)
 		}),
 		admin(d, "GET /overview", "Tell how the devices stand, and what ends soon", readers, func(c *caller, _ *none) (*api.Overview, error) {

@@ -27,7 +27,8 @@ func hostileFacts() api.Facts {
 func (d *desk) fill() map[string]string {
 	d.t.Helper()
 	key := d.mint(api.NewConnectKey{Label: hostile, Batch: hostile, Tags: []string{hostile}, Approval: true})
-	d.enroll(key.Secret, hostileFacts())
+	device := d.enroll(key.Secret, hostileFacts()).DeviceID
+	d.keep(device)
 	few := d.mint(api.NewConnectKey{Label: hostile, Serials: []string{hostile}})
 	if _, err := d.Enroll(d.t.Context(), request(d.t, few.Secret, laptop("S1")), hostile); err == nil {
 		d.t.Error("a device with another serial number is in")
@@ -47,7 +48,7 @@ func (d *desk) fill() map[string]string {
 	user, order := d.fillPeople()
 	return map[string]string{
 		"users": user.String(), "orders": order.String(),
-		"keys": few.ID.String(), "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
+		"keys": few.ID.String(), "devices": device.String(), "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
 		"account/passkeys": me.Passkeys[0].ID.String(), "welcome": invitation.Secret.Reveal(),
 	}
 }
@@ -78,6 +79,26 @@ func (d *desk) fillPeople() (user, order uuid.UUID) {
 	}
 	return created[0].ID, o.ID
 }
+
+// keep gives a device a person and a sealed password, with hostile texts.
+func (d *desk) keep(device uuid.UUID) {
+	d.t.Helper()
+	if _, err := d.CreateUsers(d.t.Context(), "token:ann", []api.NewUser{{Name: "ann", FullName: hostile}}); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.Bind(d.t.Context(), "token:ann", device, "ann"); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.Escrow(d.t.Context(), device, &api.EscrowRequest{Account: "rescue", Sealed: []byte("sealed"), RecoveryKey: recipient}); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.Reveal(d.t.Context(), hostile, device, &api.RevealRequest{Reason: hostile}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// recipient is a recovery key's.
+const recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 // at fills a path of a route.
 func at(route string, ids map[string]string) string {
