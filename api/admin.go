@@ -97,7 +97,8 @@ type Device struct {
 	PackageID  uuid.UUID   `json:"packageId"`
 	Batch      string      `json:"batch,omitempty"`
 	Tags       []string    `json:"tags,omitempty"`
-	Users      []Binding   `json:"users,omitempty"` // only where one device is asked for
+	Users      []Binding   `json:"users,omitempty"`   // only where one device is asked for, or some are searched for
+	SSAPOff    bool        `json:"ssapOff,omitempty"` // the sign-in is off on this device
 	// Replaces is the device that the same hardware was before.
 	Replaces uuid.UUID `json:"replaces,omitzero"`
 }

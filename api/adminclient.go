@@ -68,21 +68,13 @@ func (c *Client) RevokeKey(ctx context.Context, id uuid.UUID) error {
 // Devices lists all devices by name.
 func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	var all []Device
-	var name string
-	var id uuid.UUID
-	for {
-		q := url.Values{}
-		if id != uuid.Nil {
-			q = url.Values{"afterName": {name}, "after": {id.String()}}
+	for d, err := range c.EachDevice(ctx, DeviceQuery{Limit: MaxDeviceLimit}) {
+		if err != nil {
+			return nil, err
 		}
-		page, err := list[Device](ctx, c, "/devices?"+q.Encode())
-		if err != nil || len(page) == 0 {
-			return all, err
-		}
-		all = append(all, page...)
-		last := page[len(page)-1]
-		name, id = last.Facts.Name, last.ID
+		all = append(all, *d)
 	}
+	return all, nil
 }
 
 // Device gives one device.

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
@@ -35,6 +36,10 @@ func (d *Directory) keyRoutes() []route {
 		admin(d, "GET /keys/{id}/uses", "List the attempts to use a connect key, the last one first", readers, func(c *caller, _ *none) (*listOf[api.ConnectKeyUse], error) {
 			return list(d.KeyUses(c.Context(), c.id))
 		}),
+		admin(d, "GET /refusals?key&before", "List the attempts that connect keys were of no use to, the last first, a page of those before the one named; of one key or all", readers, func(c *caller, _ *none) (*listOf[*api.KeyRefusal], error) {
+			q := c.URL.Query()
+			return list(d.KeyRefusals(c.Context(), parseUUID(q.Get("key")), parseUUID(q.Get("before"))))
+		}),
 		admin(d, "POST /keys/{id}/revoke", "End a connect key", keepers, func(c *caller, _ *none) (*none, error) {
 			return new(none), d.RevokeKey(c.Context(), c.actor, c.id)
 		}),
@@ -57,6 +62,9 @@ func (d *Directory) orderRoutes() []route {
 			q := c.URL.Query()
 			return list(d.OrderRefusals(c.Context(), c.id, q.Get("serial"), q.Get("code")))
 		}),
+		admin(d, "GET /orders/{id}/progress?step", "Tell how an order's devices came over time, by hour or day", readers, func(c *caller, _ *none) (*api.OrderProgress, error) {
+			return d.OrderProgress(c.Context(), c.id, api.ProgressStep(cmp.Or(c.URL.Query().Get("step"), string(api.ByDay))))
+		}),
 		admin(d, "POST /orders/{id}/close", "End an order and its connect keys; a builder may do so if it made the order and nobody came", minters, func(c *caller, _ *none) (*none, error) {
 			if c.token.Role == api.Builder {
 				return new(none), d.WithdrawOrder(c.Context(), c.actor, c.id)
@@ -68,9 +76,14 @@ func (d *Directory) orderRoutes() []route {
 
 func (d *Directory) fleetRoutes() []route {
 	return []route{
-		admin(d, "GET /devices?afterName&after", "List devices by name, a page of those after the one named", readers, func(c *caller, _ *none) (*listOf[*api.Device], error) {
-			q := c.URL.Query()
-			return list(d.Devices(c.Context(), q.Get("afterName"), parseUUID(q.Get("after"))))
+		admin(d, "GET /devices?text&platform&state&order&package&key&batch&tag&sort&descending&cursor&limit&afterName&after", "Search devices, a page of those after the cursor; or list all by name, a page of those after the one named", readers, func(c *caller, _ *none) (*api.DevicePage, error) {
+			return d.deviceList(c)
+		}),
+		admin(d, "GET /overview", "Tell how the devices stand, and what ends soon", readers, func(c *caller, _ *none) (*api.Overview, error) {
+			return d.Overview(c.Context())
+		}),
+		admin(d, "POST /devices/bulk", "Do the same to many devices", keepers, func(c *caller, in *api.BulkRequest) (*listOf[*api.BulkResult], error) {
+			return list(d.BulkDevices(c.Context(), c.actor, in))
 		}),
 		admin(d, "GET /devices/{id}", "Show a device", readers, func(c *caller, _ *none) (*api.Device, error) {
 			return d.Device(c.Context(), c.id)
@@ -90,13 +103,54 @@ func (d *Directory) fleetRoutes() []route {
 		admin(d, "POST /devices/{id}/reveal", "Give the break-glass password, sealed", keepers, func(c *caller, in *api.RevealRequest) (*listOf[api.Escrow], error) {
 			return list(d.Reveal(c.Context(), c.actor, c.id, in))
 		}),
+		admin(d, "GET /devices/{id}/events?before", "List what happened to a device, the last first, a page of what came before the number", readers, func(c *caller, _ *none) (*listOf[*api.DeviceEvent], error) {
+			before, err := queryNumber(c, "before")
+			if err != nil {
+				return nil, err
+			}
+			return list(d.DeviceEvents(c.Context(), c.id, before))
+		}),
+		admin(d, "POST /devices/{id}/ssap", "Switch the sign-in off on a device, or on again", keepers, func(c *caller, in *api.SSAPRequest) (*none, error) {
+			return new(none), d.SetDeviceSSAP(c.Context(), c.actor, c.id, in.Off)
+		}),
 	}
+}
+
+// deviceList gives a page of devices: also to those who ask as before there was a
+// search.
+func (d *Directory) deviceList(c *caller) (*api.DevicePage, error) {
+	v := c.URL.Query()
+	if v.Has("after") || v.Has("afterName") {
+		items, err := list(d.Devices(c.Context(), v.Get("afterName"), parseUUID(v.Get("after"))))
+		return &api.DevicePage{Items: items.Items, Total: len(items.Items), AtLeast: true}, err
+	}
+	q, err := api.ParseDeviceQuery(v)
+	if err != nil {
+		return nil, api.Refuse(api.CodeBadRequest, "%v", err)
+	}
+	return d.SearchDevices(c.Context(), *q)
+}
+
+// queryNumber reads a number from a call's address; 0: there is none.
+func queryNumber(c *caller, name string) (int64, error) {
+	text := c.URL.Query().Get(name)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, api.Refuse(api.CodeBadRequest, "%s is no number", name)
+	}
+	return n, nil
 }
 
 func (d *Directory) userRoutes() []route {
 	return []route{
 		admin(d, "POST /users", "Make users, all of them or none", keepers, func(c *caller, in *api.NewUsers) (*listOf[*api.CreatedUser], error) {
 			return list(d.CreateUsers(c.Context(), c.actor, in.Users))
+		}),
+		admin(d, "POST /users/check", "Tell what making users would come to, and make none", keepers, func(c *caller, in *api.NewUsers) (*listOf[*api.UserCheck], error) {
+			return list(d.CheckUsers(c.Context(), in.Users))
 		}),
 		admin(d, "GET /users?after", "List users by name, a page of those after the one named", readers, func(c *caller, _ *none) (*listOf[*api.User], error) {
 			return list(d.Users(c.Context(), c.URL.Query().Get("after")))
@@ -112,6 +166,12 @@ func (d *Directory) userRoutes() []route {
 		}),
 		admin(d, "POST /users/{user}/reset", "Give a user a temporary password", keepers, func(c *caller, _ *none) (*api.CreatedUser, error) {
 			return d.ResetUser(c.Context(), c.actor, c.PathValue("user"))
+		}),
+		admin(d, "POST /users/{user}/reset-factors", "Take a user's second factor and recovery codes away", keepers, func(c *caller, _ *none) (*api.User, error) {
+			return d.ResetFactors(c.Context(), c.actor, c.PathValue("user"))
+		}),
+		admin(d, "GET /users/{user}/devices", "List the devices that a user has or had", readers, func(c *caller, _ *none) (*listOf[*api.UserDevice], error) {
+			return list(d.UserDevices(c.Context(), c.PathValue("user")))
 		}),
 		admin(d, "POST /users/{user}/link", "Let a user sign in with an identity provider", keepers, func(c *caller, in *api.UserLink) (*api.User, error) {
 			return d.LinkUser(c.Context(), c.actor, c.PathValue("user"), in)
@@ -148,6 +208,16 @@ func (d *Directory) officeRoutes() []route {
 		admin(d, "GET /settings", "Show the settings", readers, func(c *caller, _ *none) (*api.VersionedSettings, error) {
 			return d.Settings(c.Context())
 		}),
+		admin(d, "GET /settings/history?before", "List the changes of the settings, the last first, a page of those before the revision", readers, func(c *caller, _ *none) (*listOf[*api.SettingsChange], error) {
+			before, err := queryNumber(c, "before")
+			if err != nil {
+				return nil, err
+			}
+			return list(d.SettingsHistory(c.Context(), before))
+		}),
+		admin(d, "POST /settings/revert", "Go back to the settings of an earlier revision", owners, func(c *caller, in *api.RevertRequest) (*api.VersionedSettings, error) {
+			return d.RevertSettings(c.Context(), c.actor, in)
+		}),
 		admin(d, "PUT /settings", "Replace the settings of the revision named", owners, func(c *caller, in *api.VersionedSettings) (*api.VersionedSettings, error) {
 			return d.SetSettings(c.Context(), c.actor, in)
 		}),
@@ -161,12 +231,9 @@ func (d *Directory) officeRoutes() []route {
 			return new(none), d.RevokeToken(c.Context(), c.actor, c.id)
 		}),
 		admin(d, "GET /audit?after", "List the audit log, a page of what follows the number", auditors, func(c *caller, _ *none) (*listOf[api.AuditEntry], error) {
-			after := int64(0)
-			if text := c.URL.Query().Get("after"); text != "" {
-				var err error
-				if after, err = strconv.ParseInt(text, 10, 64); err != nil {
-					return nil, api.Refuse(api.CodeBadRequest, "after is no number")
-				}
+			after, err := queryNumber(c, "after")
+			if err != nil {
+				return nil, err
 			}
 			return list(d.auditPage(c.Context(), after))
 		}),

@@ -120,6 +120,9 @@ func (t *transaction) hold(s *signIn, state api.BindingState, slot int, ticket [
 	}
 	if s.state != signInRedeemed {
 		t.audit("user:"+s.user.String(), "signin.claim", "device:"+s.device.String(), map[string]any{"signin": s.id, "slot": slot})
+		if err := t.signInEvent(s.device, s.user, ""); err != nil {
+			return err
+		}
 	}
 	_, err = t.exec(`UPDATE sign_ins SET state = $1, expires_at = $2 WHERE id = $3`, signInRedeemed, millis(now.Add(api.TicketLife)), s.id.String())
 	return err
@@ -160,6 +163,8 @@ func (d *Directory) ConfirmPassword(ctx context.Context, device uuid.UUID, r *ap
 		return err
 	}
 	if err := d.confirmLogin(ctx, user, r.Password); err != nil {
+		known, _ := d.FindUser(ctx, user.String())
+		d.noteTry(ctx, device, known, "", err)
 		return err
 	}
 	return d.change(ctx, func(t *transaction) error {
@@ -210,7 +215,10 @@ func (d *Directory) CompleteSignIn(ctx context.Context, device uuid.UUID, r *api
 			return errAgain
 		}
 		t.audit("user:"+user.String(), "user.bind", "device:"+device.String(), map[string]any{"account": r.Account, "accountId": r.AccountID})
-		return t.touch(device)
+		if err := t.touch(device); err != nil {
+			return err
+		}
+		return t.belong(device, user, api.EventBound, "user:"+user.String(), r.Account)
 	})
 }
 
@@ -239,9 +247,24 @@ func (d *Directory) Bind(ctx context.Context, actor string, device uuid.UUID, na
 		_, err = t.exec(`INSERT INTO bindings (device, user_id, state, slot, account, account_id, signin, ticket, claimed_until, confirmed, changed_at, changed_by)
 			VALUES ($1, $2, $3, $4, '', '', '', NULL, 0, 0, $5, $6) ON CONFLICT (device, user_id) DO UPDATE SET state = $3, slot = $4, ticket = NULL, changed_at = $5, changed_by = $6`,
 			device.String(), u.ID.String(), api.Awaiting, slot, millis(d.now()), actor)
+		if err != nil {
+			return err
+		}
 		t.audit(actor, "device.bind", "device:"+device.String(), map[string]any{"user": u.ID, "name": u.Name})
-		return err
+		return t.belong(device, u.ID, api.EventAssigned, actor, "")
 	})
+}
+
+// belong notes a change of whose a device is, which has been touched before.
+func (t *transaction) belong(device, user uuid.UUID, kind api.EventKind, actor, account string) error {
+	var name string
+	if err := t.QueryRowContext(t.ctx, `SELECT name FROM users WHERE id = $1`, user.String()).Scan(&name); err != nil {
+		return err
+	}
+	if err := t.event(device, kind, "", actor, map[string]string{"user": name, "account": account}); err != nil {
+		return err
+	}
+	return t.enlist(device)
 }
 
 // Unbind takes a device from a user: their account there is disabled, never
@@ -264,7 +287,7 @@ func (d *Directory) Unbind(ctx context.Context, actor string, device uuid.UUID, 
 			return api.Refuse(api.CodeNotFound, "device %s does not have the user %s", device, u.Name)
 		}
 		t.audit(actor, "device.unbind", "device:"+device.String(), map[string]any{"user": u.ID, "name": u.Name})
-		return nil
+		return t.belong(device, u.ID, api.EventUnbound, actor, "")
 	})
 }
 
@@ -272,22 +295,30 @@ type rowsQuerier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
+// bindingOf is a binding with the device that it is of.
+type bindingOf struct {
+	api.Binding
+	device uuid.UUID
+}
+
+const (
+	bindingQuery = `SELECT b.device, u.id, u.name, u.email, u.full_name, b.state, b.account, b.account_id, b.changed_at, b.changed_by FROM bindings b JOIN users u ON u.id = b.user_id `
+	bindingOrder = ` ORDER BY COALESCE(b.slot, 1000000), u.name`
+)
+
+func scanBindingOf(row scanner) (b bindingOf, err error) {
+	var changed int64
+	err = row.Scan(&b.device, &b.User.ID, &b.User.Name, &b.User.Email, &b.User.FullName, &b.State, &b.Account, &b.AccountID, &changed, &b.ChangedBy)
+	b.ChangedAt = fromMillis(changed)
+	return b, err
+}
+
+func scanBinding(row scanner) (api.Binding, error) {
+	b, err := scanBindingOf(row)
+	return b.Binding, err
+}
+
 // readBindings gives what a device, and who administers, must know of its users.
-func readBindings(ctx context.Context, q rowsQuerier, device uuid.UUID) (list []api.Binding, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT u.id, u.name, u.email, u.full_name, b.state, b.account, b.account_id, b.changed_at, b.changed_by
-		FROM bindings b JOIN users u ON u.id = b.user_id WHERE b.device = $1 ORDER BY COALESCE(b.slot, 1000000), u.name`, device.String())
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var b api.Binding
-		var changed int64
-		if err := rows.Scan(&b.User.ID, &b.User.Name, &b.User.Email, &b.User.FullName, &b.State, &b.Account, &b.AccountID, &changed, &b.ChangedBy); err != nil {
-			return nil, err
-		}
-		b.ChangedAt = fromMillis(changed)
-		list = append(list, b)
-	}
-	return list, rows.Err()
+func readBindings(ctx context.Context, q rowsQuerier, device uuid.UUID) ([]api.Binding, error) {
+	return readRows(ctx, q, scanBinding, bindingQuery+`WHERE b.device = $1`+bindingOrder, device.String())
 }

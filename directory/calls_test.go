@@ -156,7 +156,13 @@ func (x *target) good(t testing.TB) map[string]any {
 		api.PathAdmin + "/devices/{id}/reveal": api.RevealRequest{Reason: "locked out"},
 		api.PathAdmin + "/users":               api.NewUsers{Users: []api.NewUser{{Name: "bob", Email: "bob@acme.example", FullName: "Bob"}}},
 		api.PathAdmin + "/settings":            settings,
-		api.PathAdmin + "/tokens":              api.NewToken{Name: "x", Role: api.Builder, Life: api.Duration(time.Hour)},
+
+		api.PathAdmin + "/devices/bulk":      api.BulkRequest{Action: api.BulkSSAPOff, Query: &api.DeviceQuery{Text: "acme", Limit: 1}, Count: 1},
+		api.PathAdmin + "/devices/{id}/ssap": api.SSAPRequest{Off: true},
+		api.PathAdmin + "/settings/revert":   api.RevertRequest{},
+		api.PathAdmin + "/users/check":       api.NewUsers{Users: []api.NewUser{{Name: "bob", Email: "bob@acme.example", FullName: "Bob"}}},
+
+		api.PathAdmin + "/tokens": api.NewToken{Name: "x", Role: api.Builder, Life: api.Duration(time.Hour)},
 	}
 }
 
@@ -165,7 +171,7 @@ func TestEveryCallIsAnswered(t *testing.T) {
 	onEachStore(t, func(t *testing.T, replicas []*Directory) {
 		x := newTarget(t, replicas[0])
 		good := x.good(t)
-		queries := []string{"", "after=%00&afterName=%00", "after=%ff&afterName=%c3%28", "after=-1", "po=%00&serial=%00&code=%00", "po=%ff&serial=%ff", "after=99999999999999999999", "after=" + strings.Repeat("9", 4000), "%zz&;"}
+		queries := []string{"", "after=%00&afterName=%00", "after=%ff&afterName=%c3%28", "after=-1", "po=%00&serial=%00&code=%00", "po=%ff&serial=%ff", "text=%00", "text=%25_%5c'&tag=%25&batch=%27", "cursor=e30", "cursor=%ff", "state=x", "limit=-1", "sort=words", "step=%00", "before=-9&key=x", "descending=2", "after=99999999999999999999", "after=" + strings.Repeat("9", 4000), "%zz&;"}
 		for i := range x.routes {
 			r := &x.routes[i]
 			whole, err := json.Marshal(good[r.path])

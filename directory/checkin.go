@@ -26,7 +26,7 @@ func (d *Directory) CheckIn(ctx context.Context, id uuid.UUID, r *api.CheckInReq
 			return nil, err
 		}
 	}
-	d.seen.note(id, d.now())
+	d.seen.note(id, sight{d.now(), r.Version})
 	answer, err := d.await(ctx, id, r.Version, time.Duration(r.Wait)*time.Second)
 	if err != nil || r.CertificateRequest == nil {
 		return answer, err
@@ -82,10 +82,11 @@ func (d *Directory) answer(ctx context.Context, id uuid.UUID) (*api.CheckInRespo
 	if err != nil {
 		return nil, err
 	}
-	platform, err := settings.For(device.platform)
+	platform, err := settings.For(device.platform) // a copy's
 	if err != nil {
 		return nil, err
 	}
+	platform.SSAP = platform.SSAP && !device.off
 	return &api.CheckInResponse{
 		Time: d.now(), Version: max(device.revision, settings.revision), State: device.state,
 		Organisation: d.Organisation, Settings: *platform,
@@ -107,7 +108,7 @@ func holders(users []api.Binding) (n int) {
 
 func (d *Directory) readDeviceView(ctx context.Context, id uuid.UUID) (deviceView, error) {
 	var v deviceView
-	err := d.store.read.QueryRowContext(ctx, `SELECT state, platform, revision FROM devices WHERE id = $1`, id.String()).Scan(&v.state, &v.platform, &v.revision)
+	err := d.store.read.QueryRowContext(ctx, `SELECT state, platform, revision, ssap_off FROM devices WHERE id = $1`, id.String()).Scan(&v.state, &v.platform, &v.revision, &v.off)
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, api.Refuse(api.CodeDeviceRemoved, "there is no device %s", id)
 	}
@@ -130,7 +131,8 @@ func (d *Directory) learn(ctx context.Context, id uuid.UUID, f *api.Facts) error
 	}
 	return d.change(ctx, func(t *transaction) error {
 		var platform api.Platform
-		err := t.QueryRowContext(ctx, `SELECT platform FROM devices WHERE id = $1`, id.String()).Scan(&platform)
+		var text string
+		err := t.QueryRowContext(ctx, `SELECT platform, facts FROM devices WHERE id = $1`, id.String()).Scan(&platform, &text)
 		if errors.Is(err, sql.ErrNoRows) {
 			return api.Refuse(api.CodeDeviceRemoved, "there is no device %s", id)
 		}
@@ -141,8 +143,17 @@ func (d *Directory) learn(ctx context.Context, id uuid.UUID, f *api.Facts) error
 			return api.Refuse(api.CodeBadRequest, "the device runs %s, its facts are of %s", platform, f.Platform)
 		}
 		t.topics = append(t.topics, TopicDevices)
-		_, err = t.exec(`UPDATE devices SET facts = $1, name = $2, seen_at = $3 WHERE id = $4`, string(facts), f.Name, millis(d.now()), id.String())
-		return err
+		if _, err := t.exec(`UPDATE devices SET facts = $1, name = $2, seen_at = $3 WHERE id = $4`, string(facts), f.Name, millis(d.now()), id.String()); err != nil {
+			return err
+		}
+		var before api.Facts
+		if err := json.Unmarshal([]byte(text), &before); err != nil {
+			return fmt.Errorf("device %s: %w", id, err)
+		}
+		if err := t.noteTrouble(id, before.Problems, f.Problems); err != nil {
+			return err
+		}
+		return t.enlist(id)
 	})
 }
 

@@ -13,14 +13,14 @@ import (
 	"firstday.dev/api"
 )
 
-const deviceQuery = `SELECT d.id, d.state, d.facts, d.enrolled_at, d.seen_at, d.connect_key, d.package_id, d.replaces, k.batch, k.tags
+const deviceQuery = `SELECT d.id, d.state, d.facts, d.enrolled_at, d.seen_at, d.connect_key, d.package_id, d.replaces, d.ssap_off, k.batch, k.tags
 	FROM devices d JOIN connect_keys k ON k.id = d.connect_key `
 
 func scanDevice(row scanner) (*api.Device, error) {
 	var v api.Device
 	var facts, packageID, replaces, tags string
 	var enrolled, seen int64
-	if err := row.Scan(&v.ID, &v.State, &facts, &enrolled, &seen, &v.KeyID, &packageID, &replaces, &v.Batch, &tags); err != nil {
+	if err := row.Scan(&v.ID, &v.State, &facts, &enrolled, &seen, &v.KeyID, &packageID, &replaces, &v.SSAPOff, &v.Batch, &tags); err != nil {
 		return nil, err
 	}
 	v.EnrolledAt, v.SeenAt, v.PackageID, v.Replaces = fromMillis(enrolled), fromMillis(seen), parseUUID(packageID), parseUUID(replaces)
@@ -71,41 +71,58 @@ func (d *Directory) Device(ctx context.Context, id uuid.UUID) (*api.Device, erro
 // ApproveDevice lets a device in that waits. What the same hardware was before
 // is replaced then.
 func (d *Directory) ApproveDevice(ctx context.Context, actor string, id uuid.UUID) error {
-	return d.changeState(ctx, actor, id, "device.approve", api.DeviceActive, api.DevicePending)
+	return d.change(ctx, func(t *transaction) error { return t.approveDevice(actor, id) })
+}
+
+func (t *transaction) approveDevice(actor string, id uuid.UUID) error {
+	return t.changeState(actor, id, "device.approve", api.EventApproved, api.DeviceActive, api.DevicePending)
 }
 
 // RemoveDevice ends a device's enrolment at once and for ever: to come back it
 // enrols anew, with another key of its own.
 func (d *Directory) RemoveDevice(ctx context.Context, actor string, id uuid.UUID) error {
-	return d.changeState(ctx, actor, id, "device.remove", api.DeviceRemoved, api.DeviceActive, api.DevicePending, api.DeviceReplaced)
+	return d.change(ctx, func(t *transaction) error { return t.removeDevice(actor, id) })
+}
+
+func (t *transaction) removeDevice(actor string, id uuid.UUID) error {
+	return t.changeState(actor, id, "device.remove", api.EventRemoved, api.DeviceRemoved, api.DeviceActive, api.DevicePending, api.DeviceReplaced)
 }
 
 // changeState brings a device into a state from one of others. One that is in
 // it already is left alone.
-func (d *Directory) changeState(ctx context.Context, actor string, id uuid.UUID, action string, to api.DeviceState, from ...api.DeviceState) error {
-	return d.change(ctx, func(t *transaction) error {
-		if err := t.touch(id); err != nil { // a lock, too
+func (t *transaction) changeState(actor string, id uuid.UUID, action string, kind api.EventKind, to api.DeviceState, from ...api.DeviceState) error {
+	if err := t.touch(id); err != nil { // a lock, too
+		return err
+	}
+	var state api.DeviceState
+	var replaces string
+	err := t.QueryRowContext(t.ctx, `SELECT state, replaces FROM devices WHERE id = $1`, id.String()).Scan(&state, &replaces)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return api.Refuse(api.CodeNotFound, "there is no device %s", id)
+	case err != nil:
+		return err
+	case state == to:
+		return nil
+	case !slices.Contains(from, state):
+		return api.Refuse(api.CodeConflict, "the device is %s", state)
+	}
+	if former := parseUUID(replaces); to == api.DeviceActive && former != uuid.Nil {
+		if err := t.replace(former, id); err != nil {
 			return err
 		}
-		var state api.DeviceState
-		var replaces string
-		err := t.QueryRowContext(ctx, `SELECT state, replaces FROM devices WHERE id = $1`, id.String()).Scan(&state, &replaces)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return api.Refuse(api.CodeNotFound, "there is no device %s", id)
-		case err != nil:
-			return err
-		case state == to:
-			return nil
-		case !slices.Contains(from, state):
-			return api.Refuse(api.CodeConflict, "the device is %s", state)
-		}
-		if former := parseUUID(replaces); to == api.DeviceActive && former != uuid.Nil {
-			if err := t.setState(former, api.DeviceReplaced); err != nil {
-				return err
-			}
-		}
-		t.audit(actor, action, "device:"+id.String(), map[string]any{"from": state})
-		return t.setState(id, to)
-	})
+	}
+	t.audit(actor, action, "device:"+id.String(), map[string]any{"from": state})
+	if err := t.event(id, kind, "", actor, nil); err != nil {
+		return err
+	}
+	return t.setState(id, to)
+}
+
+// replace ends the enrolment of what the same hardware was before.
+func (t *transaction) replace(former, by uuid.UUID) error {
+	if err := t.setState(former, api.DeviceReplaced); err != nil {
+		return err
+	}
+	return t.event(former, api.EventReplaced, "", "device:"+by.String(), map[string]string{"by": by.String()})
 }

@@ -173,9 +173,17 @@ func (e *enrolment) add(t *transaction, k *api.ConnectKey) error {
 		return errAgain
 	}
 	if former != uuid.Nil && e.state == api.DeviceActive {
-		if err := t.setState(former, api.DeviceReplaced); err != nil {
+		if err := t.replace(former, e.id); err != nil {
 			return err
 		}
+	}
+	if err := t.event(e.id, api.EventEnrolled, "", "device:"+e.id.String(), map[string]string{
+		"state": string(e.state), "key": k.ID.String(), "package": uuidText(e.PackageID), "remote": e.remote, "replaces": uuidText(former),
+	}); err != nil {
+		return err
+	}
+	if err := t.enlist(e.id); err != nil {
+		return err
 	}
 	t.audit("device:"+e.id.String(), "device.enroll", "device:"+e.id.String(), map[string]any{
 		"state": e.state, "key": k.ID, "package": uuidText(e.PackageID), "serial": e.Facts.Serial, "platform": e.Facts.Platform, "remote": e.remote, "replaces": uuidText(former),
@@ -201,6 +209,9 @@ func (e *enrolment) former(t *transaction) (uuid.UUID, bool, error) {
 // setState changes a device's state, and tells it.
 func (t *transaction) setState(id uuid.UUID, state api.DeviceState) error {
 	if _, err := t.exec(`UPDATE devices SET state = $1 WHERE id = $2`, state, id.String()); err != nil {
+		return err
+	}
+	if err := t.enlist(id); err != nil {
 		return err
 	}
 	return t.touch(id)

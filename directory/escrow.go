@@ -71,6 +71,9 @@ func (d *Directory) Reveal(ctx context.Context, actor string, device uuid.UUID, 
 			return api.Refuse(api.CodeNotFound, "nothing is in escrow for device %s", device)
 		}
 		t.audit(actor, "device.reveal", "device:"+device.String(), map[string]any{"account": list[0].Account, "reason": r.Reason})
+		if err := t.event(device, api.EventRevealed, "", actor, map[string]string{"account": list[0].Account, "reason": r.Reason}); err != nil {
+			return err
+		}
 		_, err := t.exec(`UPDATE escrows SET revealed_at = $1 WHERE device = $2 AND revealed_at = 0`, millis(d.now()), device.String())
 		return err
 	})

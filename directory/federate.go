@@ -79,6 +79,9 @@ func (d *Directory) takeCallback(r *http.Request) (*page, error) {
 		d.metrics.federations.WithLabelValues(session.pending.Federation.Provider, result(err)).Inc()
 	}
 	if err != nil {
+		if s, gone := d.signInOf(r.Context(), session); gone == nil {
+			d.noteTry(r.Context(), s.device, nil, remote(r), err)
+		}
 		return d.otherWay(r.Context(), session), err
 	}
 	next := &pageSession{signIn: session.signIn, user: user.ID}

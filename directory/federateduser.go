@@ -96,6 +96,8 @@ func (t *transaction) refresh(rp *relyingParty, u *api.User, person api.Person) 
 	}
 	u.Person = next
 	t.audit("provider:"+rp.ID, "user.update", "user:"+u.ID.String(), map[string]any{"name": u.Name, "email": u.Email, "fullName": u.FullName})
-	_, err := t.exec(`UPDATE users SET email = $1, full_name = $2 WHERE id = $3`, u.Email, u.FullName, u.ID.String())
-	return err
+	if _, err := t.exec(`UPDATE users SET email = $1, full_name = $2 WHERE id = $3`, u.Email, u.FullName, u.ID.String()); err != nil {
+		return err
+	}
+	return t.enlistUser(u.ID)
 }

@@ -92,7 +92,10 @@ func (d *Directory) Mint(ctx context.Context, actor string, n api.NewConnectKey)
 			return err // or the attempt before this one was committed, and its answer lost
 		}
 		t.audit(actor, "key.create", "key:"+id.String(), map[string]any{"label": k.Label, "uses": k.MaxUses, "expires": k.ExpiresAt, "package": uuidText(k.PackageID), "order": uuidText(k.OrderID)})
-		return err
+		if err != nil {
+			return err
+		}
+		return t.noteTags(id, k.Tags)
 	})
 	if err != nil {
 		return nil, err

@@ -66,9 +66,9 @@ func (e *enrolment) findPlace(t *transaction, order uuid.UUID) (*orderPlace, err
 
 // take notes that the device has the place. The last one ends the order's keys.
 func (e *enrolment) take(t *transaction, p *orderPlace) error {
-	order, device := p.order.ID.String(), e.id.String()
+	order, device, now := p.order.ID.String(), e.id.String(), millis(t.d.now())
 	if p.known {
-		if _, err := t.exec(`UPDATE order_units SET device = $1, times = times + 1 WHERE order_id = $2 AND unit = $3`, device, order, p.unit); err != nil {
+		if _, err := t.exec(`UPDATE order_units SET device = $1, times = times + 1, came_at = CASE WHEN came_at = 0 THEN $4 ELSE came_at END WHERE order_id = $2 AND unit = $3`, device, order, p.unit, now); err != nil {
 			return err
 		}
 	} else {
@@ -76,7 +76,7 @@ func (e *enrolment) take(t *transaction, p *orderPlace) error {
 		if unit == "" {
 			unit = "device " + device
 		}
-		if _, err := t.exec(`INSERT INTO order_units (order_id, unit, serial, listed, device, times) VALUES ($1, $2, $3, 0, $4, 1)`, order, unit, e.Facts.Serial, device); err != nil {
+		if _, err := t.exec(`INSERT INTO order_units (order_id, unit, serial, listed, device, times, came_at) VALUES ($1, $2, $3, 0, $4, 1, $5)`, order, unit, e.Facts.Serial, device, now); err != nil {
 			return err
 		}
 	}

@@ -80,6 +80,8 @@ func (d *Directory) logIn(r *http.Request) (*page, error) {
 	}
 	user, err := d.checkLogin(r.Context(), p.Name, password)
 	if err != nil {
+		known, _ := d.FindUser(r.Context(), p.Name) // nil: nobody's name
+		d.noteTry(r.Context(), s.device, known, remote(r), err)
 		return p, err
 	}
 	session := &pageSession{signIn: s.id, user: user.ID}
@@ -195,6 +197,19 @@ func (d *Directory) confirmPage(ctx context.Context, s *pageSession) (*page, err
 	return p, err
 }
 
+// noteStep notes in the device's history that a second factor was wrong.
+func (d *Directory) noteStep(r *http.Request, s *pageSession, why error) {
+	if s.step != stepTOTP {
+		return
+	}
+	started, err := d.signInOf(r.Context(), s)
+	if err != nil {
+		return // it is over
+	}
+	user, _ := d.FindUser(r.Context(), s.user.String())
+	d.noteTry(r.Context(), started.device, user, remote(r), why)
+}
+
 // takeStep takes what a page asked for.
 func (d *Directory) takeStep(r *http.Request) (*page, error) {
 	if err := r.ParseForm(); err != nil {
@@ -227,6 +242,7 @@ func (d *Directory) takeStep(r *http.Request) (*page, error) {
 		return &page{next: true}, nil
 	}
 	if err != nil {
+		d.noteStep(r, s, err)
 		return d.sameStep(ctx, s, err)
 	}
 	next, err := d.nextStep(ctx, s)
@@ -285,6 +301,8 @@ func (d *Directory) takeAnswer(ctx context.Context, s *pageSession, answer, addr
 	}
 	number, err := d.approve(ctx, started, s.user, address)
 	if err != nil {
+		user, _ := d.FindUser(ctx, s.user.String())
+		d.noteTry(ctx, started.device, user, address, err)
 		return nil, err
 	}
 	s.pending = pending{Number: number}

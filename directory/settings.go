@@ -37,7 +37,7 @@ func readSettings(ctx context.Context, q querier) (settingsView, error) {
 	if err != nil {
 		return v, err
 	}
-	if err := json.Unmarshal([]byte(document), &v.Settings); err != nil {
+	if v.Settings, err = parseSettings(document); err != nil {
 		return v, fmt.Errorf("reading the settings: %w", err)
 	}
 	return v, nil

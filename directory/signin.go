@@ -206,7 +206,7 @@ func (t *transaction) redeem(device uuid.UUID, r *api.TokenRequest) (*api.TokenR
 	case s.state == signInDenied:
 		return nil, api.Refuse(api.CodeAccessDenied, "sign-in %s", s.id), nil
 	case !t.d.now().Before(s.expires):
-		return nil, api.Refuse(api.CodeExpiredToken, "sign-in %s ended at %v", s.id, s.expires), nil
+		return nil, api.Refuse(api.CodeExpiredToken, "sign-in %s ended at %v", s.id, s.expires), t.endApproved(s)
 	case s.state == signInPending:
 		return nil, api.Refuse(api.CodeAuthorizationPending, "sign-in %s", s.id), nil
 	}
@@ -217,8 +217,7 @@ func (t *transaction) redeem(device uuid.UUID, r *api.TokenRequest) (*api.TokenR
 	var refused *api.Error
 	if errors.As(err, &refused) {
 		t.audit("user:"+s.user.String(), "signin.refuse", "device:"+device.String(), map[string]any{"code": refused.Code, "signin": s.id})
-		_, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
-		return nil, refused, err
+		return nil, refused, t.end(s, refused.Code)
 	}
 	return out, nil, err
 }
@@ -248,8 +247,33 @@ func (t *transaction) checkNumber(s *signIn, typed string) (*api.Error, error) {
 		return api.Refuse(api.CodeNumberWrong, "try %d of %d", s.tries+1, numberTries), nil
 	}
 	t.audit("user:"+s.user.String(), "signin.deny", "device:"+s.device.String(), map[string]any{"signin": s.id, "reason": "wrong numbers"})
-	_, err = t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
-	return api.Refuse(api.CodeAccessDenied, "%d wrong numbers", numberTries), err
+	return api.Refuse(api.CodeAccessDenied, "%d wrong numbers", numberTries), t.end(s, api.CodeNumberWrong)
+}
+
+// end denies a sign-in that somebody has signed in for, and notes why.
+func (t *transaction) end(s *signIn, code api.Code) error {
+	if _, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String()); err != nil {
+		return err
+	}
+	return t.signInEvent(s.device, s.user, code)
+}
+
+// endApproved notes, once, that somebody had signed in for what is over by now.
+func (t *transaction) endApproved(s *signIn) error {
+	n, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2 AND state = $3`, signInDenied, s.id.String(), signInApproved)
+	if err != nil || n == 0 {
+		return err
+	}
+	return t.signInEvent(s.device, s.user, api.CodeExpiredToken)
+}
+
+// signInEvent notes what became of a user's sign-in on a device.
+func (t *transaction) signInEvent(device, user uuid.UUID, code api.Code) error {
+	var name string
+	if err := t.QueryRowContext(t.ctx, `SELECT name FROM users WHERE id = $1`, user.String()).Scan(&name); err != nil {
+		return err
+	}
+	return t.event(device, api.EventSignIn, code, "user:"+user.String(), map[string]string{"user": name})
 }
 
 // findSignIn finds a sign-in that waits for somebody, by the code that its
@@ -327,7 +351,8 @@ func (t *transaction) eligible(device uuid.UUID, u *api.User) (*api.PlatformSett
 func (t *transaction) settingsOf(device uuid.UUID) (*api.PlatformSettings, error) {
 	var platform api.Platform
 	var state api.DeviceState
-	err := t.QueryRowContext(t.ctx, `SELECT platform, state FROM devices WHERE id = $1`, device.String()).Scan(&platform, &state)
+	var off bool
+	err := t.QueryRowContext(t.ctx, `SELECT platform, state, ssap_off FROM devices WHERE id = $1`, device.String()).Scan(&platform, &state, &off)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, api.Refuse(api.CodeDeviceRemoved, "there is no device %s", device)
 	}
@@ -344,36 +369,58 @@ func (t *transaction) settingsOf(device uuid.UUID) (*api.PlatformSettings, error
 	if err != nil {
 		return nil, err
 	}
-	return all.For(platform)
+	settings, err := all.For(platform)
+	if err != nil {
+		return nil, err
+	}
+	settings.SSAP = settings.SSAP && !off
+	return settings, nil
 }
 
 // deny ends a sign-in: whoever should have signed in did not start it.
 func (d *Directory) deny(ctx context.Context, s *signIn, user uuid.UUID, address string) error {
 	return d.change(ctx, func(t *transaction) error {
 		n, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2 AND state = $3`, signInDenied, s.id.String(), signInPending)
-		if n == 0 {
+		if err != nil || n == 0 {
 			return err
 		}
 		t.audit("user:"+user.String(), "signin.deny", "device:"+s.device.String(), map[string]any{"signin": s.id, "remote": address, "reason": "declined"})
 		t.news = append(t.news, s.device.String())
-		return err
+		return t.signInEvent(s.device, user, api.CodeAccessDenied)
 	})
 }
 
 // CancelSignIn ends a sign-in from the device: what it claimed is free.
 func (d *Directory) CancelSignIn(ctx context.Context, device uuid.UUID, r *api.CancelRequest) error {
 	return d.change(ctx, func(t *transaction) error {
-		var id string
-		err := t.QueryRowContext(ctx, `SELECT id FROM sign_ins WHERE device_code = $1 AND device = $2`, secretHash(r.DeviceCode), device.String()).Scan(&id)
+		s, err := scanSignIn(t.QueryRowContext(ctx, `SELECT `+signInColumns+` FROM sign_ins WHERE device_code = $1 AND device = $2`, secretHash(r.DeviceCode), device.String()))
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil // it ended by itself
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, id); err != nil {
+		if err := t.abandon(s); err != nil {
 			return err
 		}
-		return t.release(`device = $1 AND signin = $2`, device.String(), id)
+		return t.release(`device = $1 AND signin = $2`, device.String(), s.id.String())
 	})
+}
+
+// abandon ends a sign-in that its device gives up. If somebody had signed in, and
+// has no account, that is what became of it.
+func (t *transaction) abandon(s *signIn) error {
+	if s.state == signInDenied || s.state == signInPending {
+		_, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
+		return err
+	}
+	var bound int
+	if err := t.QueryRowContext(t.ctx, `SELECT COUNT(*) FROM bindings WHERE device = $1 AND signin = $2 AND state = $3`, s.device.String(), s.id.String(), api.Bound).Scan(&bound); err != nil {
+		return err
+	}
+	if bound > 0 {
+		_, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
+		return err
+	}
+	return t.end(s, api.CodeAccessDenied)
 }

@@ -34,6 +34,7 @@ type deviceView struct {
 	state    api.DeviceState
 	platform api.Platform
 	revision int64
+	off      bool          // the sign-in, on this device
 	users    []api.Binding // without claims, which go by
 	password kept          // of the break-glass account
 }
