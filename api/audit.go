@@ -89,7 +89,7 @@ func VerifyAudit(r io.Reader) (AuditProof, error) {
 type AuditQuery struct {
 	Actor, Action, Subject string
 	From, Until            time.Time // Until is after the last
-	Before                 int64     // entries with lower numbers
+	Before                 int64     // those before the entry of the number
 }
 
 // Finds tells whether an entry is one of those that are asked for.

@@ -51,7 +51,7 @@ func TestAuditMark(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer d.Close() //nolint:errcheck // of a test
+			defer d.Close()
 			for range 3 {
 				mint(t, d, api.NewConnectKey{})
 			}

@@ -92,7 +92,7 @@ func TestLivePageLeavesPeopleAlone(t *testing.T) {
 	c.visit("audit", "Audit log")
 	c.live()
 	c.Write("#actor", "token:a")
-	c.Run(`document.querySelector("#detail-1").open = true`)
+	c.Click("#detail-1 summary")
 	c.Run(`document.querySelector("#subject").focus()`)
 	d.enroll(key.Secret, laptop("S1"))
 	c.Await(`document.querySelector("#entry-2")`)
@@ -104,7 +104,41 @@ func TestLivePageLeavesPeopleAlone(t *testing.T) {
 		}
 	}
 	c.See("Chain intact")
+	c.See("2 entries, verified")
 	c.picture("audit", false, false)
+	c.Content()
+}
+
+// A form that came back with a mistake is left alone, and so is one with a field that
+// somebody changed, with all that it says; a list to choose from goes on.
+func TestLiveFormsKeepWhatWasTyped(t *testing.T) {
+	d := newDesk(t)
+	if a := d.post("keys", "uses", "0"); strings.Contains(a.text, "data-topics") {
+		t.Error("a page that answers a form is live")
+	}
+	c := newChromium(t, d)
+	c.visit("audit", "Audit log")
+	c.live()
+	const mark, marked = `document.querySelector("#action").dataset.mark = "yes"`, `document.querySelector("#action").dataset.mark`
+	is := func(script, want string) {
+		t.Helper()
+		if got := c.Is(script); got != want {
+			t.Errorf("%s is %q", script, got)
+		}
+	}
+	c.Write("#actor", "a")
+	c.Run(mark) // what the directory does not say of the field
+	key := d.mint(api.NewConnectKey{})
+	c.Await(`document.querySelector("#entry-1")`)
+	is(marked, "yes")
+	is(`document.querySelector("#actor").value`, "a")
+	c.Run(`document.querySelector(".filters").dataset.live = ""`)
+	if err := d.RevokeKey(t.Context(), "token:ann", key.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.Await(`document.querySelector("#entry-2")`)
+	is(marked, "undefined")
+	is(`document.querySelector("#actor").value`, "a")
 	c.Content()
 }
 

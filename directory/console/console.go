@@ -20,6 +20,7 @@ type Console struct {
 	sessions  sessions
 	log       *slog.Logger
 	languages []*language
+	table     []route
 	mux       *http.ServeMux
 }
 
@@ -32,7 +33,8 @@ func newConsole(d *directory.Directory, s sessions, languages []*language) (*Con
 	}
 	own := http.NewCrossOriginProtection()
 	own.SetDenyHandler(c.refuseForeign())
-	for _, r := range c.routes() {
+	c.table = c.routes()
+	for _, r := range c.table {
 		c.mux.Handle(r.method+" "+Path+r.path, own.Handler(c.serve(r)))
 	}
 	c.mux.HandleFunc("GET "+Path+"events", c.events)

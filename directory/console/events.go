@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,13 +28,9 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	var topics []directory.Topic
-	for word := range strings.FieldsSeq(r.URL.Query().Get("topics")) {
-		if len(topics) < len(directory.Topics) {
-			topics = append(topics, directory.Topic(word))
-		}
-	}
-	told := c.directory.Subscribe(r.Context(), topics...)
+	wanted := topicsOf(r)
+	// Of administrators it always hears: that is how sessions end.
+	told := c.directory.Subscribe(r.Context(), append(wanted, directory.TopicAdministrators)...)
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("X-Accel-Buffering", "no")
 	control := http.NewResponseController(w)
@@ -45,6 +42,10 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	if !say("retry: 2000\n\n") {
 		return
 	}
+	over := func() bool {
+		now, err := c.sessions.ConsoleSession(r)
+		return err != nil || now.ID != s.ID
+	}
 	still := time.NewTicker(eventPause)
 	defer still.Stop()
 	for {
@@ -53,15 +54,15 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 			if !open {
 				return
 			}
-			words := make([]string, len(changed))
-			for i, topic := range changed {
-				words[i] = string(topic)
+			if slices.Contains(changed, directory.TopicAdministrators) && over() {
+				say("event: over\ndata: \n\n")
+				return
 			}
-			if !say("event: changed\ndata: %s\n\n", strings.Join(words, " ")) {
+			if words := shared(changed, wanted); words != "" && !say("event: changed\ndata: %s\n\n", words) {
 				return
 			}
 		case <-still.C:
-			if now, err := c.sessions.ConsoleSession(r); err != nil || now.ID != s.ID {
+			if over() {
 				say("event: over\ndata: \n\n")
 				return
 			}
@@ -70,4 +71,26 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+}
+
+// topicsOf are those that a request names, of those that there are.
+func topicsOf(r *http.Request) (topics []directory.Topic) {
+	named := strings.Fields(r.URL.Query().Get("topics"))
+	for _, topic := range directory.Topics {
+		if slices.Contains(named, string(topic)) {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
+}
+
+// shared names the topics that are in both lists.
+func shared(changed, wanted []directory.Topic) string {
+	var words []string
+	for _, topic := range changed {
+		if slices.Contains(wanted, topic) {
+			words = append(words, string(topic))
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"firstday.dev/api"
 )
@@ -18,7 +20,7 @@ func (d *desk) listen(ctx context.Context, topics string) (*http.Response, *bufi
 		d.t.Fatal(err)
 	}
 	r.AddCookie(&http.Cookie{Name: cookieName, Value: string(d.role)})
-	response, err := d.client.Do(r) //nolint:bodyclose // the caller does
+	response, err := d.client.Do(r)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -69,5 +71,48 @@ func TestEventsAreForAdministrators(t *testing.T) {
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusNoContent {
 		t.Errorf("a stranger gets %d", response.StatusCode)
+	}
+}
+
+// endable are sessions that end.
+type endable struct {
+	sessions
+	over atomic.Bool
+}
+
+func (e *endable) ConsoleSession(r *http.Request) (*session, error) {
+	if e.over.Load() {
+		return nil, api.Refuse(api.CodeUnauthorized, "it is over")
+	}
+	return e.sessions.ConsoleSession(r)
+}
+
+// A stream ends as soon as something about administrators ends its session, and not
+// because of anything else about them.
+func TestEventsEndWithTheSession(t *testing.T) {
+	d := newDesk(t)
+	ends := &endable{sessions: d.console.sessions}
+	d.console.sessions = ends
+	response, lines := d.listen(t.Context(), "keys")
+	defer response.Body.Close()
+	next(t, lines)
+	token := func(name string) {
+		t.Helper()
+		if _, err := d.CreateToken(t.Context(), "token:ann", api.NewToken{Name: name, Role: api.Auditor, Life: api.Duration(time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	token("first")
+	d.mint(api.NewConnectKey{})
+	if got := next(t, lines); got != "event: changed|data: keys" {
+		t.Errorf("after a new key: %q", got)
+	}
+	ends.over.Store(true)
+	token("second")
+	if got := next(t, lines); got != "event: over|data: " {
+		t.Errorf("after the session: %q", got)
+	}
+	if got := next(t, lines); got != "" {
+		t.Errorf("after its end: %q", got)
 	}
 }

@@ -64,6 +64,11 @@ func TestPagesAreOnlyText(t *testing.T) {
 			if language == "ar" && !strings.Contains(a.text, `<html lang="ar" dir="rtl">`) {
 				t.Errorf("%s does not run from right to left", path)
 			}
+			if language == "ar" {
+				for _, text := range untranslated(t, a.text) {
+					t.Errorf("%s says %q in each language", path, text)
+				}
+			}
 		}
 		for _, path := range []string{"audit?actor=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "keys?before=%22%3E%3Cscript%3E"} {
 			if a := d.get(path); strings.Contains(a.text, "<script>") {

@@ -132,6 +132,9 @@ var rooms = []room{
 }
 
 func (v *visit) show(p *page, said *said) *view {
+	if v.Method != http.MethodGet {
+		p.Topics = nil // its address gives another page, without what was typed
+	}
 	w := &view{
 		page: p, Organisation: v.console.directory.Organisation, Logo: v.console.directory.Logo != nil, Administrator: v.Administrator,
 		Languages: v.console.languages, Language: v.language, Here: v.back(), Said: said, Failure: p.failure, visit: v,
@@ -153,7 +156,7 @@ func (v *visit) show(p *page, said *said) *view {
 
 // has tells whether there is a page.
 func (c *Console) has(method, path string) bool {
-	for _, r := range c.routes() {
+	for _, r := range c.table {
 		if r.method == method && Path+strings.TrimSuffix(r.path, "{$}") == path {
 			return true
 		}
@@ -163,7 +166,7 @@ func (c *Console) has(method, path string) bool {
 
 // May tells templates whether who looks may do what a form of the address does.
 func (w *view) May(path string) bool {
-	for _, r := range w.visit.console.routes() {
+	for _, r := range w.visit.console.table {
 		if r.method == http.MethodPost && r.path == path {
 			return w.visit.may(r.roles)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	stdpath "path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -137,7 +138,10 @@ func (v *visit) back() string {
 // local tells addresses of the console from those that lead elsewhere.
 func local(path string) bool {
 	u, err := url.Parse(path)
-	return err == nil && u.Scheme == "" && u.Host == "" && u.Opaque == "" && strings.HasPrefix(path, Path) && !strings.ContainsAny(path, "\\\r\n\t")
+	if err != nil || !strings.HasPrefix(path, Path) || strings.ContainsAny(u.Path, "\\\r\n\t") {
+		return false
+	}
+	return strings.HasPrefix(stdpath.Clean(u.Path)+"/", Path)
 }
 
 // refuseForeign answers forms of other sites, as browsers say where they come from.

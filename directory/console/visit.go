@@ -49,9 +49,6 @@ func (v *visit) id() (uuid.UUID, error) {
 	return id, nil
 }
 
-// maxMemory is what of an upload is kept in memory, in bytes.
-const maxMemory = 1 << 20
-
 // readForm reads what was sent. A route that reads an upload itself has a body of
 // another type.
 func (v *visit) readForm() error {

@@ -215,3 +215,40 @@ func TestTemplatesHoldNoText(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A number decides which sentence is right, in each language's own way.
+func TestPlurals(t *testing.T) {
+	polish := &language{Tag: "pl", Dir: "ltr", Words: map[string]word{"%d devices": {"one": "%d urządzenie", "few": "%d urządzenia", "many": "%d urządzeń", "other": "%d urządzenia"}}}
+	en := english
+	for _, l := range []*language{polish, &en} {
+		if err := l.parse(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n, want := range map[int][2]string{1: {"1 urządzenie", "1 device"}, 3: {"3 urządzenia", "3 devices"}, 5: {"5 urządzeń", "5 devices"}, 22: {"22 urządzenia", "22 devices"}, 0: {"0 urządzeń", "0 devices"}} {
+		if got := polish.count("%d device", "%d devices", n); got != want[0] {
+			t.Errorf("%d: %q", n, got)
+		}
+		if got := en.count("%d device", "%d devices", n); got != want[1] {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+}
+
+// A text of a device does not turn the sentence around it.
+func TestIsolation(t *testing.T) {
+	left, right := english, language{Tag: "ar", Dir: "rtl"}
+	for _, l := range []*language{&left, &right} {
+		if err := l.parse(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, want := range map[string]string{"PC-1": "PC-1", "حاسوب": "\u2068حاسوب\u2069", "a\u202eb\u2069c": "abc"} {
+		if got := left.say("%s", text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	if got := right.say("%s", "PC-1"); got != "\u2068PC-1\u2069" {
+		t.Errorf("from right to left: %q", got)
+	}
+}

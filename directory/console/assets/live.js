@@ -34,14 +34,19 @@
 	fold();
 	narrow.addEventListener("change", fold);
 
-	// What somebody has changed in a form, opened or looks at stays as it is.
+	// What somebody has changed, opened or looks at stays as it is, and with a field
+	// its whole form: that says, too, what was changed. In a form with data-live, such as
+	// one around a list to choose from, only the fields themselves do.
 	const edited = new WeakSet();
 	document.addEventListener("input", event => edited.add(event.target));
-	document.addEventListener("toggle", event => edited.add(event.target), true);
+	document.addEventListener("click", event => {
+		const summary = event.target.closest("summary");
+		if (summary) edited.add(summary.parentElement);
+	});
 	const keep = (before, after) => {
 		if (before === main()) return true; // a skip link may have led the focus there
 		if (before === document.activeElement || edited.has(before) || before.dataset?.keep !== undefined) return false;
-		if (before.matches?.("form") && [...before.elements].some(e => edited.has(e))) return false;
+		if (before.matches?.("form:not([data-live])") && [...before.elements].some(e => edited.has(e))) return false;
 		if (before.nodeType === 1 && after.nodeType === 1) return !before.isEqualNode(after);
 		return true;
 	};
@@ -56,10 +61,11 @@
 		return new DOMParser().parseFromString(text, "text/html").querySelector("main");
 	};
 
+	// A page that nobody sees waits until somebody does.
 	let fetching = false, again = false;
 	const renew = async () => {
 		again = true;
-		if (fetching) return;
+		if (fetching || document.hidden) return;
 		fetching = true;
 		try {
 			while (again) {
@@ -91,6 +97,8 @@
 		});
 		addEventListener("pagehide", () => events.close(), { once: true });
 	};
+
+	document.addEventListener("visibilitychange", () => { if (again) renew(); });
 
 	local(document);
 	reveal(document);
