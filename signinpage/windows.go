@@ -111,22 +111,14 @@ func minutes(seconds string) string {
 	return fmt.Sprintf("%d:%02d", n/60, n%60)
 }
 
-// Find gives the text of a part.
-func Find(parts []Part, id string) string {
-	for _, p := range parts {
-		if p.ID == id {
-			return p.Text
-		}
+// Class is what kind of part it is, without whose it is: label, link, button and so on.
+func (p Part) Class() string {
+	if i := strings.LastIndexByte(p.ID, '.'); i >= 0 && (p.ID[i:] == ".label" || p.ID[i:] == ".detail") {
+		return p.ID[i+1:]
 	}
-	return ""
+	kind, _, _ := strings.Cut(p.ID, ".")
+	return kind
 }
 
-// Within gives the parts whose ids begin so.
-func Within(parts []Part, prefix string) (found []Part) {
-	for _, p := range parts {
-		if strings.HasPrefix(p.ID, prefix) {
-			found = append(found, p)
-		}
-	}
-	return found
-}
+// Typed tells that below the part there is something to type into.
+func (p Part) Typed() bool { return strings.HasPrefix(p.ID, "label.") }

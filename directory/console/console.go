@@ -39,6 +39,7 @@ func newConsole(d *directory.Directory, s sessions, languages []*language) (*Con
 	}
 	c.mux.HandleFunc("GET "+Path+"events", c.events)
 	c.mux.Handle("GET "+assetPath, serveAssets())
+	c.mux.Handle("GET "+windowPath, serveWindow())
 	c.mux.Handle(Path, c.serve(route{serve: nowhere}))
 	return c, nil
 }
@@ -48,5 +49,5 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.Serv
 
 // routes are all pages and forms of the console.
 func (c *Console) routes() []route {
-	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.keyRoutes(), c.auditRoutes())
+	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.keyRoutes(), c.auditRoutes(), c.settingsRoutes(), c.providerRoutes())
 }

@@ -99,6 +99,12 @@ func (d *desk) do(method, path string, form url.Values) answer {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
+	return d.send(r)
+}
+
+// send sends a request as who is signed in.
+func (d *desk) send(r *http.Request) answer {
+	d.t.Helper()
 	for name, values := range d.header {
 		r.Header[name] = values
 	}

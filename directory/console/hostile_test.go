@@ -30,7 +30,8 @@ func (d *desk) fill() map[string]string {
 	if _, err := d.Enroll(d.t.Context(), request(d.t, few.Secret, laptop("S1")), hostile); err == nil {
 		d.t.Error("a device with another serial number is in")
 	}
-	return map[string]string{"keys": few.ID.String()}
+	d.fillSettings()
+	return map[string]string{"keys": few.ID.String(), "settings/providers": hostileProvider}
 }
 
 // No page gives what it did not write itself as anything but text, in any language;
@@ -44,7 +45,7 @@ func TestPagesAreOnlyText(t *testing.T) {
 			if r.method != http.MethodGet {
 				continue
 			}
-			kind, _, _ := strings.Cut(r.path, "/")
+			kind, _, _ := strings.Cut(r.path, "/{id}")
 			path := strings.NewReplacer("{$}", "", "{id}", ids[kind]).Replace(r.path)
 			a := d.get(path)
 			if a.StatusCode != http.StatusOK {

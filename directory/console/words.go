@@ -225,6 +225,7 @@ func (l *language) functions() template.FuncMap {
 		"number":  func(n int) string { return l.printer.Sprint(n) },
 		"badge":   func(kind string, text sentence) badge { return badge{kind, text} },
 		"field":   newField,
+		"setting": newSettingField,
 		"choice":  func(value string, text sentence) choice { return choice{value, text} },
 		"choices": func(list ...choice) []choice { return list },
 		"asset":   assetAddress,
