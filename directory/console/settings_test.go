@@ -384,7 +384,7 @@ func TestPreviewShowsWhatIsTyped(t *testing.T) {
 	}
 	form["windows.ssap"], form["macos.signInWindow"] = "", "off"
 	a = d.post("settings/preview", pairs(form)...)
-	if !strings.Contains(a.text, "On Windows nothing is offered") || !strings.Contains(a.text, "There is no window") {
+	if !strings.Contains(a.text, "On Windows nothing is offered") || !strings.Contains(a.text, "There is no window at the login of Macs.") {
 		t.Errorf("what is off is shown:\n%s", a.text)
 	}
 	if now, err := d.Settings(t.Context()); err != nil || text(now.Revision) != form["revision"] {
