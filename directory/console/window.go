@@ -17,8 +17,8 @@ import (
 const windowPath = Path + "window/"
 
 // The frame has an origin of its own, which is none: it gets at nothing of the
-// console, sends nothing anywhere, and loads nothing but the window's own files.
-const windowPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+// console, sends nothing anywhere (the window's forms are its scripts' alone), and loads nothing but the window's own files.
+const windowPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts allow-forms"
 
 // standIn is the script that says what the agent would, before all others.
 const standIn = "window.js"

@@ -3,7 +3,7 @@
 // look at it beforehand: it says what the page around tells, and leads from screen to
 // screen as a sign-in does. Nothing leaves the frame.
 (() => {
-	let told = null, step = "ready", serial = 1;
+	let told = null, ready = false, step = "ready", serial = 1;
 
 	const tell = block => setTimeout(() => firstday.take(block));
 	const answer = (verb, pairs) => tell({ kind: "answer", verb, pairs });
@@ -49,7 +49,10 @@
 	const said = text => {
 		const [verb, name] = text.trimEnd().split("\n").pop().split(" ");
 		switch (verb) {
-		case "ready": return parent.postMessage("ready", "*");
+		case "ready":
+			ready = true;
+			if (told) draw(true); // it came before the page was there
+			return parent.postMessage("ready", "*");
 		case "act": return act(name);
 		case "ask": return asked(name);
 		case "wlan": return tell({ kind: "answer", verb, error: "denied" });
@@ -60,16 +63,21 @@
 	};
 	window.webkit = { messageHandlers: { firstday: { postMessage: said } } };
 
-	addEventListener("message", event => {
-		if (event.source !== parent || !event.data?.screens) return;
-		const logo = told && told.logo !== event.data.logo, list = told && told.list !== event.data.list;
-		told = event.data;
+	// Shows what is told.
+	const draw = anew => {
 		if (words.languages.has(told.language) && words.language !== told.language) {
 			words.use(told.language);
 			drawAll();
 		}
 		pages.textContent = told.pages;
 		go(told.step);
-		if (logo || list) setTimeout(askAll);
+		if (anew) setTimeout(askAll);
+	};
+
+	addEventListener("message", event => {
+		if (event.source !== parent || !event.data?.screens) return;
+		const anew = told && (told.logo !== event.data.logo || told.list !== event.data.list);
+		told = event.data;
+		if (ready) draw(anew);
 	});
 })();
