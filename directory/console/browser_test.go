@@ -68,7 +68,7 @@ func TestFromRightToLeft(t *testing.T) {
 	c.Open(d.At.URL + Path)
 	c.Click(`button[value="ar"]`)
 	c.Await(`document.documentElement.dir == "rtl"`)
-	for _, path := range []string{"", "keys", "keys/" + ids["keys"], "keys/new", "audit"} {
+	for _, path := range []string{"", "keys", "keys/" + ids["keys"], "keys/new", "audit", "settings", "settings/history", "settings/providers/" + hostileProvider, "settings/providers/new"} {
 		for _, phone := range []bool{false, true} {
 			c.Screen(phone, false)
 			c.Open(d.At.URL + Path + path)
@@ -149,7 +149,7 @@ func TestFirstLoadIsLight(t *testing.T) {
 	for i := range 60 {
 		d.mint(api.NewConnectKey{Label: fmt.Sprintf("key %d", i)})
 	}
-	for _, path := range []string{"", "keys", "keys/new", "audit"} {
+	for _, path := range []string{"", "keys", "keys/new", "audit", "settings"} {
 		c := newChromium(t, d)
 		weight := c.Weigh()
 		c.Open(d.At.URL + Path + path)
