@@ -2,9 +2,10 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
+
+	"firstday.dev/agent/local"
 )
 
 const (
@@ -16,9 +17,9 @@ const (
 
 // WatchLogin is the second watchdog, which launchd starts beside each login window. It
 // knows nothing but whether the database names our plug-in, and whether that has said
-// hello, which the service writes down: a service that does not run leaves no hello
-// either. If there is none in time, it puts macOS' own login window back. It ends with
-// the login window it was started for.
+// hello, which the service writes down, or tells where the disk takes nothing: a service
+// that does not run leaves no hello either. If there is none in time, it puts macOS' own
+// login window back. It ends with the login window it was started for.
 func (a *Agent) WatchLogin(ctx context.Context) error {
 	w := a.System.LoginWindow()
 	if w == nil {
@@ -37,15 +38,10 @@ func (a *Agent) WatchLogin(ctx context.Context) error {
 			first = seats.Window
 		}
 		switch {
-		case err == nil && seats.Window != first, readLoginHello(a.System.Layout().LoginHello()).greets(a.System.BootID(), seats.Window):
+		case err == nil && seats.Window != first, a.hasGreeted(ctx, seats.Window):
 			return nil
 		case w.Awake()-begin >= watchTime && looks >= helloLooks:
-			err := a.endOfWatch(ctx, w)
-			if !errors.Is(err, errLeftToService) {
-				return err
-			}
-			a.log().WarnContext(ctx, "nothing can be written down", "error", err)
-			begin, looks = w.Awake(), 0 // what the service owes it writes as soon as it can
+			return a.endOfWatch(ctx, w)
 		}
 		select {
 		case <-time.After(watchPause):
@@ -55,24 +51,35 @@ func (a *Agent) WatchLogin(ctx context.Context) error {
 	}
 }
 
-// endOfWatch gives errLeftToService where no hello would be known here: on a full disk
-// it is the service, as long as it runs, that has heard one or not.
+// hasGreeted tells whether the plug-in of a login window has said hello.
+func (a *Agent) hasGreeted(ctx context.Context, window string) bool {
+	layout := a.System.Layout()
+	if readLoginHello(layout.LoginHello()).greets(a.System.BootID(), window) {
+		return true
+	}
+	if window == "" || layout.Surfaces == "" {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, watchPause)
+	defer cancel()
+	c, err := local.Dial(ctx, layout.Surfaces, local.SurfaceWatch)
+	if err != nil {
+		return false
+	}
+	defer c.Close() //nolint:errcheck // it always closes
+	return c.Window == window
+}
+
 func (a *Agent) endOfWatch(ctx context.Context, w LoginWindow) error {
 	if ours, err := a.namesUs(ctx, w); err == nil && !ours {
 		return nil // somebody was faster
 	}
-	service, unknown := a.System.ServiceState(ctx)
-	reason := fmt.Sprintf("it did not come up within %v", watchTime)
-	if unknown == nil {
-		reason += "; the service is " + string(service)
+	state := ""
+	if s, err := a.System.ServiceState(ctx); err == nil {
+		state = "; the service is " + string(s)
 	}
-	if err := a.keepLoginOff(w, LoginByWatch, reason); err != nil && unknown == nil && service == ServiceRunning {
-		return fmt.Errorf("%w: %w", errLeftToService, err)
-	}
-	return a.DisableLoginWindow(ctx, LoginByWatch, reason)
+	return a.DisableLoginWindow(ctx, LoginByWatch, fmt.Sprintf("it did not come up within %v%s", watchTime, state))
 }
-
-var errLeftToService = errors.New("whether the login window has said hello is left to the service")
 
 // namesUs tells whether the database names our plug-in.
 func (a *Agent) namesUs(ctx context.Context, w LoginWindow) (bool, error) {

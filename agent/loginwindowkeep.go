@@ -33,9 +33,9 @@ const loginSurface = "login-window"
 type loginKeeper struct {
 	*Agent
 	window attended
+	memory *loginMemory
 	wake   chan struct{} // holds one: something has changed
 	tell   func(*LoginWindowStatus)
-	memory loginMemory
 }
 
 // attended is a login window at which somebody may be busy who touches nothing of it.
@@ -59,7 +59,7 @@ func (a *Agent) keepLoginWindow(tell func(*LoginWindowStatus)) *loginKeeper {
 	if w == nil {
 		return nil
 	}
-	return &loginKeeper{a, attended{w, new(atomic.Pointer[signin.Machine])}, make(chan struct{}, 1), tell, loginMemory{}}
+	return &loginKeeper{a, attended{w, new(atomic.Pointer[signin.Machine])}, new(loginMemory), make(chan struct{}, 1), tell}
 }
 
 // leftAlone tells whether there is a login window that nobody is at.
@@ -92,13 +92,21 @@ func (k *loginKeeper) greeted(ctx context.Context, surface string) {
 	}
 	seats, err := k.window.Seats()
 	if err == nil {
-		h := loginHello{Schema: stateSchema, Boot: k.System.BootID(), Window: seats.Window, At: stamp()}
-		err = k.memory.hear(k.System.Layout().LoginHello(), h)
+		k.memory.hear(loginHello{Schema: stateSchema, Boot: k.System.BootID(), Window: seats.Window, At: stamp()})
+		err = k.memory.writeHello(k.System.Layout().LoginHello())
 	}
 	if err != nil {
 		k.log().WarnContext(ctx, "that the login window said hello was not kept", "error", err)
 	}
 	k.look()
+}
+
+// greeting names the login window that has said hello last.
+func (k *loginKeeper) greeting() string {
+	if k == nil {
+		return ""
+	}
+	return k.memory.heard(loginHello{}).Window
 }
 
 // run looks until the context ends. Between two looks at everything it only looks
@@ -131,10 +139,7 @@ func (k *loginKeeper) run(ctx context.Context) {
 }
 
 func (k *loginKeeper) check(ctx context.Context) *LoginWindowStatus {
-	if err := k.memory.keepHello(k.System.Layout().LoginHello()); err != nil {
-		k.log().WarnContext(ctx, "that the login window said hello is not kept yet", "error", err)
-	}
-	s, err := k.checkLoginWindow(ctx, k.window, &k.memory)
+	s, err := k.checkLoginWindow(ctx, k.window, k.memory)
 	if err != nil && ctx.Err() == nil {
 		k.log().WarnContext(ctx, "the login window was not looked after", "error", err)
 		s = &LoginWindowStatus{State: LoginWindowOff, By: LoginByPreflight, Reason: "it cannot be looked after: " + err.Error()}
@@ -162,15 +167,17 @@ func (a *Agent) lockLoginWindow(ctx context.Context) (*os.File, error) {
 	}
 }
 
-// checkLoginWindow looks at everything once, and does what is to be done about it.
-// A command remembers nothing but what is in the files.
+// checkLoginWindow looks at everything once, and does what is to be done about it. The
+// memory is the service's; who has none brings an empty one.
 func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow, memory *loginMemory) (*LoginWindowStatus, error) {
 	lock, err := a.lockLoginWindow(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close()
-	record := memory.recall(a.loginRecord(ctx))
+	layout := a.System.Layout()
+	_ = memory.writeHello(layout.LoginHello()) // it was said when it failed first
+	record := memory.recall(layout.LoginWindow(), a.loginRecord(ctx))
 	// A list that is half ours, or names what cannot be loaded, does not wait.
 	o, err := a.database(w).Settle(ctx, w)
 	if err != nil {
@@ -180,9 +187,9 @@ func (a *Agent) checkLoginWindow(ctx context.Context, w LoginWindow, memory *log
 	if err != nil {
 		return nil, err
 	}
-	seen.mended = o.Why
-	if h := memory.heard(); h.Boot != "" {
-		seen.hello = h
+	seen.mended, seen.hello = o.Why, memory.heard(seen.hello)
+	if record.Armed && seen.list.State != authdb.Ours && seen.off == nil {
+		seen.full = record.write(layout.LoginWindow())
 	}
 	next, v := record.judge(seen)
 	if v.fly {
@@ -293,8 +300,8 @@ func (a *Agent) loginWanted(build string) (why string, allowed bool, err error) 
 
 // followLogin does what the verdict asks for. What leads back to macOS' own window is
 // written down before; what leads away from it, after: whoever is killed in between
-// counts nothing twice, and ends no window in vain. Where nothing can be written, what
-// leads back is done all the same.
+// counts nothing twice, and ends no window in vain. Where it cannot be written, nothing
+// leads away any more; what leads back does, and is remembered.
 func (a *Agent) followLogin(ctx context.Context, w LoginWindow, memory *loginMemory, record, next *loginRecord, v *loginVerdict) error {
 	layout := a.System.Layout()
 	if v.missed != "" {
@@ -320,9 +327,10 @@ func (a *Agent) followLogin(ctx context.Context, w LoginWindow, memory *loginMem
 	}
 	told := record.Told
 	next.Told = v.LoginWindowStatus
-	if *next != *record || memory.unwritten != nil {
-		if err := memory.keep(layout.LoginWindow(), next); err != nil {
-			a.log().WarnContext(ctx, "what was seen of the login window is not kept yet", "error", err)
+	if *next != *record || memory.record != nil {
+		err := next.write(layout.LoginWindow())
+		if memory.keep(next, err) {
+			a.log().WarnContext(ctx, "what is known of the login window was not written down", "error", err)
 		}
 	}
 	if v.disarm {

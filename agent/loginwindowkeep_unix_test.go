@@ -26,18 +26,17 @@ import (
 func wanting(t *testing.T) *machine {
 	t.Helper()
 	m := newMacMachine(t)
-	m.enrolled()
+	m.joins()
 	return m
 }
 
-// enrolled is a Mac as wanting gives it, wherever its files are.
-func (m *machine) enrolled() {
+// joins makes it a Mac of an organisation that wants our login window.
+func (m *machine) joins() {
 	m.t.Helper()
 	if err := os.MkdirAll(m.Layout().Data, 0o755); err != nil {
 		m.t.Fatal(err)
 	}
-	at := sample("1.2.3").Directory
-	m.bring(at, "fdk_key")
+	m.bring(sample("1.2.3").Directory, "fdk_key")
 	m.wants(func(*api.PlatformSettings) {})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"firstday.dev/agent/authdb"
@@ -65,6 +66,44 @@ func readLoginHello(path string) loginHello {
 // greets tells whether it is that of a login window.
 func (h loginHello) greets(boot, window string) bool {
 	return window != "" && h.Window == window && h.Boot == boot
+}
+
+// loginMemory is what the service has seen of the login window since it started. It
+// goes by that; the files are for its next start, and for the second watchdog.
+type loginMemory struct {
+	unsaved[loginRecord]
+
+	mu      sync.Mutex
+	hello   loginHello
+	written bool
+}
+
+func (m *loginMemory) hear(h loginHello) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hello, m.written = h, false
+}
+
+// heard gives what was said last, where kept is what the file holds.
+func (m *loginMemory) heard(kept loginHello) loginHello {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.hello.Window == "" {
+		return kept
+	}
+	return m.hello
+}
+
+// writeHello writes down what was said, unless the file has it.
+func (m *loginMemory) writeHello(path string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.written || m.hello.Window == "" {
+		return nil
+	}
+	err := statefile.Write(path, &m.hello)
+	m.written = err == nil
+	return err
 }
 
 // errNoLoginWindow: see [System.LoginWindow].

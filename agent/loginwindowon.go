@@ -63,7 +63,7 @@ func (a *Agent) forgiveLogin(ctx context.Context) error {
 	}
 	defer lock.Close()
 	r := a.loginRecord(ctx)
-	r.Misses, r.Held, r.Why, r.Flight, r.Armed, r.Forgiven = 0, "", "", loginFlight{}, false, stamp()
+	r.Misses, r.Held, r.Why, r.Flight, r.Armed = 0, "", "", loginFlight{}, false
 	return r.write(a.System.Layout().LoginWindow())
 }
 

@@ -41,9 +41,6 @@ type loginRecord struct {
 	Restart string `json:"restart,omitempty"`
 	// Flight is the last preflight.
 	Flight loginFlight `json:"flight,omitzero"`
-	// Forgiven is when a command forgave what had failed: it counts more than what
-	// the service could not write before.
-	Forgiven time.Time `json:"forgiven,omitzero"`
 	// Told is what was said of it last.
 	Told LoginWindowStatus `json:"told"`
 }
@@ -81,7 +78,8 @@ type loginSeen struct {
 	absent      bool           // there is none
 	key         string         // of what a preflight is about
 	hello       loginHello
-	settling    bool // an installation is at work, or to be finished
+	settling    bool  // an installation is at work, or to be finished
+	full        error // why nothing can be written down now
 }
 
 // loginVerdict is how our login window is, and what has to be done about it.
@@ -134,11 +132,13 @@ func (r *loginRecord) settleList(s *loginSeen, v *loginVerdict) {
 	r.Armed, r.Due = false, loginDue{}
 	switch {
 	case s.mended != nil: // by ourselves, just now
+	case s.off == nil && s.full != nil: // who did it could not say so, and it may be no fault
+		r.Held, r.Why = s.boot, "macOS' own login window was put back, and nothing could be written that says by whom"
 	case s.off == nil:
 		r.miss(s.boot, "somebody else has put macOS' own login window back", v)
 	case s.off.By == LoginByWatch:
 		r.miss(s.boot, s.off.Reason, v)
-	case s.off.By == LoginByGuard && !s.off.Greeted && !s.hello.greets(s.boot, s.Window):
+	case s.off.By == LoginByGuard && !s.off.Greeted:
 		r.miss(s.boot, "the login window fell back to macOS' own before it reached the agent", v)
 	}
 }

@@ -55,6 +55,7 @@ type member struct {
 	mu     sync.Mutex     // connections are made whenever they are needed
 	key    *devicekey.Key // nil: none
 	record *record        // nil: not enrolled
+	unkept error          // why the record is not on the disk, though the device lives by it
 	facts  api.Facts
 	// problems are those of accounts, in plain sentences.
 	problems  []string
@@ -116,17 +117,45 @@ func (m *member) keep(r *record) error {
 	return m.write(r)
 }
 
+// heed lives by what the directory says at once, also where the disk is full: whom it
+// locks out is out, and it says everything once. It is written down as soon as that is
+// possible, for the next start.
+func (m *member) heed(r *record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.record = r
+	m.unkept = m.write(r)
+	return m.behind()
+}
+
+// catchUp writes down what could not be written before.
+func (m *member) catchUp() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.unkept != nil && m.record != nil {
+		m.unkept = m.write(m.record)
+	}
+	return m.behind()
+}
+
+// behind is the error of who holds the lock.
+func (m *member) behind() error {
+	if m.unkept != nil {
+		return fmt.Errorf("keeping what the directory says: %w", m.unkept)
+	}
+	return nil
+}
+
 // takeSlot keeps that the device has a user more than the directory's last answer
 // says.
 func (m *member) takeSlot() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.record == nil {
+	r := m.current()
+	if r == nil {
 		return nil
 	}
-	next := *m.record
+	next := *r
 	next.Heard.Free = false
-	return m.write(&next)
+	return m.heed(&next)
 }
 
 // write is for who holds the lock.
@@ -135,7 +164,7 @@ func (m *member) write(r *record) error {
 	if err := statefile.Write(m.System.Layout().Device(), r); err != nil {
 		return err
 	}
-	m.record = r
+	m.record, m.unkept = r, nil
 	return nil
 }
 
@@ -228,19 +257,24 @@ func (m *member) checkIn(ctx context.Context, wait time.Duration) error {
 	if err := m.addRenewal(request, r); err != nil {
 		return err
 	}
+	if m.catchUp() != nil {
+		request.Wait = 0 // it is tried again soon
+	}
 	answer, err := m.directory.CheckIn(ctx, request)
 	if err != nil {
 		return err
 	}
 	m.told = digest
-	if err := m.forgetKey(); err != nil {
-		return err
-	}
+	return errors.Join(m.forgetKey(), m.hear(ctx, r, request, answer))
+}
+
+// hear takes the directory's answer to a request.
+func (m *member) hear(ctx context.Context, r *record, request *api.CheckInRequest, answer *api.CheckInResponse) error {
 	if answer.Version == request.Version {
 		answer.Logo = r.Heard.Logo // it comes with news only
 	}
 	if answer.Version == r.Heard.Version && answer.Rotate == r.Heard.Rotate && len(answer.Certificates) == 0 && bytes.Equal(answer.Logo, r.Heard.Logo) {
-		return nil
+		return m.catchUp()
 	}
 	next := *r
 	if len(answer.Certificates) > 0 {
@@ -248,7 +282,7 @@ func (m *member) checkIn(ctx context.Context, wait time.Duration) error {
 	}
 	next.Heard = *answer
 	m.log().InfoContext(ctx, "the directory has news", "version", answer.Version, "state", answer.State, "ssap", answer.Settings.SSAP)
-	return m.keep(&next)
+	return m.heed(&next)
 }
 
 // forgetKey erases the connect key: the device is in, and has no more use for it.

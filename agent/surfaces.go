@@ -19,6 +19,7 @@ func (a *Agent) serveSurfaces(ctx context.Context, m *member, refreshes *refresh
 	disk := &diskUnlock{path: a.System.Layout().FileVault(), boot: a.System.BootID()}
 	s := &local.Server{SignIn: m.signIn, Refresh: refreshes.ask, FileVault: a.fileVault(disk), Version: a.Version, Log: a.log()}
 	s.Greeted = func(surface, _ string) { login.greeted(ctx, surface) }
+	s.Greeting = login.greeting
 	desk := a.newDesk(m)
 	defer desk.Close()
 	s.Desk = desk

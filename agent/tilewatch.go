@@ -33,8 +33,9 @@ func (a *Agent) watchTile(ctx context.Context, e *api.Enrollment, tell func(*Til
 		return
 	}
 	var last *TileStatus
+	memory := new(unsaved[tileRecord])
 	for {
-		s, err := a.checkTile(ctx, file)
+		s, err := a.checkTile(ctx, file, memory)
 		if err != nil {
 			a.log().WarnContext(ctx, "the tile was not looked after", "error", err)
 			s = &TileStatus{State: TileBroken, File: a.tileOf(file), Reason: "it cannot be looked after: " + err.Error()}
@@ -59,12 +60,13 @@ func (a *Agent) watchTile(ctx context.Context, e *api.Enrollment, tell func(*Til
 }
 
 // checkTile looks at the tile once, and does what is to be done about it.
-func (a *Agent) checkTile(ctx context.Context, file api.AgentFile) (*TileStatus, error) {
+func (a *Agent) checkTile(ctx context.Context, file api.AgentFile, memory *unsaved[tileRecord]) (*TileStatus, error) {
 	path := a.System.Layout().Tile()
 	record, err := readTileRecord(path)
 	if err != nil {
 		a.log().WarnContext(ctx, "what was known of the tile is lost", "error", err)
 	}
+	record = memory.recall(path, record)
 	seen, err := a.seeTile(file, record.Last, a.settling())
 	if err != nil {
 		return nil, err
@@ -77,9 +79,10 @@ func (a *Agent) checkTile(ctx context.Context, file api.AgentFile) (*TileStatus,
 	if v.State != TilePending && v.State != TileNone {
 		next.Told = v.TileStatus
 	}
-	if !sameTileRecord(record, next) {
-		if err := next.write(path); err != nil {
-			return nil, err
+	if !sameTileRecord(record, next) || memory.record != nil {
+		err := next.write(path)
+		if memory.keep(next, err) {
+			a.log().WarnContext(ctx, "what is known of the tile was not written down", "error", err)
 		}
 	}
 	if v.State != told.State || v.By != told.By || v.Reason != told.Reason {

@@ -206,6 +206,52 @@ func (c *Client) SetSettings(ctx context.Context, s *VersionedSettings) (*Versio
 	return ask[VersionedSettings](ctx, c, http.MethodPut, "/settings", s)
 }
 
+// InviteAdministrator gives a link by which somebody becomes an administrator.
+func (c *Client) InviteAdministrator(ctx context.Context, n *NewAdministrator) (*Invitation, error) {
+	return ask[Invitation](ctx, c, http.MethodPost, "/administrators", n)
+}
+
+// Administrators lists administrators by name.
+func (c *Client) Administrators(ctx context.Context) ([]Admin, error) {
+	return list[Admin](ctx, c, "/administrators")
+}
+
+// Administrator gives the administrator of that id or name.
+func (c *Client) Administrator(ctx context.Context, name string) (*Admin, error) {
+	return ask[Admin](ctx, c, http.MethodGet, "/administrators/"+url.PathEscape(name), nil)
+}
+
+// SetAdministratorRole gives an administrator another role.
+func (c *Client) SetAdministratorRole(ctx context.Context, name string, role Role) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/administrators/"+url.PathEscape(name)+"/role", &NewRole{role}, nil)
+}
+
+// DisableAdministrator lets an administrator sign in no more.
+func (c *Client) DisableAdministrator(ctx context.Context, name string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/administrators/"+url.PathEscape(name)+"/disable", struct{}{}, nil)
+}
+
+// EnableAdministrator lets a disabled administrator sign in again.
+func (c *Client) EnableAdministrator(ctx context.Context, name string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/administrators/"+url.PathEscape(name)+"/enable", struct{}{}, nil)
+}
+
+// ResetAdministrator takes all ways in from an administrator, and gives a link by
+// which they choose others.
+func (c *Client) ResetAdministrator(ctx context.Context, name string) (*Invitation, error) {
+	return ask[Invitation](ctx, c, http.MethodPost, "/administrators/"+url.PathEscape(name)+"/reset", struct{}{})
+}
+
+// ConsoleSessions lists an administrator's sessions in the console.
+func (c *Client) ConsoleSessions(ctx context.Context, name string) ([]ConsoleSession, error) {
+	return list[ConsoleSession](ctx, c, "/administrators/"+url.PathEscape(name)+"/sessions")
+}
+
+// SignOutAdministrator ends all sessions of an administrator in the console.
+func (c *Client) SignOutAdministrator(ctx context.Context, name string) error {
+	return c.Do(ctx, http.MethodPost, PathAdmin+"/administrators/"+url.PathEscape(name)+"/sign-out", struct{}{}, nil)
+}
+
 // CreateToken makes a token.
 func (c *Client) CreateToken(ctx context.Context, n *NewToken) (*CreatedToken, error) {
 	return ask[CreatedToken](ctx, c, http.MethodPost, "/tokens", n)

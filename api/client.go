@@ -123,19 +123,32 @@ func (c *Client) Escrow(ctx context.Context, r *EscrowRequest) (*EscrowResponse,
 // nil. Refusals of the directory are of type *[Error].
 func (c *Client) Do(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
+	var size int64
+	contentType := ""
 	if in != nil {
 		encoded, err := json.Marshal(in)
 		if err != nil {
 			return err
 		}
-		body = bytes.NewReader(encoded)
+		body, size, contentType = bytes.NewReader(encoded), int64(len(encoded)), "application/json"
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	resp, err := c.send(ctx, method, path, contentType, body, size)
 	if err != nil {
 		return err
 	}
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+	defer resp.Body.Close()
+	return c.read(resp, out)
+}
+
+// send makes a request with a body of that size, unless it is nil.
+func (c *Client) send(ctx context.Context, method, path, contentType string, body io.Reader, size int64) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.ContentLength = size
+		req.Header.Set("Content-Type", contentType)
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token.Reveal())
@@ -147,10 +160,9 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 		if errors.As(err, &wrapped) { // it repeats method and address
 			err = wrapped.Err
 		}
-		return fmt.Errorf("%w: %s: %w", ErrUnreachable, c.base, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrUnreachable, c.base, err)
 	}
-	defer resp.Body.Close()
-	return c.read(resp, out)
+	return resp, nil
 }
 
 func (c *Client) read(resp *http.Response, out any) error {

@@ -76,6 +76,19 @@ const (
 	CodeUserTaken             Code = "user_taken"
 )
 
+// The codes of the console.
+const (
+	CodeSignedOut     Code = "signed_out"
+	CodeProofRequired Code = "proof_required"
+	CodeInvitation    Code = "invitation_ended"
+	CodeCeremony      Code = "ceremony_ended"
+	CodePasskey       Code = "passkey_refused"
+	CodePasskeyCloned Code = "passkey_cloned"
+	CodeNotLinked     Code = "administrator_unknown"
+	CodeLastOwner     Code = "last_owner"
+	CodeLastWay       Code = "last_way_in"
+)
+
 // The codes of making an account, which the device finds out by itself.
 const (
 	CodeOffline         Code = "offline"
@@ -100,6 +113,22 @@ const (
 	CodePINStale  Code = "pin_stale"
 	CodePINLost   Code = "pin_lost"
 	CodePINLocked Code = "pin_locked_out"
+)
+
+// The codes of building packages.
+const (
+	CodePackagesOff        Code = "packages_off"
+	CodePackageNotReady    Code = "package_not_ready"
+	CodePackageConfig      Code = "package_configuration"
+	CodePackageSigning     Code = "package_signing"
+	CodePackageAgents      Code = "package_agents"
+	CodePackagePayload     Code = "package_payload"
+	CodePackageDamaged     Code = "package_damaged"
+	CodePackageDisk        Code = "package_disk"
+	CodePackageStore       Code = "package_store"
+	CodePackageStoreFull   Code = "package_store_full"
+	CodePackageWorkersLost Code = "package_workers_lost"
+	CodePackageRestored    Code = "package_restored"
 )
 
 // The codes of requests that anything may come to.
@@ -214,6 +243,22 @@ var Problems = []Problem{
 		"firstday user link, with the subject that the directory's log names; or let the provider create users."},
 	{CodeUserTaken, http.StatusForbidden, "Somebody has your name or address here already; please contact your IT department.",
 		"Another user has the name or the e-mail address. They are never taken over.", "If it is the same person: firstday user link, with the subject that the directory's log names."},
+	{CodeSignedOut, http.StatusUnauthorized, "You are signed out. Please sign in.", "The session is over: it was idle for 30 minutes, is older than 12 hours, or was ended.",
+		"Sign in again. An administrator's sessions also end when they are disabled, get another role, or a way in of theirs is reset."},
+	{CodeProofRequired, http.StatusForbidden, "Please prove once more that it is you.", "This wants a proof of the last 15 minutes that it is you.", "The console asks for it by itself."},
+	{CodeInvitation, http.StatusForbidden, "This link has ended, or was used. Please ask for another one.", "The link has ended, or was used: it is good once, for 24 hours, the first owner's for one hour.",
+		"firstday administrator invite or reset gives another link. Where no owner is left, so does each start of firstday serve."},
+	{CodeCeremony, http.StatusForbidden, "This took too long, or is over. Please start again.", "This took too long, is finished, or was begun in another browser.",
+		"Start again, in one browser window that keeps cookies."},
+	{CodePasskey, http.StatusForbidden, "This passkey was not accepted. Please start again, or choose another way.",
+		"The passkey was not accepted: it is not known here, was made for another site, or its device did not check who holds it.", "The directory's log names the reason. An owner may reset how somebody signs in: firstday administrator reset."},
+	{CodePasskeyCloned, http.StatusForbidden, "This passkey was not accepted. Please choose another way, and tell an owner.",
+		"The passkey was not accepted: its counter did not grow, so there may be a copy of its key.", "Remove the passkey. Where the only one is concerned: firstday administrator reset."},
+	{CodeNotLinked, http.StatusForbidden, "This account may not sign in to the console; please contact an owner.",
+		"No administrator is linked to this account of the identity provider.", "An owner sends a link: firstday administrator invite. With it the account is linked."},
+	{CodeLastOwner, http.StatusConflict, "Nobody could administer any more: this is the last owner who can sign in.", "This is the last owner who can sign in, who can neither be disabled nor reset, nor get another role.",
+		"Make somebody else an owner first: firstday administrator invite --role owner."},
+	{CodeLastWay, http.StatusConflict, "This is your last way to sign in; please add another one first.", "This is the last way to sign in, which an administrator keeps.", "Add a passkey, or a password with a second factor, then remove the other."},
 	{CodeOffline, http.StatusServiceUnavailable, "There is no connection. Please connect to a network and try again.", "The device does not reach its directory.",
 		"Look at the network, and at firstday-agent status."},
 	{CodeAccountExists, http.StatusConflict, "This account already exists on this device; please contact your admin.",
@@ -240,8 +285,8 @@ var Problems = []Problem{
 		"Choose another one. The screen says what is wrong with it; docs/security.md lists what is refused."},
 	{CodePINsDiffer, http.StatusUnprocessableEntity, "The two PINs are not the same.", "The new PIN was typed differently the second time.", "Type it again."},
 	{CodePINUnavailable, http.StatusServiceUnavailable, "This device cannot keep a PIN. Please sign in with your password.",
-		"The settings want a PIN, but the device has no TPM 2.0 that works. The account has its password only.",
-		"Switch the TPM on in the firmware; firstday-agent status tells what is wrong with it. An account that was made without a PIN goes on with its password."},
+		"The settings want a PIN, but the device has no TPM 2.0 that works, and the account has its password only; or its disk is full, so that no try of a PIN can be counted.",
+		"Switch the TPM on in the firmware; firstday-agent status tells what is wrong with it. On a full disk, make room. An account that was made without a PIN goes on with its password."},
 	{CodePINWrong, http.StatusForbidden, "That is not your PIN.", "A wrong PIN was typed at the device.", "Type the right one. After five wrong ones in a row the password is needed."},
 	{CodePINSpent, http.StatusForbidden, "There were too many wrong PINs. Please type your password, and choose a PIN anew.",
 		"Five wrong PINs were typed in a row. The PIN is not tried any more, before it is chosen anew.", "The employee types the password, here or at Windows' own tile. Nothing needs to be unlocked."},
@@ -255,6 +300,21 @@ var Problems = []Problem{
 		"Sign in with the password. Windows' TPMs forget one wrong try in ten minutes; firstday-agent diagnose shows the count."},
 	{CodeUnauthorized, http.StatusUnauthorized, "Please sign in.", "No token, or one that does not hold.", "firstday login"},
 	{CodeForbidden, http.StatusForbidden, "You may not do this.", "The token's role does not allow it.", "Ask an owner."},
+	{CodePackagesOff, http.StatusServiceUnavailable, callIT, "This directory builds no packages.", "Start it with --packages, or --package-store and firstday worker."},
+	{CodePackageNotReady, http.StatusConflict, callIT, "There is no kit of this job: it is not ready yet, or came to nothing.", "Wait until it is ready: firstday package show."},
+	{CodePackageConfig, http.StatusConflict, callIT, "The configuration that packages are built from cannot be used, or not for this request.",
+		"Correct what is named, in firstday.yaml on the worker or in the request, then firstday package retry."},
+	{CodePackageSigning, http.StatusConflict, callIT, "Who is to sign the kit cannot.", "Look at signing in firstday.yaml on the worker, then firstday package retry."},
+	{CodePackageAgents, http.StatusConflict, callIT, "The worker has no agents that could go into a package.", "Name their folder with --agents, then firstday package retry."},
+	{CodePackagePayload, http.StatusConflict, callIT, "A payload is not there any more, or not what was uploaded.", "Upload it again, and build another package."},
+	{CodePackageDamaged, http.StatusInternalServerError, callIT, "The kit that was built does not pass its own verification, so nobody gets it.",
+		"Retry. If it happens again, look at the worker's disk and memory, and report it."},
+	{CodePackageDisk, http.StatusInsufficientStorage, callIT, "The worker's disk has no room, or fails.", "Free some space where the worker works, then firstday package retry."},
+	{CodePackageStore, http.StatusBadGateway, callIT, "The store of kits does not answer, or refuses.", "Look at the store and the worker's log, then firstday package retry."},
+	{CodePackageStoreFull, http.StatusInsufficientStorage, callIT, "The store has no room left of what it may take.", "Withdraw kits that nobody needs: firstday package cancel. Or allow more with --package-quota."},
+	{CodePackageWorkersLost, http.StatusInternalServerError, callIT, "Every worker that took the job up went away in the middle of it.",
+		"Look at what ends the workers: memory, or their service manager. Then firstday package retry."},
+	{CodePackageRestored, http.StatusConflict, callIT, "The directory was restored from a backup while the job was under way.", "firstday package retry"},
 	{CodeBadRequest, http.StatusBadRequest, "Something went wrong; please try again.", "The request was malformed.",
 		"Bring both sides to the same version."},
 	{CodeNotFound, http.StatusNotFound, "There is no such thing.", "It does not exist.", "Check the name."},

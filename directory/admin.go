@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/api"
 )
 
@@ -22,7 +24,7 @@ var (
 
 // adminRoutes are what the command line and the console are made of.
 func (d *Directory) adminRoutes() []route {
-	return slices.Concat(d.keyRoutes(), d.orderRoutes(), d.fleetRoutes(), d.userRoutes(), d.providerRoutes(), d.officeRoutes())
+	return slices.Concat(d.keyRoutes(), d.orderRoutes(), d.fleetRoutes(), d.userRoutes(), d.providerRoutes(), d.packageRoutes(), d.administratorRoutes(), d.officeRoutes())
 }
 
 func (d *Directory) keyRoutes() []route {
@@ -198,6 +200,38 @@ func (d *Directory) providerRoutes() []route {
 		}),
 		admin(d, "POST /providers/{provider}/remove", "Let nobody sign in with an identity provider any more; its users stay", owners, func(c *caller, _ *none) (*none, error) {
 			return new(none), d.RemoveProvider(c.Context(), c.actor, c.PathValue("provider"))
+		}),
+	}
+}
+
+func (d *Directory) administratorRoutes() []route {
+	return []route{
+		admin(d, "POST /administrators", "Give a link by which somebody becomes an administrator", owners, func(c *caller, in *api.NewAdministrator) (*api.Invitation, error) {
+			return d.InviteAdministrator(c.Context(), c.actor, *in)
+		}),
+		admin(d, "GET /administrators", "List administrators by name", auditors, func(c *caller, _ *none) (*listOf[*api.Admin], error) {
+			return list(d.Administrators(c.Context()))
+		}),
+		admin(d, "GET /administrators/{administrator}", "Show an administrator, named by id or name", auditors, func(c *caller, _ *none) (*api.Admin, error) {
+			return d.FindAdministrator(c.Context(), c.PathValue("administrator"))
+		}),
+		admin(d, "POST /administrators/{administrator}/role", "Give an administrator another role; their sessions end", owners, func(c *caller, in *api.NewRole) (*none, error) {
+			return new(none), d.SetAdministratorRole(c.Context(), c.actor, c.PathValue("administrator"), in.Role)
+		}),
+		admin(d, "POST /administrators/{administrator}/disable", "Let an administrator sign in no more; their sessions end", owners, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.DisableAdministrator(c.Context(), c.actor, c.PathValue("administrator"))
+		}),
+		admin(d, "POST /administrators/{administrator}/enable", "Let a disabled administrator sign in again", owners, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.EnableAdministrator(c.Context(), c.actor, c.PathValue("administrator"))
+		}),
+		admin(d, "POST /administrators/{administrator}/reset", "Take all ways in from an administrator, and give a link by which they choose others", owners, func(c *caller, _ *none) (*api.Invitation, error) {
+			return d.ResetAdministrator(c.Context(), c.actor, c.PathValue("administrator"))
+		}),
+		admin(d, "GET /administrators/{administrator}/sessions", "List an administrator's sessions in the console, those used last first", auditors, func(c *caller, _ *none) (*listOf[*api.ConsoleSession], error) {
+			return list(d.ConsoleSessions(c.Context(), c.PathValue("administrator")))
+		}),
+		admin(d, "POST /administrators/{administrator}/sign-out", "End all sessions of an administrator in the console", owners, func(c *caller, _ *none) (*none, error) {
+			return new(none), d.EndConsoleSessions(c.Context(), c.actor, c.PathValue("administrator"), uuid.Nil)
 		}),
 	}
 }

@@ -23,9 +23,22 @@ const (
 	longestLock  = 15 * time.Minute
 )
 
-// credentials are what the directory knows of a user whose password it has.
+// people are those whose passwords a table holds: users, or administrators.
+type people struct {
+	table  string
+	action string // how what happens to one of them is called in the audit log
+}
+
+var (
+	users          = people{"users", "user"}
+	administrators = people{"administrators", "administrator"}
+)
+
+// credentials are what the directory knows of somebody whose password it has.
 type credentials struct {
+	of       people
 	id       uuid.UUID
+	name     string
 	state    api.UserState
 	password string
 	totp     []byte // sealed
@@ -35,14 +48,22 @@ type credentials struct {
 	locked   int64
 }
 
-// attempt counts an attempt to prove who a user is before it is looked at: of
-// any number made at once none is free. empty credentials: there is no such user.
-func (d *Directory) attempt(ctx context.Context, where string, who any) (*credentials, error) {
-	var c credentials
+// actor is who they are in the audit log.
+func (c *credentials) actor() string {
+	if c.of == administrators {
+		return adminActor(c.name)
+	}
+	return "user:" + c.id.String()
+}
+
+// attempt counts an attempt to prove who somebody is before it is looked at: of
+// any number made at once none is free. empty credentials: there is nobody such.
+func (d *Directory) attempt(ctx context.Context, of people, where string, who any) (*credentials, error) {
+	c := credentials{of: of}
 	err := d.change(ctx, func(t *transaction) error {
-		c = credentials{}
-		err := t.QueryRowContext(ctx, `SELECT id, state, password, totp, totp_step, recovery, failures, locked_until FROM users WHERE issuer = '' AND (`+where+`)`, who).
-			Scan(&c.id, &c.state, &c.password, &c.totp, &c.step, &c.recovery, &c.failures, &c.locked)
+		c = credentials{of: of}
+		err := t.QueryRowContext(ctx, `SELECT id, name, state, password, totp, totp_step, recovery, failures, locked_until FROM `+of.table+` WHERE `+where, who).
+			Scan(&c.id, &c.name, &c.state, &c.password, &c.totp, &c.step, &c.recovery, &c.failures, &c.locked)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -60,7 +81,7 @@ func (d *Directory) attempt(ctx context.Context, where string, who any) (*creden
 			until = millis(d.now().Add(wait))
 		}
 		// Of those who read the same number one writes the next.
-		n, err := t.exec(`UPDATE users SET failures = $1, locked_until = $2 WHERE id = $3 AND failures = $1 - 1`, c.failures, until, c.id.String())
+		n, err := t.exec(`UPDATE `+of.table+` SET failures = $1, locked_until = $2 WHERE id = $3 AND failures = $1 - 1`, c.failures, until, c.id.String())
 		if err == nil && n == 0 {
 			return errAgain
 		}
@@ -89,15 +110,15 @@ func (d *Directory) failed(ctx context.Context, c *credentials) error {
 		return errCredentials
 	}
 	err := d.change(ctx, func(t *transaction) error {
-		t.audit("user:"+c.id.String(), "user.lock", "user:"+c.id.String(), map[string]any{"failures": c.failures})
+		t.audit(c.actor(), c.of.action+".lock", c.actor(), map[string]any{"failures": c.failures})
 		return nil
 	})
 	return cmp.Or(err, error(errCredentials))
 }
 
 // succeeded takes back what attempt counted.
-func (t *transaction) succeeded(id uuid.UUID) error {
-	_, err := t.exec(`UPDATE users SET failures = 0, locked_until = 0 WHERE id = $1`, id.String())
+func (t *transaction) succeeded(c *credentials) error {
+	_, err := t.exec(`UPDATE `+c.of.table+` SET failures = 0, locked_until = 0 WHERE id = $1`, c.id.String())
 	return err
 }
 
@@ -108,7 +129,7 @@ func (d *Directory) checkLogin(ctx context.Context, name string, password api.Se
 	if !storable(name) {
 		return nil, errCredentials
 	}
-	c, err := d.attempt(ctx, `name = $1 OR email = $1 AND email <> ''`, strings.ToLower(strings.TrimSpace(name)))
+	c, err := d.attempt(ctx, users, `issuer = '' AND (name = $1 OR email = $1 AND email <> '')`, strings.ToLower(strings.TrimSpace(name)))
 	if err != nil {
 		return nil, err
 	}
@@ -120,22 +141,25 @@ func (d *Directory) checkLogin(ctx context.Context, name string, password api.Se
 		if user, err = d.findUser(ctx, t, c.id.String()); err != nil || user.TOTP {
 			return err // the second factor ends the attempt
 		}
-		return t.succeeded(c.id)
+		return t.succeeded(c)
 	})
 	return user, err
 }
 
+// ofUserID finds a user of that id whose password the directory has.
+const ofUserID = `issuer = '' AND id = $1`
+
 // confirmLogin tells whether the password is that of a user who has signed in
 // a moment ago.
 func (d *Directory) confirmLogin(ctx context.Context, id uuid.UUID, password api.Secret) error {
-	c, err := d.attempt(ctx, `id = $1`, id.String())
+	c, err := d.attempt(ctx, users, ofUserID, id.String())
 	if err != nil {
 		return err
 	}
 	if err := d.judge(ctx, c, password); err != nil {
 		return err
 	}
-	return d.change(ctx, func(t *transaction) error { return t.succeeded(id) })
+	return d.change(ctx, func(t *transaction) error { return t.succeeded(c) })
 }
 
 func (d *Directory) judge(ctx context.Context, c *credentials, password api.Secret) error {
@@ -146,32 +170,37 @@ func (d *Directory) judge(ctx context.Context, c *credentials, password api.Secr
 	case !ok:
 		return d.failed(ctx, c)
 	case c.state != api.UserActive:
-		return api.Refuse(api.CodeUserDisabled, "user %s", c.id)
+		return api.Refuse(api.CodeUserDisabled, "%s", c.actor())
 	}
 	return nil
 }
 
 // checkSecondFactor takes a code of the user's app, or a recovery code.
 func (d *Directory) checkSecondFactor(ctx context.Context, id uuid.UUID, typed string) error {
-	c, err := d.attempt(ctx, `id = $1`, id.String())
+	c, err := d.attempt(ctx, users, ofUserID, id.String())
 	if err != nil {
 		return err
 	}
+	return d.judgeSecondFactor(ctx, c, typed)
+}
+
+// judgeSecondFactor takes a code, and ends the attempt well.
+func (d *Directory) judgeSecondFactor(ctx context.Context, c *credentials, typed string) error {
 	if c.id == uuid.Nil || len(c.totp) == 0 {
 		return errCredentials
 	}
-	secret, err := d.seal.open(totpSeal(id), c.totp)
+	secret, err := d.seal.open(totpSeal(c.id), c.totp)
 	if err != nil {
 		return err
 	}
 	defer clear(secret)
 	if step, ok := checkTOTP(string(secret), typed, c.step, d.now()); ok {
 		return d.change(ctx, func(t *transaction) error {
-			n, err := t.exec(`UPDATE users SET totp_step = $1 WHERE id = $2 AND totp_step < $1`, step, id.String())
+			n, err := t.exec(`UPDATE `+c.of.table+` SET totp_step = $1 WHERE id = $2 AND totp_step < $1`, step, c.id.String())
 			if err == nil && n == 0 {
 				return errCredentials // somebody else used it a moment ago
 			}
-			return errors.Join(err, t.succeeded(id))
+			return errors.Join(err, t.succeeded(c))
 		})
 	}
 	return d.useRecoveryCode(ctx, c, typed)
@@ -192,12 +221,12 @@ func (d *Directory) useRecoveryCode(ctx context.Context, c *credentials, typed s
 		return err
 	}
 	return d.change(ctx, func(t *transaction) error {
-		n, err := t.exec(`UPDATE users SET recovery = $1 WHERE id = $2 AND recovery = $3`, string(rest), c.id.String(), c.recovery)
+		n, err := t.exec(`UPDATE `+c.of.table+` SET recovery = $1 WHERE id = $2 AND recovery = $3`, string(rest), c.id.String(), c.recovery)
 		if err == nil && n == 0 {
 			return errCredentials // somebody else used one a moment ago
 		}
-		t.audit("user:"+c.id.String(), "user.recovery-code", "user:"+c.id.String(), map[string]any{"left": len(left)})
-		return errors.Join(err, t.succeeded(c.id))
+		t.audit(c.actor(), c.of.action+".recovery-code", c.actor(), map[string]any{"left": len(left)})
+		return errors.Join(err, t.succeeded(c))
 	})
 }
 

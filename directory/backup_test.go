@@ -32,6 +32,9 @@ func TestBackupUnderLoad(t *testing.T) {
 	key := mint(t, d, api.NewConnectKey{Uses: laptops + 1})
 	spent := mint(t, d, api.NewConnectKey{Uses: 1})
 	enroll(t, d, newLaptop(t, "spender"), spent.Secret)
+	d.PagesURL = consoleURL
+	owner := newVisitor(t).withPassword(d, invite(t, d, "olga", api.Owner), "olga")
+	link := invite(t, d, "ann", api.Auditor)
 	early := newLaptop(t, "early")
 	known := enroll(t, d, early, key.Secret)
 	if err := d.RevokeToken(t.Context(), "token:ann", mustToken(t, d).ID); err != nil {
@@ -103,6 +106,13 @@ func TestBackupUnderLoad(t *testing.T) {
 			if answer, err := device.CheckIn(t.Context(), &api.CheckInRequest{Version: known.CheckIn.Version}); err != nil || answer.State != api.DeviceActive {
 				t.Errorf("a device: %+v, %v", answer, err)
 			}
+			owner.signedOut(again, "after a restore")
+			if err := owner.logIn(again, time.Now().Add(totpPeriod)); err != nil {
+				t.Errorf("an administrator: %v", err)
+			}
+			if _, err := again.Invited(owner.request(), link.Secret); !errors.Is(err, api.CodeInvitation) {
+				t.Errorf("a link of before: %v", err)
+			}
 			keys, err := again.Keys(t.Context(), uuid.Nil)
 			if err != nil || len(keys) != 2 || keys[1].RevokedAt.IsZero() || !keys[0].RevokedAt.IsZero() {
 				t.Errorf("the keys are %+v, %v", keys, err)
@@ -114,8 +124,8 @@ func TestBackupUnderLoad(t *testing.T) {
 			if fresh.CheckIn.Version < revisionGap {
 				t.Errorf("news have the number %d, as there may have been before", fresh.CheckIn.Version)
 			}
-			// restore, revoke, the thief, a key, a device
-			if proof, err := again.proveAudit(t.Context()); err != nil || proof.Entries != r.Audit.Entries+5 {
+			// restore, revoke, a sign-in, the thief, a key, a device
+			if proof, err := again.proveAudit(t.Context()); err != nil || proof.Entries != r.Audit.Entries+6 {
 				t.Errorf("%+v, %v", proof, err)
 			}
 			var log []string
@@ -125,7 +135,7 @@ func TestBackupUnderLoad(t *testing.T) {
 				}
 				log = append(log, e.Action+" "+string(e.Detail))
 			}
-			if len(log) != 5 || !strings.HasPrefix(log[0], `key.revoke {"reason":"the directory was restored`) ||
+			if len(log) != 6 || !strings.HasPrefix(log[0], `key.revoke {"reason":"the directory was restored`) ||
 				!strings.HasPrefix(log[1], "directory.restore ") || !strings.Contains(log[1], r.Audit.Hash) {
 				t.Errorf("the log says %q", log)
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/testop"
 )
 
 // People sign in with a real browser: one with a password of the directory, one
@@ -47,7 +48,7 @@ func TestBrowser(t *testing.T) {
 	// Who may not is told why, and how to ask for help.
 	started = start(t, d, second)
 	c.Screen(true, false)
-	c.signInAtOP(started, guest)
+	c.signInAtOP(started, testop.Guest)
 	c.shows("Sign in on your new device")
 	if text := c.Text(`[role="alert"]`); text != api.Explain(api.CodeProviderGroup).Employee {
 		t.Errorf("the guest reads %q", text)
@@ -125,7 +126,7 @@ func (c *chromium) firstDayOfAnn(started *api.SignInResponse, password api.Secre
 func (c *chromium) firstDayOfSoren(started *api.SignInResponse) signedIn {
 	c.t.Helper()
 	c.Screen(true, false)
-	c.signInAtOP(started, soren)
+	c.signInAtOP(started, testop.Soren)
 	c.shows("Is this your new device?")
 	c.picture("confirm-phone", true, false)
 	c.Click(`button[value="yes"]`)
@@ -134,7 +135,7 @@ func (c *chromium) firstDayOfSoren(started *api.SignInResponse) signedIn {
 	return signedIn{started, c.Text(".number")}
 }
 
-func (c *chromium) signInAtOP(started *api.SignInResponse, u realUser) {
+func (c *chromium) signInAtOP(started *api.SignInResponse, u testop.User) {
 	c.t.Helper()
 	c.Open(started.VerificationURIComplete)
 	c.shows("Sign in on your new device")

@@ -40,6 +40,7 @@ func (t *transaction) event(device uuid.UUID, kind api.EventKind, code api.Code,
 	if n == 0 {
 		return errAgain // another event took the number
 	}
+	t.topics = append(t.topics, TopicDevices)
 	_, err = t.exec(`DELETE FROM device_events WHERE device = $1 AND kind = $2
 		AND number <= (SELECT number FROM device_events WHERE device = $1 AND kind = $2 ORDER BY number DESC LIMIT 1 OFFSET $3)`, device.String(), kind, eventsKept)
 	return err

@@ -64,6 +64,7 @@ type Directory struct {
 	outside   *http.Client   // for providers
 	mounted   map[string]http.Handler
 	parties   relyingParties
+	packages  PackageBuilder // nil: it builds none
 
 	background sync.WaitGroup
 	closing    context.Context // ends when the directory closes

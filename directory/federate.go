@@ -65,9 +65,16 @@ func (d *Directory) providerPage(ctx context.Context, s *pageSession) (*page, er
 	return &page{template: "continue", Title: "You are led to " + rp.Name, Continue: rp.authorization(s.pending.Federation)}, nil
 }
 
-// takeCallback takes a provider's answer. What goes wrong is said on the page on
-// which another way can be chosen.
+// takeCallback takes a provider's answer, for the console if that waits for it.
+// What goes wrong is said on the page on which another way can be chosen.
 func (d *Directory) takeCallback(r *http.Request) (*page, error) {
+	ceremony, err := d.ceremonyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if ceremony != nil {
+		return d.takeAdministrator(r, ceremony)
+	}
 	session, err := d.takeFederation(r)
 	if err != nil {
 		return nil, err
@@ -141,31 +148,38 @@ func one(q url.Values, name string) (string, error) {
 	return q.Get(name), nil
 }
 
-// federate tells who has signed in with a provider, by its answer.
+// federate tells which user has signed in with a provider, by its answer.
 func (d *Directory) federate(ctx context.Context, f *federation, answer url.Values) (*api.User, error) {
 	rp, err := d.relyingParty(ctx, f.Provider)
 	if err != nil {
 		return nil, err
 	}
-	code, err := rp.code(answer)
+	subject, c, err := d.identify(ctx, rp, f, answer)
 	if err != nil {
 		return nil, err
+	}
+	return d.federatedUser(ctx, rp, subject, c)
+}
+
+// identify tells who has signed in with a provider, by its answer, and what it
+// says of them.
+func (d *Directory) identify(ctx context.Context, rp *relyingParty, f *federation, answer url.Values) (subject string, c claims, err error) {
+	code, err := rp.code(answer)
+	if err != nil {
+		return "", nil, err
 	}
 	tokens, err := d.exchange(ctx, rp, f, code)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	token, c, err := d.verify(ctx, rp, tokens, f.Nonce)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if err := d.addUserInfo(ctx, rp, tokens, token.Subject, c); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	if err := rp.admit(c); err != nil {
-		return nil, err
-	}
-	return d.federatedUser(ctx, rp, token.Subject, c)
+	return token.Subject, c, rp.admit(c)
 }
 
 // code gives the authorization code of an answer, or says why there is none.

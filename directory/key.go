@@ -52,6 +52,11 @@ const (
 // Mint makes a connect key as n says, for who is named. The key is in the
 // answer and nowhere else.
 func (d *Directory) Mint(ctx context.Context, actor string, n api.NewConnectKey) (*api.MintedConnectKey, error) {
+	return d.mint(ctx, actor, n, func(*transaction, *api.ConnectKey) error { return nil })
+}
+
+// mint makes a connect key, and in the same transaction does what goes with it.
+func (d *Directory) mint(ctx context.Context, actor string, n api.NewConnectKey, with func(*transaction, *api.ConnectKey) error) (*api.MintedConnectKey, error) {
 	now := d.now()
 	if n.OrderID != uuid.Nil && (n.Life != 0 || n.Uses != 0 || len(n.Serials) > 0 || len(n.Tags) > 0 || n.Batch != "" || n.Approval) {
 		return nil, api.Refuse(api.CodeBadRequest, "life, uses, serial numbers, batch and tags of an order's key are the order's")
@@ -92,10 +97,10 @@ func (d *Directory) Mint(ctx context.Context, actor string, n api.NewConnectKey)
 			return err // or the attempt before this one was committed, and its answer lost
 		}
 		t.audit(actor, "key.create", "key:"+id.String(), map[string]any{"label": k.Label, "uses": k.MaxUses, "expires": k.ExpiresAt, "package": uuidText(k.PackageID), "order": uuidText(k.OrderID)})
-		if err != nil {
+		if err := t.noteTags(id, k.Tags); err != nil {
 			return err
 		}
-		return t.noteTags(id, k.Tags)
+		return with(t, &k)
 	})
 	if err != nil {
 		return nil, err

@@ -1,81 +1,22 @@
 package directory
 
 import (
-	"bufio"
-	"encoding/json"
 	"html"
-	"io"
 	"net/http"
 	"net/url"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"firstday.dev/api"
-	"firstday.dev/internal/testtool"
+	"firstday.dev/internal/testop"
 )
 
-// realUser is somebody whom the real provider knows.
-type realUser struct {
-	Subject  string   `json:"subject"`
-	Name     string   `json:"name"`
-	Password string   `json:"password"`
-	TOTP     string   `json:"totp"`
-	First    string   `json:"first"`
-	Last     string   `json:"last"`
-	Email    string   `json:"email"`
-	Verified bool     `json:"verified"`
-	Groups   []string `json:"groups"`
-}
-
-var (
-	soren = realUser{"8fa5d0", "soren@acme.example", "grøn te om morgenen", "JBSWY3DPEHPK3PXP", "Søren", "Ærøskøbing", "s.a@acme.example", true, []string{"staff", "vikings"}}
-	guest = realUser{"9c0001", "guest@acme.example", "only visiting", "JBSWY3DPEHPK3PXQ", "Gustav", "Guest", "guest@acme.example", true, []string{"guests"}}
-)
-
-// startOP runs zitadel's provider as a process of its own, and lets people sign
-// in with it.
+// startOP runs a real provider, and lets people sign in with it.
 func startOP(t *testing.T, d *Directory, change func(*api.NewProvider)) string {
 	t.Helper()
-	n := &api.NewProvider{ClientSecret: "the-secret-of-the-op", ProviderConfig: api.ProviderConfig{
-		ID: "op", Name: "Example Identity", ClientID: "firstday", CreateUsers: true,
-		UserName: "{given_name}.{family_name}", Groups: []string{"staff"}, Domains: []string{"acme.example"}, ACRValues: []string{"mfa"}, MaxAge: api.Duration(time.Hour),
-	}}
-	program := filepath.Join(t.TempDir(), "op")
-	if out, err := exec.CommandContext(t.Context(), testtool.Need(t, "go"), "build", "-C", "../tools/op", "-o", program, ".").CombinedOutput(); err != nil {
-		testtool.NotBuilt(t, "tools/op", err, out)
-	}
-	config, err := json.Marshal(map[string]any{
-		"listen": "127.0.0.1:0", "clientId": n.ClientID, "clientSecret": n.ClientSecret, "redirectUri": d.redirectURI(n.ID), "users": []realUser{soren, guest},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := exec.CommandContext(t.Context(), program)
-	c.Stdin = strings.NewReader(string(config))
-	var log record
-	c.Stderr = &log
-	out, err := c.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	issuer, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the provider does not start: %v\n%s", err, &log)
-	}
-	t.Cleanup(func() {
-		_, _ = io.Copy(io.Discard, out)
-		_ = c.Wait() // the test's context has ended it
-		if t.Failed() {
-			t.Logf("the provider: %s", &log)
-		}
-	})
-	n.Issuer = strings.TrimSpace(issuer)
+	n := testop.Provider()
+	n.Issuer = testop.Start(t, n, d.redirectURI(n.ID))
 	change(n)
 	if _, err := d.CreateProvider(t.Context(), "token:ann", n); err != nil {
 		t.Fatal(err)
@@ -84,7 +25,7 @@ func startOP(t *testing.T, d *Directory, change func(*api.NewProvider)) string {
 }
 
 // signInAtOP goes through the provider's own pages.
-func (b *browser) signInAtOP(issuer string, u realUser) {
+func (b *browser) signInAtOP(issuer string, u testop.User) {
 	b.t.Helper()
 	b.open(html.UnescapeString(b.find(`<a class="button" href="([^"]+)"`)))
 	b.shows("Sign in", "Password")
@@ -116,7 +57,7 @@ func TestRealProvider(t *testing.T) {
 	}
 	b.send("/signin/provider", "code", started.UserCode, "provider", "op")
 	b.shows("You are led to Example Identity")
-	b.signInAtOP(issuer, soren)
+	b.signInAtOP(issuer, testop.Soren)
 	b.shows("Is this your new device?", "Søren Ærøskøbing (soren.aeroskobing)")
 	b.send("/signin/step", "step", "confirm", "answer", "yes")
 	number := b.find(`<p class="number" aria-label="Number">(\d\d)</p>`)
@@ -134,7 +75,7 @@ func TestRealProvider(t *testing.T) {
 	// The same person again is the same user.
 	again := start(t, d, newDevice(t, d, "S2"))
 	b.send("/signin/provider", "code", again.UserCode, "provider", "op")
-	b.signInAtOP(issuer, soren)
+	b.signInAtOP(issuer, testop.Soren)
 	b.shows("Is this your new device?")
 	if users, err := d.Users(t.Context(), ""); err != nil || len(users) != 1 || users[0].Provider != issuer {
 		t.Errorf("%+v, %v", users, err)
@@ -142,7 +83,7 @@ func TestRealProvider(t *testing.T) {
 
 	// Who is in no group that may is told so, and may choose another way.
 	b.send("/signin/provider", "code", again.UserCode, "provider", "op")
-	b.signInAtOP(issuer, guest)
+	b.signInAtOP(issuer, testop.Guest)
 	b.shows("Your account is not allowed to set up a device", "provider_group", "Continue with Example Identity")
 
 	// The provider sends nobody elsewhere.

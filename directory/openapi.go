@@ -115,8 +115,23 @@ func (d *openAPI) operation(r route) (*operation, error) {
 	if o.Responses["200"], err = d.content("It is done.", r.out); err != nil {
 		return nil, err
 	}
+	if r.file {
+		o.takeOrGive(r.method)
+	}
 	o.Responses["default"], err = d.content("It is refused.", reflect.TypeFor[errorAnswer]())
 	return o, err
+}
+
+// takeOrGive is for files, which are not JSON.
+func (o *operation) takeOrGive(method string) {
+	file := &content{Content: map[string]map[string]*jsonschema.Schema{"application/octet-stream": {"schema": {}}}}
+	if method == http.MethodPost {
+		file.Required = true
+		o.RequestBody = file
+		return
+	}
+	file.Description = "The file."
+	o.Responses["200"] = file
 }
 
 // content refers to the schema of a type, and adds that to the document.
@@ -171,17 +186,19 @@ func wireTypes() map[reflect.Type]*jsonschema.Schema {
 		return s
 	}
 	return map[reflect.Type]*jsonschema.Schema{
-		reflect.TypeFor[uuid.UUID]():       {Type: "string", Format: "uuid"},
-		reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
-		reflect.TypeFor[api.Duration]():    {Type: "string", Description: "a span of time, such as 168h"},
-		reflect.TypeFor[api.Secret]():      {Type: "string"},
-		reflect.TypeFor[[]byte]():          {Type: "string", ContentEncoding: "base64"},
-		reflect.TypeFor[json.RawMessage](): {Type: "object"},
-		reflect.TypeFor[api.Platform]():    words("windows", "macos", "linux"),
-		reflect.TypeFor[api.Permission]():  words("standard", "administrator"),
-		reflect.TypeFor[api.PINPolicy]():   words("off", "offered", "required"),
-		reflect.TypeFor[api.HelloPolicy](): words("off", "offered"),
-		reflect.TypeFor[api.Role]():        words("owner", "technician", "auditor", "builder"),
+		reflect.TypeFor[uuid.UUID]():              {Type: "string", Format: "uuid"},
+		reflect.TypeFor[time.Time]():              {Type: "string", Format: "date-time"},
+		reflect.TypeFor[api.Duration]():           {Type: "string", Description: "a span of time, such as 168h"},
+		reflect.TypeFor[api.Secret]():             {Type: "string"},
+		reflect.TypeFor[[]byte]():                 {Type: "string", ContentEncoding: "base64"},
+		reflect.TypeFor[json.RawMessage]():        {Type: "object"},
+		reflect.TypeFor[api.Platform]():           words("windows", "macos", "linux"),
+		reflect.TypeFor[api.Permission]():         words("standard", "administrator"),
+		reflect.TypeFor[api.PINPolicy]():          words("off", "offered", "required"),
+		reflect.TypeFor[api.HelloPolicy]():        words("off", "offered"),
+		reflect.TypeFor[api.Role]():               words("owner", "technician", "auditor", "builder"),
+		reflect.TypeFor[api.AdministratorState](): words("invited", "active", "disabled"),
+		reflect.TypeFor[api.Way]():                words("passkey", "password", "provider"),
 	}
 }
 

@@ -114,23 +114,6 @@ func (d *Directory) Orders(ctx context.Context, po string, before uuid.UUID) ([]
 		po, uuidText(before), OrderPage)
 }
 
-// readRows reads what a query gives.
-func readRows[T any](ctx context.Context, q rowsQuerier, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, rows.Err()
-}
-
 // CloseOrder ends an order and its keys. Devices that came by it stay.
 func (d *Directory) CloseOrder(ctx context.Context, actor string, id uuid.UUID) error {
 	return d.closeOrder(ctx, actor, id, func(*api.Order) error { return nil })

@@ -42,19 +42,22 @@ func (d *Directory) CreateProvider(ctx context.Context, actor string, n *api.New
 }
 
 // RemoveProvider lets nobody sign in with a provider any more. Its users stay:
-// they are back as soon as one with the same issuer is.
+// they are back as soon as one with the same issuer is. The one by which the last
+// owner signs in to the console stays, too.
 func (d *Directory) RemoveProvider(ctx context.Context, actor, id string) error {
 	return d.change(ctx, func(t *transaction) error {
-		n, err := t.exec(`DELETE FROM providers WHERE id = $1`, id)
-		if err != nil {
+		return t.keepingOwner(func() error {
+			n, err := t.exec(`DELETE FROM providers WHERE id = $1`, id)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return noProvider(id)
+			}
+			t.audit(actor, "provider.remove", "provider:"+id, nil)
+			_, err = t.exec(`DELETE FROM secrets WHERE name = $1`, providerSecret(id))
 			return err
-		}
-		if n == 0 {
-			return noProvider(id)
-		}
-		t.audit(actor, "provider.remove", "provider:"+id, nil)
-		_, err = t.exec(`DELETE FROM secrets WHERE name = $1`, providerSecret(id))
-		return err
+		})
 	})
 }
 

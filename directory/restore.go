@@ -115,25 +115,30 @@ func (d *Directory) afterRestore(ctx context.Context, b *Backup, revoke bool) (r
 			}
 			revoked = int64(len(ids))
 		}
+		if err := t.signOutAll(); err != nil {
+			return err
+		}
+		if err := t.endPackagesAfterRestore(); err != nil {
+			return err
+		}
 		t.audit("system", "directory.restore", "directory", map[string]any{"backup": b.Time, "entries": b.Audit.Entries, "hash": b.Audit.Hash, "revoked": revoked})
 		return nil
 	})
 	return revoked, err
 }
 
-// usableKeys are those by which devices might enrol now.
-func (t *transaction) usableKeys() (ids []string, err error) {
-	rows, err := t.QueryContext(t.ctx, `SELECT id FROM connect_keys WHERE revoked_at = 0 AND uses < max_uses AND expires_at > $1`, millis(t.d.now()))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
+// signOutAll ends sessions and links of the console: those that were ended after
+// the backup must not hold again.
+func (t *transaction) signOutAll() error {
+	for _, table := range []string{"console_sessions", "ceremonies", "invitations"} {
+		if _, err := t.exec(`DELETE FROM ` + table); err != nil {
+			return err
 		}
-		ids = append(ids, id)
 	}
-	return ids, rows.Err()
+	return nil
+}
+
+// usableKeys are those by which devices might enrol now.
+func (t *transaction) usableKeys() ([]string, error) {
+	return readRows(t.ctx, t, scanText, `SELECT id FROM connect_keys WHERE revoked_at = 0 AND uses < max_uses AND expires_at > $1`, millis(t.d.now()))
 }

@@ -18,6 +18,7 @@ type route struct {
 	roles        []api.Role
 	query        []string     // names of what may stand there
 	in, out      reflect.Type // nil: nothing
+	file         bool         // a POST takes a file, a GET gives one
 	handler      http.HandlerFunc
 }
 

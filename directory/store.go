@@ -171,6 +171,7 @@ func (s *store) updateOnce(ctx context.Context, f func(tx *sql.Tx) error) error 
 	if err != nil {
 		return err
 	}
+	defer tx.Rollback() //nolint:errcheck // if f panics: the connection would wait for the transaction for ever
 	if err := f(tx); err != nil {
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
@@ -233,6 +234,29 @@ func nextRevision(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return n, err
 }
 
+// readRows reads what a query gives.
+func readRows[T any](ctx context.Context, q rowsQuerier, scan func(scanner) (T, error), query string, args ...any) (list []T, err error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
+	}
+	return list, rows.Err()
+}
+
+// scanText reads a row of one column.
+func scanText(row scanner) (text string, err error) {
+	err = row.Scan(&text)
+	return text, err
+}
+
 // changed gives how many rows a statement changed.
 func changed(r sql.Result, err error) (int64, error) {
 	if err != nil {
@@ -255,3 +279,6 @@ func fromMillis(ms int64) time.Time {
 	}
 	return time.UnixMilli(ms).UTC()
 }
+
+// OnPostgres tells whether other processes may share the database.
+func (d *Directory) OnPostgres() bool { return d.store.postgres }

@@ -83,8 +83,6 @@ func (d *Directory) takenLogins(ctx context.Context, list []api.NewUser, checks 
 	return taken, nil
 }
 
-func scanText(row scanner) (text string, err error) { return text, row.Scan(&text) }
-
 // placeholders gives $1, $2 … and what they stand for.
 func placeholders[T any](list []T) (marks string, values []any) {
 	var all []string

@@ -51,6 +51,7 @@ for _ in $(seq 300); do
 done
 url=$(sed -n 's/^ *"url": "\(.*\)".*/\1/p' demo/directory.json)
 pin=$(sed -n 's/^ *"pin": "\(.*\)".*/\1/p' demo/directory.json)
+sed -n -e 's/^ *"console": "\(.*\)".*/its console: \1/p' -e 's/^ *"ownerLink": "\(.*\)".*/its first owner joins by \1 (once, within the hour)/p' demo/directory.json
 sed -i.example -e "s|^  url: https://directory.*|  url: $url|" -e "s|^  pin: .*|  pin: $pin|" demo/firstday.yaml
 "$firstday" login --file demo/directory/owner.json
 "$firstday" settings recovery-key demo/recovery.key

@@ -20,6 +20,9 @@ import (
 type Client struct {
 	// Agent is the version of the agent at the other end.
 	Agent string
+	// Window is the login window whose plug-in has said hello last; told to
+	// [SurfaceWatch].
+	Window string
 
 	conn    net.Conn
 	screens call
@@ -94,7 +97,7 @@ func (c *Client) greet(in *lines, surface string) error {
 	case b.words[0] != kindHello || len(b.words) < 2 || b.words[1] != strconv.Itoa(Version):
 		return malformed("it does not greet")
 	}
-	c.Agent = b.value("agent")
+	c.Agent, c.Window = b.value("agent"), b.value("window")
 	return c.conn.SetReadDeadline(time.Time{}) // who asks bounds the wait
 }
 

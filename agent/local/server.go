@@ -39,6 +39,9 @@ type Server struct {
 	// Greeted is told which surface has said hello, and in which session of the
 	// system it is, if it says so. It must not wait. nil: nobody wants to know.
 	Greeted func(surface, session string)
+	// Greeting names the login window whose plug-in has said hello last, for the second
+	// watchdog. It must not wait. nil: this system has none.
+	Greeting func() string
 	// Desk is for login windows. nil: this system has none.
 	Desk    Desk
 	Version string // of the agent
@@ -46,6 +49,9 @@ type Server struct {
 
 	surfaces atomic.Int64 // that there were, which tells them apart
 }
+
+// SurfaceWatch is the second watchdog of the login window, among the surfaces.
+const SurfaceWatch = "login-watch"
 
 // maxSurfaces is how many there may be at once.
 const maxSurfaces = 16
@@ -199,6 +205,9 @@ func (c *session) greet(ctx context.Context) (surface string, err error) {
 	}
 	b := newBlock(kindHello, "1")
 	b.add("agent", c.Version)
+	if r.name == SurfaceWatch && c.Greeting != nil {
+		b.add("window", c.Greeting())
+	}
 	return r.name, c.send(b)
 }
 

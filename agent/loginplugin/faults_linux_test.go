@@ -124,23 +124,6 @@ func (v *visitor) begins(prepare ...func(*engine)) {
 	v.e = v.begin("login", nil, prepare...)
 }
 
-// hurry lets time pass in steps in which all can be heard, until it is stopped.
-func (m *mac) hurry() (stop func()) {
-	over, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-over:
-				return
-			case <-time.After(50 * time.Millisecond):
-				m.pass(time.Second)
-			}
-		}
-	}()
-	return func() { close(over); <-done }
-}
-
 // meets goes as far as a moment, meets a fault there, and comes in.
 func (v *visitor) meets(f fault, moment string) {
 	v.t.Helper()
@@ -219,7 +202,7 @@ func (v *visitor) waitsWithout(moment string) {
 // fellWithin wants Apple's window, for a reason, in a time by the Mac's clock.
 func (v *visitor) fellWithin(why []string, within time.Duration) {
 	v.t.Helper()
-	began, stop := v.now(), v.hurry()
+	began, stop := v.now(), v.hurry(time.Second)
 	result := <-v.e.results
 	stop()
 	took := v.now() - began

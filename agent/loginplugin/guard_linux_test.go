@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"firstday.dev/agent/authdb"
 )
@@ -109,44 +109,12 @@ func TestShippedGuardHasTheAgentRepair(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMac(t)
-			m.agentRepairs()
+			apple, _ := armed(t, 14)
+			m.database(apple) // as the agent leaves it
+			m.place(agentProgram, "exit 0")
 			result := m.guards(c.context, c.why)
 			if diff := cmp.Diff([][]string{{agentProgram, "login-window", "off"}, {security, "authorizationdb", "read", "system.login.console"}}, m.spawned); diff != "" || result != canceled {
 				t.Errorf("result %d (-want +got):\n%s", result, diff)
-			}
-		})
-	}
-}
-
-// agentRepairs puts an agent in place that puts Apple's line back.
-func (m *mac) agentRepairs() (before, file string) {
-	m.t.Helper()
-	before, after := armed(m.t, 14)
-	file = m.database(after)
-	m.place(agentProgram, "cat >'"+file+"' <<'END'\n"+before+"\nEND")
-	return before, file
-}
-
-// Where the host ignores SIGCHLD, nobody is told how its programs end.
-func TestShippedGuardIsNotToldHowProgramsEnd(t *testing.T) {
-	for name, agent := range map[string]string{"missing": "", "failing": "exit 2", "that says it has done it": "exit 0", "that has": "repairs"} {
-		t.Run("with an agent "+name, func(t *testing.T) {
-			m := newMac(t)
-			before, file := m.agentRepairs()
-			switch agent {
-			case "":
-				delete(m.programs, agentProgram)
-			case "repairs":
-			default:
-				m.place(agentProgram, agent)
-			}
-			signal.Ignore(syscall.SIGCHLD)
-			defer signal.Reset(syscall.SIGCHLD)
-			if result := m.guards(nil, "no-agent"); result != canceled {
-				t.Errorf("result %d", result)
-			}
-			if got := strings.TrimSpace(contents(t, file)); got != strings.TrimSpace(before) {
-				t.Errorf("it is %q", got)
 			}
 		})
 	}
@@ -182,6 +150,61 @@ func TestShippedGuardRepairs(t *testing.T) {
 			}
 			close(stop)
 			if diff := cmp.Diff(before, contents(t, file)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Where the host of plug-ins ignores SIGCHLD, nobody is told how a program ended: what
+// the database holds is what counts, and it counts more than what a program says.
+func TestShippedGuardReadsWhatIsThere(t *testing.T) {
+	apple, ours := armed(t, 14)
+	const writes = `exec /usr/bin/env cp "$APPLE" "$RIGHT"`
+	for name, c := range map[string]struct {
+		is, agent string // what the database holds; empty agent: there is none
+		security  string // in the place of the right one
+		ignored   bool   // SIGCHLD
+		result    uint32
+		want      string // in the database
+	}{
+		"ignored, the agent does it":                {ours, writes, "", true, canceled, apple},
+		"ignored, the agent fails":                  {ours, "exit 2", "", true, canceled, apple},
+		"ignored, there is no agent":                {ours, "", "", true, canceled, apple},
+		"ignored, security does not write":          {ours, "", `case "$2" in read) cat "$RIGHT" ;; *) cat >/dev/null ;; esac`, true, deny, ours},
+		"ignored, security reads nothing":           {ours, "exit 0", "exit 1", true, deny, ours},
+		"the agent says so, and has not done it":    {ours, "exit 0", "", false, canceled, apple},
+		"the agent has done it, and says otherwise": {ours, `/usr/bin/env cp "$APPLE" "$RIGHT"; exit 2`, "", false, canceled, apple},
+		"the agent says so, nobody can read":        {ours, "exit 0", "exit 1", false, canceled, ours},
+		"security has written, and says otherwise":  {ours, "", `case "$2" in read) cat "$RIGHT" ;; *) cat >"$RIGHT"; exit 1 ;; esac`, false, canceled, apple},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMac(t)
+			file := m.database(c.is)
+			back := filepath.Join(t.TempDir(), "apple.plist")
+			if err := os.WriteFile(back, []byte(apple), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			files := strings.NewReplacer("$RIGHT", file, "$APPLE", back)
+			if c.agent != "" {
+				m.place(agentProgram, files.Replace(c.agent))
+			}
+			if c.security != "" {
+				m.place(security, files.Replace(c.security))
+			}
+			if c.ignored {
+				signal.Ignore(unix.SIGCHLD)
+				defer func() { // Reset leaves it ignored
+					again := make(chan os.Signal, 1)
+					signal.Notify(again, unix.SIGCHLD)
+					signal.Stop(again)
+				}()
+			}
+			defer m.hurry(250 * time.Millisecond)()
+			if result := m.guards(nil, "no-agent"); result != c.result {
+				t.Errorf("result %d", result)
+			}
+			if diff := cmp.Diff(c.want, contents(t, file)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -256,21 +279,9 @@ func TestShippedGuardCannotRepair(t *testing.T) {
 			default:
 				m.place(security, strings.ReplaceAll(c.security, "$RIGHT", file))
 			}
-			stop, done := make(chan struct{}), make(chan struct{})
-			go func() { // the rest before the next attempt is not waited for
-				defer close(done)
-				for {
-					select {
-					case <-stop:
-						return
-					case <-time.After(20 * time.Millisecond):
-						m.pass(100 * time.Millisecond)
-					}
-				}
-			}()
+			stop := m.hurry(250 * time.Millisecond) // through the rest before the next attempt
 			result := m.guards(nil, "no-agent")
-			close(stop)
-			<-done
+			stop()
 			if result != deny {
 				t.Errorf("result %d", result)
 			}

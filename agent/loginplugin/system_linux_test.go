@@ -114,6 +114,24 @@ func (m *mac) runMain() {
 	}
 }
 
+// hurry lets time pass in such steps, after each of which all can be heard, until it
+// is stopped.
+func (m *mac) hurry(step time.Duration) (stop func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-over:
+				return
+			case <-time.After(50 * time.Millisecond):
+				m.pass(step)
+			}
+		}
+	}()
+	return func() { close(over); <-done }
+}
+
 // onMain does something on the main thread, and waits.
 func (m *mac) onMain(f func()) {
 	done := make(chan struct{})

@@ -43,6 +43,9 @@ var (
 	// first error wraps what of these it was. It is remembered that the user had a
 	// PIN, so that they are asked for another one.
 	ErrLost = errors.New("the PIN is lost")
+	// ErrUncounted: the try could not be written down, on a disk that is full perhaps,
+	// and was not made.
+	ErrUncounted = errors.New("the try of the PIN could not be counted")
 	// ErrPassword: no account has such a password.
 	ErrPassword = errors.New("a password that is empty or too long")
 )
@@ -138,7 +141,7 @@ func (s *Store) Unlock(ctx context.Context, u User, digits []byte) (password []b
 	}
 	r.Tries++
 	if err := s.write(r); err != nil { // before it is tried
-		return nil, fmt.Errorf("counting the try: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrUncounted, err)
 	}
 	password, err = s.open(r, u, digits)
 	switch {

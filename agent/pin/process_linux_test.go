@@ -163,7 +163,7 @@ func TestNothingIsTriedThatCannotBeCounted(t *testing.T) {
 		d.misses(ann, wrong, 4)
 		empty := testmount.Fill(t, disk)
 		asked := d.bus.Commands()
-		if got, err := d.Unlock(t.Context(), ann, right); !errors.Is(err, syscall.ENOSPC) || got != nil {
+		if got, err := d.Unlock(t.Context(), ann, right); !errors.Is(err, ErrUncounted) || !errors.Is(err, syscall.ENOSPC) || got != nil {
 			t.Errorf("on a full disk: %v", err)
 		}
 		if d.bus.Commands() != asked {

@@ -177,7 +177,7 @@ func (f *flow) opened(e opened) []effect {
 		f.state, f.code = Renew, api.CodePINLost
 	case errors.Is(e.err, devicekey.ErrLockedOut):
 		f.state, f.code = Unlock, api.CodePINLocked
-	case errors.Is(e.err, devicekey.ErrNoTPM):
+	case errors.Is(e.err, devicekey.ErrNoTPM), errors.Is(e.err, pin.ErrUncounted):
 		f.state, f.code = Unlock, api.CodePINUnavailable
 	default:
 		f.state, f.code = Unlock, codeOf(e.err)

@@ -312,6 +312,7 @@ func TestPINThatCannotBeTried(t *testing.T) {
 	}{
 		"locked by others": {devicekey.ErrLockedOut, Unlock, api.CodePINLocked},
 		"no TPM":           {devicekey.ErrNoTPM, Unlock, api.CodePINUnavailable},
+		"not counted":      {pin.ErrUncounted, Unlock, api.CodePINUnavailable},
 		"lost":             {pin.ErrLost, Renew, api.CodePINLost},
 		"gone":             {pin.ErrNone, Renew, api.CodePINLost},
 		"no answer":        {devicekey.ErrUnanswered, Unlock, api.CodeInternal},

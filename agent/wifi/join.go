@@ -39,15 +39,51 @@ func (r *Radio) joinInTurn(ctx context.Context, j Join) (Code, error) {
 			return timely(ctx, CodeFailed), err
 		}
 	}
+	before, unknown := r.tools.saved(ctx, f.device)
 	onAir, err := r.attempt(ctx, f, j)
 	code, err := r.settle(ctx, j, err)
-	if code == "" && onAir && j.Identity == "" {
+	switch {
+	case j.Identity != "": // a profile brought it
+	case len(j.Password) == 0:
+		if !onAir && unknown == nil && !slices.Contains(before, j.Name) {
+			r.forget(context.WithoutCancel(ctx), f.device, j, code == "")
+		}
+	case code == "" && onAir:
 		// Else the Mac would not find back to it after its next start.
 		if err := r.tools.remember(ctx, f.device, j); err != nil {
 			r.log.Warn("the network is joined, but not saved", "error", err)
 		}
 	}
 	return code, err
+}
+
+// forget takes a network without a password off the saved ones, where networksetup puts
+// what it joins, or tries to: it would come first for ever, and anybody can give that
+// name to a network. If that takes the Mac off it, it is joined once more, and stays:
+// who has no other network must get on.
+func (r *Radio) forget(ctx context.Context, device string, j Join, joined bool) {
+	saved, err := r.tools.saved(ctx, device)
+	if err == nil && !slices.Contains(saved, j.Name) {
+		return
+	}
+	if err == nil {
+		err = r.tools.forget(ctx, device, j.Name)
+	}
+	if err != nil {
+		r.log.Warn("a network without a password stays saved", "error", err)
+		return
+	}
+	if !joined {
+		return
+	}
+	time.Sleep(pollTime)
+	if f, err := r.survey(ctx); err != nil || f.active {
+		return
+	}
+	r.log.Warn("a network without a password stays saved, or this Mac leaves it")
+	if err := r.tools.join(ctx, device, j, SecurityOpen); err != nil {
+		r.log.Warn("the network was not joined again", "error", err)
+	}
 }
 
 // timely gives the code of something that went wrong, which may be since the time

@@ -204,7 +204,7 @@ func TestWhatCoreWLANJoinsIsSaved(t *testing.T) {
 	}{
 		"password": {Join{Name: "Acme", Password: []byte("correct horse")}, []string{"Acme 0 WPA2 - < correct horse"}},
 		"retyped":  {Join{Name: "Home", Password: []byte("at home")}, []string{"Home 0 WPA2 - < at home"}},
-		"open":     {Join{Name: "Hotel"}, []string{"Hotel 0 OPEN < "}},
+		"open":     {Join{Name: "Hotel"}, nil}, // anybody can have that name
 		"wrong":    {Join{Name: "Acme", Password: []byte("wrong horse")}, nil},
 		"identity": {Join{Name: "Corp", Identity: "0123"}, nil}, // the profile has it
 		"saved":    {Join{Name: "Home"}, nil},
@@ -225,14 +225,53 @@ func TestWhatCoreWLANJoinsIsSaved(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) { // it is joined all the same
 		m := acme(t, 13)
+		right := []byte("correct horse")
 		m.broken["-addpreferredwirelessnetworkatindex"] = errExit
 		r := m.radio()
 		r.air = &core{m: m}
 		defer r.Close()
-		if s, _ := finish(t, r, Join{Name: "Hotel"}); s.Join != JoinDone || s.JoinCode != "" {
+		if s, _ := finish(t, r, Join{Name: "Acme", Password: right}); s.Join != JoinDone || s.JoinCode != "" {
 			t.Errorf("%+v", s)
 		}
 	})
+}
+
+// Whoever stands at a login window must not have the Mac prefer a network for ever that
+// anybody can set up. networksetup saves what it is told to join.
+func TestNetworksWithoutAPasswordAreNotSaved(t *testing.T) {
+	for name, test := range map[string]struct {
+		join   Join
+		change func(*mac)
+		code   Code
+		saved  bool // afterwards
+	}{
+		"joined":                      {Join{Name: "Hotel"}, nil, "", false},
+		"it gives no address":         {Join{Name: "Hotel"}, func(m *mac) { m.networks["Hotel"].noAddress = true }, CodeNoAddress, false},
+		"saved before":                {Join{Name: "Hotel"}, func(m *mac) { m.saved = append(m.saved, "Hotel") }, "", true},
+		"nobody knows what was saved": {Join{Name: "Hotel"}, func(m *mac) { m.broken["-listpreferredwirelessnetworks"] = errExit }, "", true},
+		"the Mac would leave it":      {Join{Name: "Hotel"}, func(m *mac) { m.leaves = true }, "", true},
+		"with a password":             {Join{Name: "Acme", Password: []byte("correct horse")}, nil, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := acme(t, 14)
+				if test.change != nil {
+					test.change(m)
+				}
+				r := m.radio() // without CoreWLAN, as where names are withheld
+				defer r.Close()
+				s, _ := finish(t, r, test.join)
+				if s.JoinCode != test.code {
+					t.Errorf("%+v", s)
+				}
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				if slices.Contains(m.saved, test.join.Name) != test.saved || test.code == "" && m.current != test.join.Name {
+					t.Errorf("saved: %q; on %q", m.saved, m.current)
+				}
+			})
+		})
+	}
 }
 
 func TestJoinHasItsTime(t *testing.T) {

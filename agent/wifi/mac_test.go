@@ -34,6 +34,7 @@ type mac struct {
 	switched int             // how often
 	ran      []string
 
+	leaves     bool     // a network that is not saved any more
 	remembered []string // saved networks, how and with which password
 }
 
@@ -123,8 +124,18 @@ func (m *mac) answer(path string, args []string, stdin string) (string, error) {
 		m.saved = append([]string{args[2]}, slices.DeleteFunc(m.saved, func(s string) bool { return s == args[2] })...)
 		m.remembered = append(m.remembered, strings.Join(args[2:], " ")+" < "+strings.TrimSpace(stdin))
 		return "", nil
+	case "-removepreferredwirelessnetwork":
+		m.saved = slices.DeleteFunc(m.saved, func(s string) bool { return s == args[2] })
+		if m.leaves {
+			m.current = ""
+		}
+		return "Removed " + args[2] + " from the preferred networks list\n", nil
 	case "-setairportnetwork":
-		return m.associate(args[2], strings.TrimSuffix(stdin, "\n"), len(args) > 3 && args[3] == "-"), nil
+		said := m.associate(args[2], strings.TrimSuffix(stdin, "\n"), len(args) > 3 && args[3] == "-")
+		if m.current == args[2] && !slices.Contains(m.saved, args[2]) {
+			m.saved = append([]string{args[2]}, m.saved...) // it saves what it joins
+		}
+		return said, nil
 	}
 	return "", fmt.Errorf("%s %q", path, args)
 }

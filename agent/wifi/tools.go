@@ -137,14 +137,15 @@ func (t tools) join(ctx context.Context, device string, j Join, security Securit
 // remember puts a network first among the saved ones, with its password in the
 // System keychain.
 func (t tools) remember(ctx context.Context, device string, j Join) error {
-	args := []string{"-addpreferredwirelessnetworkatindex", device, j.Name, "0", "OPEN"}
-	var stdin []byte
-	if len(j.Password) > 0 {
-		args = append(args[:4], "WPA2", "-")
-		stdin = append(bytes.Clone(j.Password), '\n')
-		defer clear(stdin)
-	}
-	_, _, err := t.runSecretly(ctx, toolTime, stdin, networksetup, args...)
+	stdin := append(bytes.Clone(j.Password), '\n')
+	defer clear(stdin)
+	_, _, err := t.runSecretly(ctx, toolTime, stdin, networksetup, "-addpreferredwirelessnetworkatindex", device, j.Name, "0", "WPA2", "-")
+	return err
+}
+
+// forget takes a network off the saved ones.
+func (t tools) forget(ctx context.Context, device, name string) error {
+	_, err := t.run(ctx, toolTime, networksetup, "-removepreferredwirelessnetwork", device, name)
 	return err
 }
 

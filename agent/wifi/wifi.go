@@ -27,7 +27,9 @@
 //     that no password is on a command line (its manual page, as translated in 2018,
 //     and YBar); without one it takes the keychain's (YBar). It saves what it joins;
 //     after CoreWLAN, programs that want that do so themselves, here by
-//     "-addpreferredwirelessnetworkatindex", which its manual page describes.
+//     "-addpreferredwirelessnetworkatindex", which its manual page describes. What
+//     asks for no password we do not save, and take what networksetup has saved of it
+//     off again by "-removepreferredwirelessnetwork".
 //   - The switch. "networksetup -setairportpower" of a device that is none turns the
 //     only Wi-Fi there is off: the device's name is never guessed.
 //   - 802.1X. associateToEnterpriseNetwork takes an identity of the System keychain:

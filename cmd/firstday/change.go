@@ -10,7 +10,7 @@ import (
 )
 
 // examples of what commands that change one thing are given.
-var examples = map[string]string{"ID": "019f…", "USER": "ann", "PROVIDER": "google", "PO": "PO-4711"}
+var examples = map[string]string{"ID": "019f…", "USER": "ann", "PROVIDER": "google", "PO": "PO-4711", "NAME": "ann"}
 
 // newChange makes the command of that path, which does one thing to what its
 // argument names.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -69,17 +70,22 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"flip":    flip,
-			"large":   large,
-			"waitfor": waitfor,
-
-			"fromjson":  fromJSON,
-			"configure": configure,
-			"signerof":  signerOf,
-		},
+		Cmds: scriptCommands,
 	})
+}
+
+// scriptCommands are what scripts can do beside running programs.
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	"exits":   exits,
+	"flip":    flip,
+	"large":   large,
+	"waitfor": waitfor,
+
+	"fromjson":  fromJSON,
+	"configure": configure,
+	"signerof":  signerOf,
+	"firstjob":  firstJob,
+	"unzip":     unzip,
 }
 
 // exits CODE COMMAND… runs a command that must end with that code.
@@ -166,4 +172,28 @@ func waitfor(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("no %s after 30 seconds", args[0])
+}
+
+// firstjob VARIABLE FILE sets a variable to the id of the newest job of package list.
+func firstJob(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: firstjob variable file")
+	}
+	var jobs []struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &jobs))
+	if len(jobs) == 0 {
+		ts.Fatalf("%s lists none", args[1])
+	}
+	ts.Setenv(args[0], jobs[0].ID)
+}
+
+// unzip FILE FOLDER unpacks.
+func unzip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: unzip file folder")
+	}
+	z, err := zip.OpenReader(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), z))
+	ts.Check(z.Close())
 }

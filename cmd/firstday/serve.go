@@ -18,6 +18,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/directory"
+	"firstday.dev/directory/console"
 )
 
 // databaseVariable holds the URL of PostgreSQL, which may have a password in it.
@@ -36,6 +37,7 @@ const ownerTokenLife = 30 * 24 * time.Hour
 func newServe() *cobra.Command {
 	var o directory.Options
 	var run operation
+	var building packaging
 	var data, listen, logo string
 	var debug bool
 	c := &cobra.Command{
@@ -48,23 +50,26 @@ and several replicas may share it, and a copy of the key.
 
 The first start makes a CA, whose pin packages carry, and lets its owner in: the
 file owner.json of the folder is for firstday login. So does each start when no
-owner's token holds any more: who has the folder is never locked out.
+owner's token holds any more: who has the folder is never locked out. While no
+owner can sign in to the console, each start prints a link, good once and for an
+hour, by which somebody becomes the first one.
 
 Devices know the directory by its pin. Browsers, on the same port, see a
 certificate that they trust where one is given with --tls-cert and --tls-key,
 which are read again when they change, or is got with --acme. Load balancers
-must pass TLS through; see --proxy-from.`,
+must pass TLS through; see --proxy-from.
+
+With --packages the directory also builds kits that are asked for with firstday
+package. On PostgreSQL firstday worker may do so on other machines; the replicas
+then need no more than --package-store.`,
 		Example: `  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example
   firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --listen :443 --acme --acme-email it@acme.example
   firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --tls-cert chain.pem --tls-key key.pem --metrics 127.0.0.1:9464
+  firstday serve --organisation Acme --data /var/lib/firstday-directory --name directory.acme.example --packages firstday.yaml
   FIRSTDAY_DATABASE=postgres://firstday@db/firstday firstday serve --organisation Acme --data /etc/firstday --name directory.acme.example --proxy-from 10.0.0.0/8`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			level := slog.LevelInfo
-			if debug {
-				level = slog.LevelDebug
-			}
-			o.Log = slog.New(slog.NewJSONHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+			o.Log = logger(c, debug)
 			if err := run.apply(&o); err != nil {
 				return err
 			}
@@ -89,8 +94,12 @@ must pass TLS through; see --proxy-from.`,
 			if err != nil {
 				return errors.Join(err, d.Close())
 			}
+			rest, err := building.open(c.Context(), d, data)
+			if err != nil {
+				return errors.Join(err, stop(), d.Close())
+			}
 			err = serveDirectory(c, d, listen, filepath.Join(data, ownerFile))
-			return errors.Join(err, stop(), d.Close())
+			return errors.Join(err, rest(), stop(), d.Close())
 		},
 	}
 	f := c.Flags()
@@ -101,6 +110,7 @@ must pass TLS through; see --proxy-from.`,
 	f.StringVar(&o.PagesURL, "pages-url", "", "https:// address at which employees find the sign-in pages (default: that of the devices)")
 	f.StringVar(&logo, "logo", "", "PNG of the organisation's logo, for the sign-in pages")
 	run.flags(f)
+	building.flags(c, f, "packages")
 	f.BoolVar(&debug, "debug", false, "log each call")
 	for _, name := range []string{"organisation", "data", "name"} {
 		_ = c.MarkFlagRequired(name)
@@ -108,6 +118,15 @@ must pass TLS through; see --proxy-from.`,
 	_ = c.MarkFlagDirname("data")
 	_ = c.MarkFlagFilename("logo", "png")
 	return c
+}
+
+// logger is what a service tells of itself.
+func logger(c *cobra.Command, debug bool) *slog.Logger {
+	level := slog.LevelInfo
+	if debug {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewJSONHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
 }
 
 // maxLogo bounds the picture, in bytes and in pixels each way.
@@ -133,6 +152,15 @@ func readLogo(file string) ([]byte, error) {
 	return data, nil
 }
 
+// started is what is said of a directory that answers.
+type started struct {
+	api.Directory
+	Console string `json:"console"`
+	// OwnerLink is for the first owner, while there is none.
+	OwnerLink      api.Secret `json:"ownerLink,omitempty"`
+	OwnerLinkUntil time.Time  `json:"ownerLinkUntil,omitzero"`
+}
+
 // serveDirectory answers until somebody ends the program.
 func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner string) error {
 	ctx := c.Context()
@@ -155,9 +183,27 @@ func serveDirectory(c *cobra.Command, d *directory.Directory, listen, owner stri
 	if err := letOwnerIn(ctx, d, at, owner); err != nil {
 		return err
 	}
-	err = show(c, at, func(w *text) {
+	pages, err := console.New(d)
+	if err != nil {
+		return err
+	}
+	d.Mount(console.Path, pages)
+	started := started{Directory: at, Console: d.PagesURL + api.PathConsole}
+	first, err := d.InviteFirstOwner(ctx)
+	if err != nil {
+		return err
+	}
+	if first != nil {
+		started.OwnerLink, started.OwnerLinkUntil = first.Link, first.ExpiresAt
+	}
+	err = show(c, started, func(w *text) {
 		w.line("the directory of %s answers at %s", d.Organisation, at.URL)
 		w.line("its pin is %s", at.Pin)
+		w.line("its console is at %s", started.Console)
+		if first != nil {
+			w.line("its first owner joins by %s", first.Link.Reveal())
+			w.line("once, and until %s; the next start gives another link", first.ExpiresAt.Local().Format(time.RFC3339))
+		}
 		if d.Web == (directory.Web{}) && d.PagesURL == at.URL {
 			w.line("browsers do not know its CA, and phones warn of its sign-in pages: give --tls-cert, --acme or --pages-url")
 		}

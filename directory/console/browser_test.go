@@ -2,9 +2,9 @@ package console
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -62,7 +62,7 @@ func TestKeysInABrowser(t *testing.T) {
 
 // Pages that run from right to left are the mirror image, at any width.
 func TestFromRightToLeft(t *testing.T) {
-	d := newDeskOf(t, time.Now, madeLanguage(t))
+	d := newDeskAt(t, nil, madeLanguage(t))
 	ids := d.fill()
 	c := newChromium(t, d)
 	c.Open(d.At.URL + Path)
@@ -83,6 +83,16 @@ func TestFromRightToLeft(t *testing.T) {
 	c.Content()
 }
 
+// lastEntry is the number of the newest entry that the page of the audit log shows.
+func (c *chromium) lastEntry() int {
+	c.t.Helper()
+	n, err := strconv.Atoi(strings.TrimPrefix(c.Is(`document.querySelector("[id^=entry-]").id`), "entry-"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return n
+}
+
 // What somebody types, has opened or has the focus on stays while the page changes
 // around it.
 func TestLivePageLeavesPeopleAlone(t *testing.T) {
@@ -91,13 +101,15 @@ func TestLivePageLeavesPeopleAlone(t *testing.T) {
 	key := d.mint(api.NewConnectKey{Label: "first"})
 	c.visit("audit", "Audit log")
 	c.live()
+	last := c.lastEntry()
+	detail := fmt.Sprintf(`document.querySelector("#detail-%d").open`, last)
 	c.Write("#actor", "token:a")
-	c.Click("#detail-1 summary")
+	c.Click(fmt.Sprintf("#detail-%d summary", last))
 	c.Run(`document.querySelector("#subject").focus()`)
 	d.enroll(key.Secret, laptop("S1"))
-	c.Await(`document.querySelector("#entry-2")`)
+	c.Await(fmt.Sprintf(`document.querySelector("#entry-%d")`, last+1))
 	for script, want := range map[string]string{
-		`document.querySelector("#actor").value`: "token:a", `document.activeElement.id`: "subject", `document.querySelector("#detail-1").open`: "true",
+		`document.querySelector("#actor").value`: "token:a", `document.activeElement.id`: "subject", detail: "true",
 	} {
 		if got := c.Is(script); got != want {
 			t.Errorf("%s is %q", script, got)
@@ -126,17 +138,18 @@ func TestLiveFormsKeepWhatWasTyped(t *testing.T) {
 			t.Errorf("%s is %q", script, got)
 		}
 	}
+	last := c.lastEntry()
 	c.Write("#actor", "a")
 	c.Run(mark) // what the directory does not say of the field
 	key := d.mint(api.NewConnectKey{})
-	c.Await(`document.querySelector("#entry-1")`)
+	c.Await(fmt.Sprintf(`document.querySelector("#entry-%d")`, last+1))
 	is(marked, "yes")
 	is(`document.querySelector("#actor").value`, "a")
 	c.Run(`document.querySelector(".filters").dataset.live = ""`)
 	if err := d.RevokeKey(t.Context(), "token:ann", key.ID); err != nil {
 		t.Fatal(err)
 	}
-	c.Await(`document.querySelector("#entry-2")`)
+	c.Await(fmt.Sprintf(`document.querySelector("#entry-%d")`, last+2))
 	is(marked, "undefined")
 	is(`document.querySelector("#actor").value`, "a")
 	c.Content()

@@ -8,24 +8,33 @@ import (
 	"net/http"
 	"slices"
 
+	"firstday.dev/api"
 	"firstday.dev/directory"
 )
 
 // Path is where the console lies on the directory.
-const Path = "/console/"
+const Path = api.PathConsole
 
 // Console answers whatever is asked for below [Path].
 type Console struct {
 	directory *directory.Directory
-	sessions  sessions
 	log       *slog.Logger
 	languages []*language
 	table     []route
 	mux       *http.ServeMux
 }
 
-func newConsole(d *directory.Directory, s sessions, languages []*language) (*Console, error) {
-	c := &Console{directory: d, sessions: s, log: d.Log, languages: languages, mux: http.NewServeMux()}
+// New makes the console of a directory, in all languages that there are.
+func New(d *directory.Directory) (*Console, error) {
+	languages, err := readLanguages()
+	if err != nil {
+		return nil, err
+	}
+	return newConsole(d, languages)
+}
+
+func newConsole(d *directory.Directory, languages []*language) (*Console, error) {
+	c := &Console{directory: d, log: d.Log, languages: languages, mux: http.NewServeMux()}
 	for _, l := range languages {
 		if err := l.parse(); err != nil {
 			return nil, fmt.Errorf("the pages in %s: %w", l.Name, err)
@@ -49,5 +58,5 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.Serv
 
 // routes are all pages and forms of the console.
 func (c *Console) routes() []route {
-	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.keyRoutes(), c.auditRoutes(), c.settingsRoutes(), c.providerRoutes())
+	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.keyRoutes(), c.auditRoutes(), c.signInRoutes(), c.accountRoutes(), c.administratorRoutes(), c.tokenRoutes(), c.settingsRoutes(), c.providerRoutes())
 }

@@ -22,7 +22,7 @@ const (
 func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	protect(header, false)
-	s, err := c.sessions.ConsoleSession(r)
+	s, err := c.directory.ConsoleSession(r)
 	if err != nil {
 		// 204 tells the browser not to come again by itself.
 		w.WriteHeader(http.StatusNoContent)
@@ -43,7 +43,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	over := func() bool {
-		now, err := c.sessions.ConsoleSession(r)
+		now, err := c.directory.ConsoleSession(r)
 		return err != nil || now.ID != s.ID
 	}
 	still := time.NewTicker(eventPause)

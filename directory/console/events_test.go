@@ -5,9 +5,10 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"firstday.dev/api"
 )
@@ -19,7 +20,9 @@ func (d *desk) listen(ctx context.Context, topics string) (*http.Response, *bufi
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	r.AddCookie(&http.Cookie{Name: cookieName, Value: string(d.role)})
+	if cookie := d.cookies[d.role]; cookie != nil {
+		r.AddCookie(cookie)
+	}
 	response, err := d.client.Do(r)
 	if err != nil {
 		d.t.Fatal(err)
@@ -74,25 +77,10 @@ func TestEventsAreForAdministrators(t *testing.T) {
 	}
 }
 
-// endable are sessions that end.
-type endable struct {
-	sessions
-	over atomic.Bool
-}
-
-func (e *endable) ConsoleSession(r *http.Request) (*session, error) {
-	if e.over.Load() {
-		return nil, api.Refuse(api.CodeUnauthorized, "it is over")
-	}
-	return e.sessions.ConsoleSession(r)
-}
-
 // A stream ends as soon as something about administrators ends its session, and not
 // because of anything else about them.
 func TestEventsEndWithTheSession(t *testing.T) {
 	d := newDesk(t)
-	ends := &endable{sessions: d.console.sessions}
-	d.console.sessions = ends
 	response, lines := d.listen(t.Context(), "keys")
 	defer response.Body.Close()
 	next(t, lines)
@@ -107,8 +95,9 @@ func TestEventsEndWithTheSession(t *testing.T) {
 	if got := next(t, lines); got != "event: changed|data: keys" {
 		t.Errorf("after a new key: %q", got)
 	}
-	ends.over.Store(true)
-	token("second")
+	if err := d.EndConsoleSessions(t.Context(), "token:ann", string(api.Owner), uuid.Nil); err != nil {
+		t.Fatal(err)
+	}
 	if got := next(t, lines); got != "event: over|data: " {
 		t.Errorf("after the session: %q", got)
 	}

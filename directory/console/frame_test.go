@@ -8,35 +8,19 @@ import (
 	"crypto/x509"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/pquerna/otp/totp"
 
 	"firstday.dev/api"
 	"firstday.dev/directory"
 	"firstday.dev/internal/testdirectory"
+	"firstday.dev/internal/testpasskey"
 )
-
-// cookieName is that of the session's cookie.
-const cookieName = "__Host-firstday-console"
-
-// signedIn are sessions whose cookie says the role, and nothing else: nobody signs
-// in here.
-type signedIn struct{ provedAt func() time.Time }
-
-func (s signedIn) ConsoleSession(r *http.Request) (*session, error) {
-	cookie, err := r.Cookie(cookieName)
-	if err != nil || !api.Role(cookie.Value).Known() {
-		return nil, api.Refuse(api.CodeUnauthorized, "no session")
-	}
-	return &session{
-		ID: uuid.UUID{1}, ProvedAt: s.provedAt(),
-		Administrator: &administrator{Name: cookie.Value, FullName: "Ann " + cookie.Value, Role: api.Role(cookie.Value)},
-	}, nil
-}
 
 // desk is a console on a directory that answers by TLS.
 type desk struct {
@@ -45,37 +29,89 @@ type desk struct {
 	console *Console
 	client  *http.Client
 	role    api.Role // who sends requests; empty: nobody
+	cookies map[api.Role]*http.Cookie
 	header  http.Header
 }
 
-// newDesk opens a console.
+// newDesk opens a console where an administrator of each role is signed in.
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	return newDeskOf(t, time.Now)
+	return newDeskAt(t, nil)
 }
 
-// newDeskOf is newDesk with another time of the last proof, and further languages.
-func newDeskOf(t *testing.T, provedAt func() time.Time, further ...*language) *desk {
+// newDeskAt is newDesk with another clock than the system's, and further languages.
+func newDeskAt(t *testing.T, now func() time.Time, further ...*language) *desk {
+	t.Helper()
+	d := newEmptyDesk(t, now, further...)
+	for _, role := range api.AdministratorRoles {
+		d.cookies[role] = d.hire(string(role), role)
+	}
+	return d
+}
+
+// newEmptyDesk is one where nobody is signed in, and nobody could be.
+func newEmptyDesk(t *testing.T, now func() time.Time, further ...*language) *desk {
 	t.Helper()
 	languages, err := readLanguages()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var c *Console
-	s := testdirectory.Mounted(t, Path, func(d *directory.Directory) http.Handler {
+	s := testdirectory.Mounted(t, now, Path, func(d *directory.Directory) http.Handler {
 		var err error
-		if c, err = newConsole(d, signedIn{provedAt}, append(languages, further...)); err != nil {
+		if c, err = newConsole(d, append(languages, further...)); err != nil {
 			t.Fatal(err)
 		}
 		return c
 	})
+	// Browsers allow passkeys where there is a name.
+	s.PagesURL = strings.Replace(s.At.URL, "127.0.0.1", "localhost", 1)
 	tls, err := s.At.TLS()
 	if err != nil {
 		t.Fatal(err)
 	}
 	transport := &http.Transport{TLSClientConfig: tls}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &desk{t, s, c, &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, api.Owner, make(http.Header)}
+	d := &desk{
+		t: t, Service: s, console: c, role: api.Owner, cookies: make(map[api.Role]*http.Cookie), header: make(http.Header),
+		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
+	return d
+}
+
+// hire makes an administrator with a passkey, and gives the cookie of their session.
+func (d *desk) hire(name string, role api.Role) *http.Cookie {
+	d.t.Helper()
+	i, err := d.InviteAdministrator(d.t.Context(), "token:ann", api.NewAdministrator{Name: name, FullName: "Ann " + name, Role: role})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	request := httptest.NewRequestWithContext(d.t.Context(), http.MethodPost, d.PagesURL+pathCeremony, http.NoBody)
+	cookie, err := d.Begin(request, &directory.Beginning{Purpose: directory.ToJoin, Way: api.WayPasskey, Link: i.Secret})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	request.AddCookie(cookie)
+	ceremony, err := d.Ceremony(request)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	held := &testpasskey.Authenticator{TB: d.t, Origin: d.PagesURL}
+	out, err := d.TakePasskey(request, hostile[:60], held.Create(ceremony.Options))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return out.Cookie
+}
+
+// codeOf is what an authenticator app shows.
+func codeOf(t *testing.T, secret string, at time.Time) string {
+	t.Helper()
+	code, err := totp.GenerateCode(secret, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
 }
 
 // answer is what came of a request.
@@ -108,8 +144,8 @@ func (d *desk) send(r *http.Request) answer {
 	for name, values := range d.header {
 		r.Header[name] = values
 	}
-	if d.role != "" {
-		r.AddCookie(&http.Cookie{Name: cookieName, Value: string(d.role)})
+	if cookie := d.cookies[d.role]; cookie != nil {
+		r.AddCookie(cookie)
 	}
 	response, err := d.client.Do(r)
 	if err != nil {

@@ -30,23 +30,43 @@ func (d *desk) fill() map[string]string {
 	if _, err := d.Enroll(d.t.Context(), request(d.t, few.Secret, laptop("S1")), hostile); err == nil {
 		d.t.Error("a device with another serial number is in")
 	}
+	invitation, err := d.InviteAdministrator(d.t.Context(), "token:ann", api.NewAdministrator{Name: "hostile", FullName: hostile, Role: api.Auditor})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	token, err := d.CreateToken(d.t.Context(), "token:ann", api.NewToken{Name: strings.ReplaceAll(hostile, " ", ""), Role: api.Auditor, Life: api.Duration(time.Hour)})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	me, err := d.FindAdministrator(d.t.Context(), string(d.role))
+	if err != nil {
+		d.t.Fatal(err)
+	}
 	d.fillSettings()
-	return map[string]string{"keys": few.ID.String(), "settings/providers": hostileProvider}
+	return map[string]string{
+		"keys": few.ID.String(), "settings/providers": hostileProvider, "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
+		"account/passkeys": me.Passkeys[0].ID.String(), "welcome": invitation.Secret.Reveal(),
+	}
+}
+
+// at fills a path of a route.
+func at(route string, ids map[string]string) string {
+	kind, _, _ := strings.Cut(route, "/{")
+	return strings.NewReplacer("{$}", "", "{id}", ids[kind], "{secret}", ids[kind]).Replace(route)
 }
 
 // No page gives what it did not write itself as anything but text, in any language;
 // and in a made language nothing is left that was not translated.
 func TestPagesAreOnlyText(t *testing.T) {
-	d := newDeskOf(t, time.Now, madeLanguage(t))
+	d := newDeskAt(t, nil, madeLanguage(t))
 	ids := d.fill()
 	for _, language := range []string{"en", "de", "ar"} {
 		d.header.Set("Accept-Language", language)
 		for _, r := range d.console.routes() {
-			if r.method != http.MethodGet {
+			if r.method != http.MethodGet || r.path == "ceremony" || r.path == "sign-in" { // those have tests of their own
 				continue
 			}
-			kind, _, _ := strings.Cut(r.path, "/{id}")
-			path := strings.NewReplacer("{$}", "", "{id}", ids[kind]).Replace(r.path)
+			path := at(r.path, ids)
 			a := d.get(path)
 			if a.StatusCode != http.StatusOK {
 				t.Errorf("%s: %d\n%s", path, a.StatusCode, a.text)

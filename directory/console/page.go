@@ -99,7 +99,7 @@ type view struct {
 	*page
 	Organisation  string
 	Logo          bool
-	Administrator *administrator
+	Administrator *api.Admin
 	Rooms         []room
 	Languages     []*language
 	Language      *language

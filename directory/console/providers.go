@@ -77,7 +77,7 @@ func (c *Console) provider(v *visit) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &page{Title: "Identity provider", Of: p.Name, Up: providersLink, Template: "provider", Data: providerData{Provider: p}}, nil
+	return &page{Title: "Identity provider", Of: p.Name, Up: providersLink, Template: "identityprovider", Data: providerData{Provider: p}}, nil
 }
 
 // testProvider looks at all that can be looked at without a person.

@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"firstday.dev/api"
 )
@@ -22,7 +21,7 @@ type route struct {
 	path   string // below Path, such as keys/{id}
 	// roles are who may. Nobody in it: whoever comes, signed in or not.
 	roles []api.Role
-	// fresh asks for a proof of who sits there that is not older than proofLife.
+	// fresh asks for a proof of who sits there that is not older than api.ConsoleProof.
 	fresh bool
 	// most bounds what is sent, in bytes; 0: maxForm.
 	most  int64
@@ -36,13 +35,8 @@ var (
 	owners  = []api.Role{api.Owner}
 )
 
-const (
-	// maxForm bounds what a form sends, in bytes.
-	maxForm = 64 << 10
-	// proofLife is how long it is taken for granted who sits there, before
-	// something that cannot be taken back.
-	proofLife = 15 * time.Minute
-)
+// maxForm bounds what a form sends, in bytes.
+const maxForm = 64 << 10
 
 // Where people sign in, and where they prove who they are once more. Both are told
 // in to=PATH where to go on.
@@ -85,12 +79,12 @@ func (c *Console) answer(v *visit, r route) (p *page, err error) {
 	signedOut := c.attend(v)
 	if len(r.roles) > 0 {
 		if signedOut != nil {
-			return c.signIn(v, signedOut)
+			return c.leadToSignIn(v, signedOut)
 		}
 		if !slices.Contains(r.roles, v.Administrator.Role) {
 			return nil, api.Refuse(api.CodeForbidden, "the role %s may not; %v may", v.Administrator.Role, r.roles)
 		}
-		if r.fresh && time.Since(v.Session.ProvedAt) > proofLife {
+		if r.fresh && !c.directory.Proved(v.Session) {
 			return &page{to: pathProve + "?" + url.Values{"to": {v.back()}}.Encode()}, nil
 		}
 	}
@@ -104,7 +98,7 @@ func (c *Console) answer(v *visit, r route) (p *page, err error) {
 
 // attend finds out who comes. Pages for whoever comes do without.
 func (c *Console) attend(v *visit) error {
-	s, err := c.sessions.ConsoleSession(v.Request)
+	s, err := c.directory.ConsoleSession(v.Request)
 	if err != nil {
 		return err
 	}
@@ -112,9 +106,9 @@ func (c *Console) attend(v *visit) error {
 	return nil
 }
 
-// signIn leads to where people sign in. Only refusals do: when the database does
+// leadToSignIn leads to where people sign in. Only refusals do: when the database does
 // not answer, nobody is signed out.
-func (c *Console) signIn(v *visit, err error) (*page, error) {
+func (c *Console) leadToSignIn(v *visit, err error) (*page, error) {
 	var refused *api.Error
 	if !errors.As(err, &refused) {
 		return nil, err

@@ -369,7 +369,7 @@ func TestPreviewShowsWhatIsTyped(t *testing.T) {
 	if a.StatusCode != http.StatusOK {
 		t.Fatalf("%d\n%s", a.StatusCode, a.text)
 	}
-	for _, text := range []string{`<p class="part note">Ask &lt;/p&gt;&lt;b&gt;</p>`, `class="beside-tile"`, "BCDF-GHJK", "Time left"} {
+	for _, text := range []string{`<p class="part part-note">Ask &lt;/p&gt;&lt;b&gt;</p>`, `class="beside-tile"`, "BCDF-GHJK", "Time left"} {
 		if !strings.Contains(a.text, text) {
 			t.Errorf("it lacks %s", text)
 		}

@@ -21,10 +21,13 @@ func TestSettingsInABrowser(t *testing.T) {
 	c.visit("settings", "Settings")
 	mac := c.mac()
 	mac.See("Sign in with Acme")
+	if got := c.Is(`document.activeElement.tagName + scrollY`); got != "BODY0" {
+		t.Errorf("the frame takes the focus, or scrolls: %s", got)
+	}
 	c.picture("settings", false, false)
 	c.Run(`document.getElementById("windows.text").focus()`)
 	c.Key("Questions? Call 4711.")
-	c.Await(`document.querySelector(".tile .note")?.textContent == "Questions? Call 4711."`)
+	c.Await(`document.querySelector(".tile .part-note")?.textContent == "Questions? Call 4711."`)
 	c.Run(`document.getElementById("macos.text").focus()`)
 	c.Key("Ask <b>Ann</b>.")
 	mac.See("Ask <b>Ann</b>.")

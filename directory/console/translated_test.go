@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/net/html"
 )
@@ -70,7 +69,7 @@ func TestUntranslated(t *testing.T) {
 // What comes of forms is translated, too: errors at fields, refusals, and what is
 // shown once.
 func TestAnswersOfFormsAreTranslated(t *testing.T) {
-	d := newDeskOf(t, time.Now, madeLanguage(t))
+	d := newDeskAt(t, nil, madeLanguage(t))
 	d.header.Set("Accept-Language", "ar")
 	for what, a := range map[string]answer{
 		"a wrong field": d.post("keys", "uses", "0", "days", "400"),

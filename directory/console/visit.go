@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"firstday.dev/api"
+	"firstday.dev/directory"
 )
 
 // visit is a request, and who makes it.
@@ -19,8 +20,8 @@ type visit struct {
 	*http.Request
 	// Session and Administrator are nil where nobody is signed in, which only
 	// routes without roles see.
-	Session       *session
-	Administrator *administrator
+	Session       *directory.ConsoleSession
+	Administrator *api.Admin
 
 	console  *Console
 	language *language
@@ -28,7 +29,7 @@ type visit struct {
 }
 
 // actor is who acts, for the audit log.
-func (v *visit) actor() string { return "admin:" + v.Administrator.Name }
+func (v *visit) actor() string { return v.Session.Actor() }
 
 // may tells whether somebody has one of the roles.
 func (v *visit) may(roles []api.Role) bool {

@@ -217,7 +217,7 @@ func (l *language) isolate(text string) string {
 func (l *language) functions() template.FuncMap {
 	return template.FuncMap{
 		"t":    l.say,
-		"text": text, "role": roleWord, "platform": platformName, "explain": explain,
+		"text": text, "role": roleWord, "way": wayWord, "browser": browserName, "sessions": newSessionTable, "platform": platformName, "explain": explain,
 		"n":       l.count,
 		"said":    func(s *said) string { return l.say(s.Sentence, s.Args...) },
 		"time":    l.time,

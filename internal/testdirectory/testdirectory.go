@@ -37,11 +37,11 @@ func New(tb testing.TB) *Service {
 	return In(tb, tb.TempDir(), anywhere)
 }
 
-// Mounted is New with something else that answers below a path, which is made of the
-// directory.
-func Mounted(tb testing.TB, path string, of func(*directory.Directory) http.Handler) *Service {
+// Mounted is NewAt with something else that answers below a path, which is made of
+// the directory.
+func Mounted(tb testing.TB, now func() time.Time, path string, of func(*directory.Directory) http.Handler) *Service {
 	tb.Helper()
-	s := unserved(tb, tb.TempDir(), anywhere, nil)
+	s := unserved(tb, tb.TempDir(), anywhere, now)
 	s.Mount(path, of(s.Directory))
 	s.Serve()
 	return s

@@ -11,6 +11,7 @@
 enum {
     AGENT_TIME = 30000, /* ms that the agent gets */
     TOOL_TIME = 20000,  /* and security */
+    KILL_TIME = 2000, /* and one of the two that was ended */
     STEP = 50,
     REST = 5000,          /* before authd runs the list again that could not be repaired */
     ROOM = 65536          /* bytes of the right; it has about 2000 */
@@ -18,20 +19,37 @@ enum {
 
 static unsigned long long now(void) { return clock_gettime_nsec_np(CLOCK_UPTIME_RAW) / 1000000; }
 
+static char *find(const char *text, const char *what) { return strstr(text, what); }
+
+static size_t length(const char *s) {
+    size_t n = 0;
+    while (s[n]) n++;
+    return n;
+}
+
 static void sleep_ms(int ms) { poll(NULL, 0, ms); }
 
-/* Waits for a program, and ends it if it takes too long. Tells whether it may have done
- * well: where the host ignores SIGCHLD, nobody is told how its programs end. What they
- * have done stands in the right. */
-static int end(int pid, unsigned long long until) {
-    int status = -1, got;
-    while ((got = waitpid(pid, &status, WNOHANG)) == 0 && now() < until) sleep_ms(STEP);
+/* How a program ended. Where the host ignores SIGCHLD, or waits for all children by
+ * itself, nobody is told. */
+enum ending { WELL, BADLY, UNTOLD };
+
+/* Waits for a program until then. 0: it runs. */
+static int ended(int pid, unsigned long long until, int *status) {
+    int got;
+    while ((got = waitpid(pid, status, WNOHANG)) == 0 && now() < until) sleep_ms(STEP);
+    return got;
+}
+
+/* Waits for a program, and ends it if it takes too long. */
+static enum ending end(int pid, unsigned long long until) {
+    int status = -1, got = ended(pid, until, &status);
     if (got == 0) {
         kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
-        return 0;
+        ended(pid, now() + KILL_TIME, &status);
+        return BADLY;
     }
-    return got == pid ? status == 0 : got < 0;
+    if (got != pid) return UNTOLD;
+    return status == 0 ? WELL : BADLY;
 }
 
 /* Runs a program, with an end of a pipe in the place of one of its files, or none. */
@@ -46,14 +64,7 @@ static int start(int *pid, char *const *arguments, int end, int place, int other
     return failed ? -1 : 0;
 }
 
-/* Has the agent do it, which keeps a copy and knows more ways. */
-static void agent_repairs(void) {
-    static char *const arguments[] = {AGENT, "login-window", "off", NULL};
-    int pid;
-    if (!start(&pid, arguments, -1, 0, -1)) end(pid, now() + AGENT_TIME);
-}
-
-/* Reads the right. Gives its length, 0 if that fails. */
+/* Reads the right into zeros. Gives its length, 0 if that fails. */
 static size_t read_right(char *text) {
     static char *const arguments[] = {SECURITY, "authorizationdb", "read", RIGHT, NULL};
     unsigned long long until = now() + TOOL_TIME;
@@ -70,15 +81,15 @@ static size_t read_right(char *text) {
         if (open) size += (size_t)count;
     }
     close(ends[0]);
-    return started && end(pid, until) && !open && size < ROOM ? size : 0;
+    return started && end(pid, until) != BADLY && !open && size < ROOM && length(text) == size ? size : 0;
 }
 
-/* Writes the right. */
-static int write_right(const char *text, size_t size) {
+/* Writes the right. Whether that did anything, reading it tells. */
+static void write_right(const char *text, size_t size) {
     static char *const arguments[] = {SECURITY, "authorizationdb", "write", RIGHT, NULL};
     unsigned long long until = now() + TOOL_TIME;
     int ends[2], pid, failed = 0;
-    if (pipe(ends)) return 0;
+    if (pipe(ends)) return;
     int started = !start(&pid, arguments, ends[0], 0, ends[1]);
     while (started && size > 0 && !failed && now() < until) {
         struct pollfd to = {ends[1], POLLOUT, 0};
@@ -88,17 +99,8 @@ static int write_right(const char *text, size_t size) {
         if (!failed) text += count, size -= (size_t)count;
     }
     close(ends[1]);
-    int done = started && end(pid, until) && size == 0;
+    if (started) end(pid, until);
     close(ends[0]); /* not before: no signal comes if security has gone */
-    return done;
-}
-
-static char *find(const char *text, const char *what) { return strstr(text, what); }
-
-static size_t length(const char *s) {
-    size_t n = 0;
-    while (s[n]) n++;
-    return n;
 }
 
 /* Puts a text in the place of another one, which is not shorter. */
@@ -133,29 +135,28 @@ int guard_edit(char *text) {
     return at && !find(at + 1, APPLE) && !find(text, OURS) ? 0 : -1;
 }
 
-/* Tells whether the right names Apple's window, and nothing of ours. */
-static int is_apples(char *text) {
+/* Reads it into a buffer that was used. */
+static size_t read_again(char *text) {
     memset_s(text, ROOM + 1, 0, ROOM + 1);
-    size_t size = read_right(text);
-    return size > 0 && length(text) == size && find(text, APPLE) && !find(text, OURS);
+    return read_right(text);
 }
 
-/* Puts Apple's line back, and leaves everybody else's where it is. Only what stands in
- * the right in the end tells whether that was done, by the agent or here. */
-static int repair(void) {
-    char *text = calloc(1, ROOM + 1);
-    if (!text) return 0;
-    agent_repairs();
-    if (is_apples(text)) {
-        free(text);
-        return 1;
-    }
-    memset_s(text, ROOM + 1, 0, ROOM + 1);
-    size_t size = read_right(text);
-    int done = size > 0 && length(text) == size && !guard_edit(text) && write_right(text, length(text));
-    done = done && is_apples(text);
-    free(text);
-    return done;
+/* Has the agent do it, which keeps a copy and knows more ways. What it says counts
+ * only where nobody can read what it has done. */
+static int agent_repairs(char *text) {
+    static char *const arguments[] = {AGENT, "login-window", "off", NULL};
+    int pid;
+    if (start(&pid, arguments, -1, 0, -1)) return 0;
+    enum ending how = end(pid, now() + AGENT_TIME);
+    if (!text || !read_again(text)) return how == WELL;
+    return !find(text, OURS) && (how == WELL || find(text, APPLE));
+}
+
+/* Puts Apple's line back, and leaves everybody else's where it is. */
+static int repair(char *text) {
+    if (!read_again(text) || guard_edit(text)) return 0;
+    write_right(text, length(text));
+    return read_again(text) && find(text, APPLE) && !find(text, OURS);
 }
 
 static int has(const AuthorizationCallbacks *calls, void *engine, const char *key) {
@@ -171,7 +172,10 @@ void guard_run(const AuthorizationCallbacks *calls, void *engine) {
         calls->SetResult(engine, kAuthorizationResultAllow);
         return;
     }
-    if (repair()) {
+    char *text = calloc(1, ROOM + 1);
+    int done = agent_repairs(text) || (text && repair(text));
+    free(text);
+    if (done) {
         calls->SetResult(engine, kAuthorizationResultUserCanceled);
         return;
     }

@@ -1,7 +1,9 @@
 /* FirstdayLogin:guard,privileged, which runs directly after the window's mechanism
  * and lets pass who has a name and a password. Whenever anything went wrong before
  * it, it puts Apple's login window back into the authorization database: by the
- * agent that came with this plug-in, or without one, by the system's own tool.
+ * agent that came with this plug-in, or without one, by the system's own tool. What
+ * the database holds afterwards counts, not how a program ended: a host that ignores
+ * SIGCHLD is not told.
  *
  * Then it cancels. A denial would have authd run the list again that it has in
  * memory, ours, up to the right's 10000 tries (authd/engine.c); after a

@@ -5,6 +5,11 @@
 (() => {
 	let told = null, ready = false, step = "ready", serial = 1;
 
+	// The window has the focus from the start; here it is the page's around, as long as
+	// nobody goes in.
+	const focus = HTMLElement.prototype.focus;
+	HTMLElement.prototype.focus = function () { if (document.hasFocus()) focus.call(this, { preventScroll: true }); };
+
 	const tell = block => setTimeout(() => firstday.take(block));
 	const answer = (verb, pairs) => tell({ kind: "answer", verb, pairs });
 
