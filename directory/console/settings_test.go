@@ -353,6 +353,12 @@ func TestSettingsHistory(t *testing.T) {
 	if err != nil || now.Windows.SSAP || now.Windows.Password != api.ChoosePassword || now.Logo != nil || text(now.Revision) == last {
 		t.Errorf("they are %+v, %v", now, err)
 	}
+	if a := d.post("settings/history/0", "revision", text(now.Revision)); a.StatusCode != http.StatusSeeOther {
+		t.Errorf("to the beginning: %d\n%s", a.StatusCode, a.text)
+	}
+	if now, err = d.Settings(t.Context()); err != nil || cmp.Diff(api.DefaultSettings(), now.Settings) != "" {
+		t.Errorf("they are not those of a new directory: %+v, %v", now, err)
+	}
 	for path, form := range map[string][]string{"settings/history/999": {"revision", last}, "settings/history/x": {"revision", last}, "settings/history/-1": {"revision", last}, "settings/history/" + first: nil} {
 		if a := d.post(path, form...); a.StatusCode != http.StatusNotFound && a.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d", path, a.StatusCode)

@@ -82,5 +82,8 @@ func (c *Console) revertSettings(v *visit) (*page, error) {
 		p, shown := c.settingsHistory(v)
 		return p, errors.Join(err, shown)
 	}
+	if to == 0 {
+		return v.done(Path+"settings/history", "The settings are those of a new directory again.")
+	}
 	return v.done(Path+"settings/history", "The settings are those of revision %d again.", int(to))
 }

@@ -59,9 +59,7 @@ func (c *Console) preview(v *visit, s *api.Settings) (*preview, error) {
 		return nil, err
 	}
 	if len(windows) > 0 {
-		if p.Windows, err = previewWindows(windows[p.Step], s.Windows.Window); err != nil {
-			return nil, err
-		}
+		p.Windows = previewWindows(windows[p.Step], s.Windows.Window)
 	}
 	mac, err := c.screens(api.MacOS, s)
 	if err != nil || len(mac) == 0 {
@@ -93,9 +91,9 @@ func (c *Console) screens(platform api.Platform, s *api.Settings) (map[string]*s
 	return screens, nil
 }
 
-func previewWindows(screen *signinpage.Screen, window api.SignInWindow) (*windowsPreview, error) {
+func previewWindows(screen *signinpage.Screen, window api.SignInWindow) *windowsPreview {
 	if screen == nil {
-		return &windowsPreview{Absent: true}, nil
+		return &windowsPreview{Absent: true}
 	}
 	p := &windowsPreview{Tile: signinpage.Tile(screen)}
 	if len(screen.QR) > 0 {
@@ -104,7 +102,7 @@ func previewWindows(screen *signinpage.Screen, window api.SignInWindow) (*window
 	if window != api.WindowOff && signinpage.HasWindow(screen) {
 		p.Window = signinpage.Window(screen)
 	}
-	return p, nil
+	return p
 }
 
 // toldMac is what assets/window.js, which stands in for the agent, knows.
