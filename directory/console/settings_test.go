@@ -425,3 +425,33 @@ func TestSettingsForReaders(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is typed for a setting, it is wrong at its field, or settings that may be
+// come of it, which the page shows as they are.
+func FuzzSetting(f *testing.F) {
+	for i, text := range []string{"", "on", "0", "1000", "standard", "a.example\nb.example", "https://login.example", hostile, "25*", "age1", "iVBORw0KGgo=", "\xff\x00"} {
+		f.Add(uint8(i), text)
+	}
+	f.Fuzz(func(t *testing.T, which uint8, text string) {
+		s := settings[int(which)%len(settings)]
+		was := api.DefaultSettings()
+		if s.check(text) != nil {
+			return
+		}
+		typed := valuesOf(&was)
+		typed[s.Key] = text
+		now, err := typed.on(&was)
+		if err != nil || now.Check() != nil {
+			t.Fatalf("%s set to %q: %v, %v", s.Key, text, err, now.Check())
+		}
+		again := valuesOf(now)
+		for key, value := range valuesOf(&was) {
+			if key != s.Key && again[key] != value {
+				t.Errorf("%s set to %q changes %s", s.Key, text, key)
+			}
+		}
+		if next, err := again.on(now); err != nil || cmp.Diff(now, next) != "" {
+			t.Errorf("%s set to %q is another when the page is saved again: %v", s.Key, text, err)
+		}
+	})
+}
