@@ -5,7 +5,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"firstday.dev/agent/page"
+	"firstday.dev/signinpage"
 )
 
 // Whatever the screen and the words, what stands in the corner leaves the middle to
@@ -79,7 +79,7 @@ func TestPageFilesByAddress(t *testing.T) {
 
 // Each file that the page is made of has its address.
 func TestPageIsWhole(t *testing.T) {
-	content, _, err := pageFile(page.Files, pageAddress)
+	content, _, err := pageFile(signinpage.Files, pageAddress)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestPageIsWhole(t *testing.T) {
 		t.Fatalf("the page loads %d files", len(found))
 	}
 	for _, f := range found {
-		if data, kind, err := pageFile(page.Files, pageRoot+string(f[1])); err != nil || len(data) == 0 || kind == "" {
+		if data, kind, err := pageFile(signinpage.Files, pageRoot+string(f[1])); err != nil || len(data) == 0 || kind == "" {
 			t.Errorf("%s: %q, %v", f[1], kind, err)
 		}
 	}

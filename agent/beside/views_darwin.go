@@ -3,7 +3,7 @@ package beside
 import (
 	"github.com/ebitengine/purego/objc"
 
-	"firstday.dev/agent/page"
+	"firstday.dev/signinpage"
 )
 
 // viewMethods are what the delegate of the web views takes: messages of the page,
@@ -71,7 +71,7 @@ func addressOf(request objc.ID) string {
 // serve answers a request for a file of the page, before it returns.
 func serve(task objc.ID) {
 	request := task.Send(sel("request"))
-	content, kind, err := pageFile(page.Files, addressOf(request))
+	content, kind, err := pageFile(signinpage.Files, addressOf(request))
 	if err != nil {
 		task.Send(sel("didFailWithError:"), class("NSError").Send(sel("errorWithDomain:code:userInfo:"), text(urlErrorDomain), urlErrorNoFile, objc.ID(0)))
 		return

@@ -15,9 +15,9 @@ import (
 
 	"firstday.dev/agent/authdb"
 	"firstday.dev/agent/loginplugin"
-	loginpage "firstday.dev/agent/page"
 	"firstday.dev/internal/propertylist"
 	"firstday.dev/internal/testloginplugin"
+	"firstday.dev/signinpage"
 )
 
 // build builds the bundle, and gives its folder.
@@ -79,7 +79,7 @@ func TestBuildIsReproducible(t *testing.T) {
 	want := []string{
 		"-rw-r--r-- Contents/Info.plist", "-rwxr-xr-x Contents/MacOS/FirstdayLogin", "drwxr-xr-x .", "drwxr-xr-x Contents", "drwxr-xr-x Contents/MacOS", "drwxr-xr-x Contents/Resources",
 	}
-	err = fs.WalkDir(loginpage.Files, ".", func(name string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(signinpage.Files, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil || name == ".":
 			return err

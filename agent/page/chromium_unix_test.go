@@ -12,6 +12,7 @@ import (
 	"firstday.dev/agent/accounts"
 	"firstday.dev/agent/signin"
 	"firstday.dev/api"
+	"firstday.dev/signinpage"
 )
 
 // The login window in a browser, against the agent's service and a directory.
@@ -295,7 +296,7 @@ func refreshes(t *testing.T, s *sight) {
 
 // The same page by http, as other programs may show it.
 func overHTTP(t *testing.T, s *sight) {
-	server := httptest.NewServer(http.FileServerFS(Files))
+	server := httptest.NewServer(http.FileServerFS(signinpage.Files))
 	defer server.Close()
 	w := s.opens(newMac(t))
 	w.Open(server.URL + "/index.html")

@@ -154,7 +154,7 @@ func newSight(t *testing.T) *sight {
 // file is the page's address on the disk, as a web view loads it.
 func file(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("index.html")
+	path, err := filepath.Abs("../../signinpage/index.html")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Package page is the login window of a Mac as a page, and what a host of it does.
 //
-// The page is plain HTML, style and scripts in this folder, without anything from
+// The page is plain HTML, style and scripts in signinpage, without anything from
 // elsewhere; they are shown by the plug-in in C of agent/loginplugin, which has them
 // in its bundle, by a web view of the agent before the login, and by the browser of
 // tests. The page decides nothing: it draws what it is told, and says what the

@@ -15,6 +15,7 @@ import (
 
 	"firstday.dev/agent/accounts"
 	"firstday.dev/api"
+	"firstday.dev/signinpage"
 )
 
 // place is what is put into a sentence, whatever it is called.
@@ -122,12 +123,12 @@ func fromPage(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	for name, pattern := range map[string]*regexp.Regexp{"*.js": saidInScript, "*.html": saidInPage} {
-		files, err := fs.Glob(Files, name)
+		files, err := fs.Glob(signinpage.Files, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			text, err := fs.ReadFile(Files, file)
+			text, err := fs.ReadFile(signinpage.Files, file)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -146,7 +147,7 @@ func fromPage(t *testing.T) []string {
 // dictionary reads a language.
 func dictionary(t *testing.T, file string) (tag string, words map[string]string) {
 	t.Helper()
-	text, err := fs.ReadFile(Files, file)
+	text, err := fs.ReadFile(signinpage.Files, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +187,11 @@ func TestEachLanguageHasEachSentence(t *testing.T) {
 	for _, s := range fromPage(t) {
 		wanted[place.ReplaceAllString(s, "{}")] = "the page"
 	}
-	files, err := fs.Glob(Files, "words/*.js")
+	files, err := fs.Glob(signinpage.Files, "words/*.js")
 	if err != nil || len(files) < 4 {
 		t.Fatalf("%d languages, %v", len(files), err)
 	}
-	index, err := fs.ReadFile(Files, "index.html")
+	index, err := fs.ReadFile(signinpage.Files, "index.html")
 	if err != nil {
 		t.Fatal(err)
 	}

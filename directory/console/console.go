@@ -48,6 +48,7 @@ func newConsole(d *directory.Directory, languages []*language) (*Console, error)
 	}
 	c.mux.HandleFunc("GET "+Path+"events", c.events)
 	c.mux.Handle("GET "+assetPath, serveAssets())
+	c.mux.Handle("GET "+windowPath, serveWindow())
 	c.mux.Handle(Path, c.serve(route{serve: nowhere}))
 	return c, nil
 }
@@ -57,5 +58,5 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.Serv
 
 // routes are all pages and forms of the console.
 func (c *Console) routes() []route {
-	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.deviceRoutes(), c.keyRoutes(), c.auditRoutes(), c.signInRoutes(), c.accountRoutes(), c.administratorRoutes(), c.tokenRoutes(), c.userRoutes(), c.orderRoutes())
+	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.deviceRoutes(), c.keyRoutes(), c.auditRoutes(), c.signInRoutes(), c.accountRoutes(), c.administratorRoutes(), c.tokenRoutes(), c.userRoutes(), c.orderRoutes(), c.settingsRoutes(), c.providerRoutes())
 }

@@ -45,10 +45,11 @@ func (d *desk) fill() map[string]string {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.fillSettings()
 	user, order := d.fillPeople()
 	return map[string]string{
 		"users": user.String(), "orders": order.String(),
-		"keys": few.ID.String(), "devices": device.String(), "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
+		"keys": few.ID.String(), "devices": device.String(), "settings/providers": hostileProvider, "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
 		"account/passkeys": me.Passkeys[0].ID.String(), "welcome": invitation.Secret.Reveal(),
 	}
 }

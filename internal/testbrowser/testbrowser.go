@@ -76,6 +76,9 @@ func (b *Browser) listen(event any) {
 	case *runtime.EventExceptionThrown:
 		complaint = "exception: " + e.ExceptionDetails.Text
 	case *audits.EventIssueAdded:
+		if c := e.Issue.Details.CookieIssueDetails; c != nil && c.Operation == audits.CookieOperationReadCookie {
+			return // a frame without an origin is sent none, as it should be
+		}
 		complaint = "issue: " + string(e.Issue.Code)
 		if csp := e.Issue.Details.ContentSecurityPolicyIssueDetails; csp != nil {
 			complaint += " " + csp.ViolatedDirective
