@@ -140,12 +140,6 @@ func (d *desk) send(method, path, kind string, body io.Reader) answer {
 		r.Header.Set("Content-Type", kind)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	return d.send(r)
-}
-
-// send sends a request as who is signed in.
-func (d *desk) send(r *http.Request) answer {
-	d.t.Helper()
 	for name, values := range d.header {
 		r.Header[name] = values
 	}
