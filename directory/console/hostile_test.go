@@ -45,10 +45,39 @@ func (d *desk) fill() map[string]string {
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	user, order := d.fillPeople()
 	return map[string]string{
+		"users": user.String(), "orders": order.String(),
 		"keys": few.ID.String(), "devices": device.String(), "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
 		"account/passkeys": me.Passkeys[0].ID.String(), "welcome": invitation.Secret.Reveal(),
 	}
+}
+
+// fillPeople makes a user with a device and sign-ins, and an order of which one device
+// came and one was refused.
+func (d *desk) fillPeople() (user, order uuid.UUID) {
+	d.t.Helper()
+	ctx := d.t.Context()
+	created, err := d.CreateUsers(ctx, "token:ann", []api.NewUser{{Name: "hostile", FullName: hostile}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	o, err := d.CreateOrder(ctx, "token:ann", api.NewOrder{PO: hostile[:60], Partner: hostile, Quantity: 2, Serials: []string{hostile + "1", hostile + "2"}, Tags: []string{hostile}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	key := d.mint(api.NewConnectKey{OrderID: o.ID})
+	facts := hostileFacts()
+	facts.Serial = hostile + "1"
+	device := d.enroll(key.Secret, facts)
+	facts.Serial = hostile + "3"
+	if _, err := d.Enroll(ctx, request(d.t, key.Secret, facts), hostile); err == nil {
+		d.t.Error("a device that is not on the list is in")
+	}
+	if err := d.Bind(ctx, "token:ann", device.DeviceID, "hostile"); err != nil {
+		d.t.Fatal(err)
+	}
+	return created[0].ID, o.ID
 }
 
 // keep gives a device a person and a sealed password, with hostile texts.
