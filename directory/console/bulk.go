@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -210,7 +211,7 @@ func (c *Console) outcomes(ctx context.Context, results []*api.BulkResult) (*bul
 		}
 	}
 	done.Good, done.Refused = len(good), len(refused)
-	shown := append(refused, good...)
+	shown := slices.Concat(refused, good)
 	done.Left = max(len(shown)-namedInBulk, 0)
 	for _, r := range shown[:len(shown)-done.Left] {
 		d, err := c.directory.Device(ctx, r.ID)

@@ -48,7 +48,7 @@ func TestDeviceIsChanged(t *testing.T) {
 	path := "devices/" + id.String()
 	is := func(what string, right func(*api.Device) bool) {
 		t.Helper()
-		if v, err := d.Directory.Device(t.Context(), id); err != nil || !right(v) {
+		if v, err := d.Device(t.Context(), id); err != nil || !right(v) {
 			t.Errorf("%s: %+v, %v", what, v, err)
 		}
 	}

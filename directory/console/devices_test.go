@@ -96,7 +96,7 @@ func TestDevicesByWhatTheAddressAsks(t *testing.T) {
 	d := newDesk(t)
 	ids := d.fleet()
 	key := func(serial string) string {
-		device, err := d.Directory.Device(t.Context(), ids[serial])
+		device, err := d.Device(t.Context(), ids[serial])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,12 +256,12 @@ func TestManyDevices(t *testing.T) {
 			t.Errorf("the outcome lacks %q:\n%s", want, a.text)
 		}
 	}
-	if v, err := d.Directory.Device(t.Context(), ids["P1"]); err != nil || v.State != api.DeviceActive {
+	if v, err := d.Device(t.Context(), ids["P1"]); err != nil || v.State != api.DeviceActive {
 		t.Errorf("it is not approved: %v", err)
 	}
 	for action, state := range map[string]bool{"sign-in-off": true, "sign-in-on": false} {
 		d.post("devices/bulk/"+action, "id", ids["P1"].String())
-		if v, err := d.Directory.Device(t.Context(), ids["P1"]); err != nil || v.SSAPOff != state {
+		if v, err := d.Device(t.Context(), ids["P1"]); err != nil || v.SSAPOff != state {
 			t.Errorf("after %s it is off: %v, %v", action, v.SSAPOff, err)
 		}
 	}

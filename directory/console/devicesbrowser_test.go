@@ -89,7 +89,7 @@ func TestDevicesInABrowser(t *testing.T) {
 	c.shows("Approve devices")
 	c.picture("devices-approved-phone", true, false)
 	c.Screen(false, false)
-	if v, err := d.Directory.Device(t.Context(), ids["P1"]); err != nil || v.State != api.DeviceActive {
+	if v, err := d.Device(t.Context(), ids["P1"]); err != nil || v.State != api.DeviceActive {
 		t.Errorf("it is not approved: %v", err)
 	}
 	c.visit("devices", "Devices")
