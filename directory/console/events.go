@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,7 +38,9 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	say := func(format string, args ...any) bool {
 		_ = control.SetWriteDeadline(time.Now().Add(eventTime))
 		_, err := fmt.Fprintf(w, format, args...)
-		return err == nil && control.Flush() == nil
+		err = errors.Join(err, control.Flush())
+		_ = control.SetWriteDeadline(time.Time{}) // or HTTP/2 ends a stream that is quiet
+		return err == nil
 	}
 	if !say("retry: 2000\n\n") {
 		return
