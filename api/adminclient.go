@@ -121,17 +121,16 @@ func (c *Client) CreateUsers(ctx context.Context, users []NewUser) ([]CreatedUse
 	return out.Items, nil
 }
 
-// Users lists all users by name.
-func (c *Client) Users(ctx context.Context) ([]User, error) {
+// Users lists all users that are as the query says, by name.
+func (c *Client) Users(ctx context.Context, q UserQuery) ([]User, error) {
 	var all []User
-	after := ""
 	for {
-		page, err := list[User](ctx, c, "/users?"+url.Values{"after": {after}}.Encode())
+		page, err := list[User](ctx, c, "/users?"+url.Values{"after": {q.After}, "text": {q.Text}, "state": {string(q.State)}}.Encode())
 		if err != nil || len(page) == 0 {
 			return all, err
 		}
 		all = append(all, page...)
-		after = page[len(page)-1].Name
+		q.After = page[len(page)-1].Name
 	}
 }
 

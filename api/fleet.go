@@ -67,6 +67,11 @@ type DeviceQuery struct {
 	Key       uuid.UUID  `json:"key,omitzero"`
 	Batch     string     `json:"batch,omitempty"`
 	Tag       string     `json:"tag,omitempty"`
+	Problem   string     `json:"problem,omitempty"` // that its agent reports, word for word
+	// Happened is what happened to a device, as far as it is remembered, at Since or
+	// later.
+	Happened EventKind `json:"happened,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
 
 	Sort       DeviceSort `json:"sort,omitempty"` // empty: by name
 	Descending bool       `json:"descending,omitempty"`
@@ -95,8 +100,14 @@ func (q *DeviceQuery) Check() error {
 		}
 	}
 	switch {
+	case !PlainText(q.Problem):
+		return fmt.Errorf("problem %.20q… is none that a device reports", q.Problem)
 	case len(q.Platforms) > len(Platforms) || len(q.States) > len(Standings):
 		return errors.New("a platform or a state is named twice")
+	case q.Happened != "" && !slices.Contains(EventKinds, q.Happened):
+		return fmt.Errorf("happened %.20q is none of %v", string(q.Happened), EventKinds)
+	case (q.Happened == "") != q.Since.IsZero():
+		return errors.New("what happened and since when must be told together")
 	case q.Sort != "" && !slices.Contains(DeviceSorts, q.Sort):
 		return fmt.Errorf("sort %.20q is none of %v", string(q.Sort), DeviceSorts)
 	case q.Limit < 0 || q.Limit > MaxDeviceLimit:
@@ -130,6 +141,11 @@ func (q *DeviceQuery) Values() url.Values {
 	}
 	set("batch", q.Batch)
 	set("tag", q.Tag)
+	set("problem", q.Problem)
+	set("happened", string(q.Happened))
+	if !q.Since.IsZero() {
+		v.Set("since", q.Since.UTC().Format(time.RFC3339))
+	}
 	set("sort", string(q.Sort))
 	if q.Descending {
 		v.Set("descending", "true")
@@ -144,8 +160,8 @@ func (q *DeviceQuery) Values() url.Values {
 // ParseDeviceQuery reads a question from an address. Errors name what is wrong.
 func ParseDeviceQuery(v url.Values) (*DeviceQuery, error) {
 	q := &DeviceQuery{
-		Text: strings.TrimSpace(v.Get("text")), Batch: v.Get("batch"), Tag: v.Get("tag"),
-		Sort: DeviceSort(v.Get("sort")), After: v.Get("cursor"),
+		Text: strings.TrimSpace(v.Get("text")), Batch: v.Get("batch"), Tag: v.Get("tag"), Problem: v.Get("problem"),
+		Happened: EventKind(v.Get("happened")), Sort: DeviceSort(v.Get("sort")), After: v.Get("cursor"),
 	}
 	for _, p := range v["platform"] {
 		if p != "" {
@@ -168,6 +184,11 @@ func ParseDeviceQuery(v url.Values) (*DeviceQuery, error) {
 		}
 	}
 	var err error
+	if text := v.Get("since"); text != "" {
+		if q.Since, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, fmt.Errorf("since: %.40q is no time such as 2026-01-31T12:00:00Z", text)
+		}
+	}
 	if text := v.Get("descending"); text != "" {
 		if q.Descending, err = strconv.ParseBool(text); err != nil {
 			return nil, fmt.Errorf("descending: %.20q is neither true nor false", text)
@@ -294,7 +315,7 @@ type Overview struct {
 
 	Devices  int `json:"devices"` // that are in, or wait to be let in
 	Enrolled int `json:"enrolled"`
-	SignedIn int `json:"signedIn"`
+	SignedIn int `json:"signedIn"` // devices that got a person
 	Pending  int `json:"pending"`
 	Waiting  int `json:"waiting"` // for their person
 	Trouble  int `json:"trouble"`

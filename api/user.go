@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/google/uuid"
 )
 
 // UserState is whether a user may sign in.
@@ -35,6 +37,40 @@ type User struct {
 	CreatedBy   string    `json:"createdBy"`
 	SignedInAt  time.Time `json:"signedInAt,omitzero"`
 	LockedUntil time.Time `json:"lockedUntil,omitzero"` // after too many wrong passwords
+}
+
+// UserQuery asks for users, by name. Zero: all of them.
+type UserQuery struct {
+	// Text is words, each of which a user has in their name, e-mail address or full
+	// name.
+	Text  string
+	State UserState // empty: either
+	After string    // the name that the page follows on; empty: the first page
+	Limit int       // 0: as many as a page holds
+}
+
+// Check refuses what is no question.
+func (q *UserQuery) Check() error {
+	switch {
+	case len(q.Text) > maxSearchText || !PlainText(q.Text):
+		return fmt.Errorf("text: longer than %d bytes, or no plain text", maxSearchText)
+	case len(strings.Fields(q.Text)) > maxSearchWords:
+		return fmt.Errorf("text: more than %d words", maxSearchWords)
+	case q.State != "" && q.State != UserActive && q.State != UserDisabled:
+		return fmt.Errorf("state %.20q is neither active nor disabled", string(q.State))
+	case !PlainText(q.After):
+		return errors.New("the place in the list is none")
+	}
+	return nil
+}
+
+// UserSignIn is what became of a user's sign-in on a device.
+type UserSignIn struct {
+	Time     time.Time `json:"time"`
+	Device   uuid.UUID `json:"device"`
+	Name     string    `json:"name"` // the device's
+	Platform Platform  `json:"platform"`
+	Code     Code      `json:"code,omitempty"` // why it did not succeed; empty: it did
 }
 
 // NewUser asks for a user whose password the directory has. It is temporary.

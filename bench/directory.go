@@ -231,7 +231,7 @@ func (b *bench) queries(ctx context.Context, d *directories) error {
 		{"the uses of a connect key", func(i int) error { _, err := owner.KeyUses(ctx, at(i).KeyID); return err }},
 		{"the settings", func(int) error { _, err := owner.Settings(ctx); return err }},
 		{"a page of the audit log", func(i int) error { _, err := owner.Audit(ctx, int64(i*31)); return err }},
-		{"a page of the list of users", func(int) error { _, err := owner.Users(ctx); return err }},
+		{"a page of the list of users", func(int) error { _, err := owner.Users(ctx, api.UserQuery{}); return err }},
 		{"no such device", func(int) error {
 			if _, err := owner.Device(ctx, uuid.Nil); !errors.Is(err, api.CodeNotFound) {
 				return err

@@ -78,7 +78,7 @@ func (d *Directory) orderRoutes() []route {
 
 func (d *Directory) fleetRoutes() []route {
 	return []route{
-		admin(d, "GET /devices?text&platform&state&order&package&key&batch&tag&sort&descending&cursor&limit&afterName&after", "Search devices, a page of those after the cursor; or list all by name, a page of those after the one named", readers, func(c *caller, _ *none) (*api.DevicePage, error) {
+		admin(d, "GET /devices?text&platform&state&order&package&key&batch&tag&problem&happened&since&sort&descending&cursor&limit&afterName&after", "Search devices, a page of those after the cursor; or list all by name, a page of those after the one named", readers, func(c *caller, _ *none) (*api.DevicePage, error) {
 			return d.deviceList(c)
 		}),
 		admin(d, "GET /overview", "Tell how the devices stand, and what ends soon", readers, func(c *caller, _ *none) (*api.Overview, error) {
@@ -154,8 +154,9 @@ func (d *Directory) userRoutes() []route {
 		admin(d, "POST /users/check", "Tell what making users would come to, and make none", keepers, func(c *caller, in *api.NewUsers) (*listOf[*api.UserCheck], error) {
 			return list(d.CheckUsers(c.Context(), in.Users))
 		}),
-		admin(d, "GET /users?after", "List users by name, a page of those after the one named", readers, func(c *caller, _ *none) (*listOf[*api.User], error) {
-			return list(d.Users(c.Context(), c.URL.Query().Get("after")))
+		admin(d, "GET /users?after&text&state", "List users by name, a page of those after the one named; those that have the words of a text, or a state", readers, func(c *caller, _ *none) (*listOf[*api.User], error) {
+			q := c.URL.Query()
+			return list(d.SearchUsers(c.Context(), api.UserQuery{Text: q.Get("text"), State: api.UserState(q.Get("state")), After: q.Get("after")}))
 		}),
 		admin(d, "GET /users/{user}", "Show a user, named by id, name or e-mail address", readers, func(c *caller, _ *none) (*api.User, error) {
 			return d.FindUser(c.Context(), c.PathValue("user"))
@@ -174,6 +175,9 @@ func (d *Directory) userRoutes() []route {
 		}),
 		admin(d, "GET /users/{user}/devices", "List the devices that a user has or had", readers, func(c *caller, _ *none) (*listOf[*api.UserDevice], error) {
 			return list(d.UserDevices(c.Context(), c.PathValue("user")))
+		}),
+		admin(d, "GET /users/{user}/sign-ins", "List what became of a user's last sign-ins on devices", readers, func(c *caller, _ *none) (*listOf[*api.UserSignIn], error) {
+			return list(d.UserSignIns(c.Context(), c.PathValue("user")))
 		}),
 		admin(d, "POST /users/{user}/link", "Let a user sign in with an identity provider", keepers, func(c *caller, in *api.UserLink) (*api.User, error) {
 			return d.LinkUser(c.Context(), c.actor, c.PathValue("user"), in)

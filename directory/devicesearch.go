@@ -136,6 +136,16 @@ func (s *search) filter(q *api.DeviceQuery) {
 	if q.Tag != "" {
 		s.and("connect_key IN (SELECT connect_key FROM connect_key_tags WHERE tag = " + s.value(q.Tag) + ")")
 	}
+	if q.Problem != "" {
+		s.and("device IN (SELECT device FROM device_problems WHERE problem = " + s.value(q.Problem) + ")")
+	}
+	switch q.Happened {
+	case "":
+	case api.EventEnrolled: // once, and lists are sorted by it
+		s.and("enrolled_at >= " + s.value(millis(q.Since)))
+	default:
+		s.and("device IN (SELECT device FROM device_events WHERE kind = " + s.value(string(q.Happened)) + " AND at >= " + s.value(millis(q.Since)) + ")")
+	}
 	if id, err := uuid.Parse(q.Text); err == nil {
 		s.and("device = " + s.value(id.String()))
 		return

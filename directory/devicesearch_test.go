@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,6 +111,12 @@ func TestSearchDevices(t *testing.T) {
 			{api.DeviceQuery{}, "S1 S2 S3 S4 M1"},
 			{api.DeviceQuery{Descending: true}, "M1 S4 S3 S2 S1"},
 			{api.DeviceQuery{Sort: api.SortSerial}, "M1 S1 S2 S3 S4"},
+			{api.DeviceQuery{Problem: "the disk is full"}, "S3"},
+			{api.DeviceQuery{Problem: "the disk"}, ""},
+			{api.DeviceQuery{Happened: api.EventBound, Since: time.Now().Add(-time.Hour)}, "S2"},
+			{api.DeviceQuery{Happened: api.EventAssigned, Since: time.Now().Add(time.Hour)}, ""},
+			{api.DeviceQuery{Happened: api.EventEnrolled, Since: time.Now().Add(-time.Hour)}, "S1 S2 S3 S4 M1"},
+			{api.DeviceQuery{Happened: api.EventEnrolled, Since: time.Now().Add(time.Hour)}, ""},
 			{api.DeviceQuery{Sort: api.SortSerial, Descending: true}, "S4 S3 S2 S1 M1"},
 			{api.DeviceQuery{Sort: api.SortEnrolled}, "S1 S2 M1 S3 S4"},
 			{api.DeviceQuery{Sort: api.SortSeen, Descending: true}, "S4 S3 M1 S2 S1"},

@@ -94,7 +94,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if d.store, err = openStore(ctx, o.Database); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(d.fillFleet(ctx), d.openAuthority(ctx)); err != nil {
+	if err := errors.Join(d.fillFleet(ctx), d.fillUsers(ctx), d.openAuthority(ctx)); err != nil {
 		return nil, errors.Join(err, d.store.close())
 	}
 	d.known = newCertificates(d.ca)

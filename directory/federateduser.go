@@ -96,7 +96,7 @@ func (t *transaction) refresh(rp *relyingParty, u *api.User, person api.Person) 
 	}
 	u.Person = next
 	t.audit("provider:"+rp.ID, "user.update", "user:"+u.ID.String(), map[string]any{"name": u.Name, "email": u.Email, "fullName": u.FullName})
-	if _, err := t.exec(`UPDATE users SET email = $1, full_name = $2 WHERE id = $3`, u.Email, u.FullName, u.ID.String()); err != nil {
+	if _, err := t.exec(`UPDATE users SET email = $1, full_name = $2, words = $3 WHERE id = $4`, u.Email, u.FullName, userWords(&u.Person), u.ID.String()); err != nil {
 		return err
 	}
 	return t.enlistUser(u.ID)

@@ -114,6 +114,15 @@ func (d *Directory) Orders(ctx context.Context, po string, before uuid.UUID) ([]
 		po, uuidText(before), OrderPage)
 }
 
+// Order gives one order.
+func (d *Directory) Order(ctx context.Context, id uuid.UUID) (*api.Order, error) {
+	o, err := scanOrder(d.store.read.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE id = $1`, id.String()))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, api.Refuse(api.CodeNotFound, "there is no order %s", id)
+	}
+	return o, err
+}
+
 // CloseOrder ends an order and its keys. Devices that came by it stay.
 func (d *Directory) CloseOrder(ctx context.Context, actor string, id uuid.UUID) error {
 	return d.closeOrder(ctx, actor, id, func(*api.Order) error { return nil })

@@ -2,8 +2,6 @@ package directory
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,10 +19,7 @@ func (d *Directory) OrderProgress(ctx context.Context, id uuid.UUID, step api.Pr
 	if span == 0 {
 		return nil, api.Refuse(api.CodeBadRequest, "step %.20q is neither hour nor day", string(step))
 	}
-	o, err := scanOrder(d.store.read.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE id = $1`, id.String()))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, api.Refuse(api.CodeNotFound, "there is no order %s", id)
-	}
+	o, err := d.Order(ctx, id)
 	if err != nil {
 		return nil, err
 	}

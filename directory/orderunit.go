@@ -102,6 +102,15 @@ const UnitPage = 1000
 // OrderUnits lists what an order expects and what came, those after the unit named,
 // at most [UnitPage].
 func (d *Directory) OrderUnits(ctx context.Context, order uuid.UUID, after string) ([]*api.OrderUnit, error) {
+	return d.units(ctx, order, "", after)
+}
+
+// MissingUnits lists what an order expects and did not come yet, as OrderUnits does.
+func (d *Directory) MissingUnits(ctx context.Context, order uuid.UUID, after string) ([]*api.OrderUnit, error) {
+	return d.units(ctx, order, ` AND u.device = ''`, after)
+}
+
+func (d *Directory) units(ctx context.Context, order uuid.UUID, which, after string) ([]*api.OrderUnit, error) {
 	if err := d.knownOrder(ctx, order, after); err != nil {
 		return nil, err
 	}
@@ -109,7 +118,7 @@ func (d *Directory) OrderUnits(ctx context.Context, order uuid.UUID, after strin
 	return readRows(ctx, d.store.read, scanUnit, `SELECT u.unit, u.serial, u.listed, u.device, COALESCE(d.state, ''), COALESCE(d.platform, ''), COALESCE(d.name, ''), COALESCE(d.package_id, ''), COALESCE(d.enrolled_at, 0),
 			COALESCE((SELECT string_agg(p.name, '
 ' ORDER BY p.name) FROM bindings b JOIN users p ON p.id = b.user_id WHERE b.device = u.device AND b.state = $4), '')
-		FROM order_units u LEFT JOIN devices d ON d.id = u.device WHERE u.order_id = $1 AND u.unit > $2 ORDER BY u.unit LIMIT $3`,
+		FROM order_units u LEFT JOIN devices d ON d.id = u.device WHERE u.order_id = $1 AND u.unit > $2`+which+` ORDER BY u.unit LIMIT $3`,
 		order.String(), after, UnitPage, api.Bound)
 }
 

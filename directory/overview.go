@@ -33,7 +33,7 @@ func (d *Directory) Overview(ctx context.Context) (*api.Overview, error) {
 		value []any
 	}{
 		{&o.Enrolled, `SELECT COUNT(*) FROM fleet WHERE enrolled_at >= $1`, []any{millis(o.Since)}},
-		{&o.SignedIn, `SELECT COUNT(*) FROM device_events WHERE kind = $1 AND at >= $2`, []any{api.EventBound, millis(o.Since)}},
+		{&o.SignedIn, `SELECT COUNT(*) FROM fleet WHERE device IN (SELECT device FROM device_events WHERE kind = $1 AND at >= $2)`, []any{api.EventBound, millis(o.Since)}},
 	}
 	for _, c := range counts {
 		if err := d.store.read.QueryRowContext(ctx, c.query, c.value...).Scan(c.to); err != nil {

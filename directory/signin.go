@@ -217,7 +217,7 @@ func (t *transaction) redeem(device uuid.UUID, r *api.TokenRequest) (*api.TokenR
 	var refused *api.Error
 	if errors.As(err, &refused) {
 		t.audit("user:"+s.user.String(), "signin.refuse", "device:"+device.String(), map[string]any{"code": refused.Code, "signin": s.id})
-		return nil, refused, t.end(s, refused.Code)
+		return nil, refused, t.deny(s, refused.Code)
 	}
 	return out, nil, err
 }
@@ -247,11 +247,11 @@ func (t *transaction) checkNumber(s *signIn, typed string) (*api.Error, error) {
 		return api.Refuse(api.CodeNumberWrong, "try %d of %d", s.tries+1, numberTries), nil
 	}
 	t.audit("user:"+s.user.String(), "signin.deny", "device:"+s.device.String(), map[string]any{"signin": s.id, "reason": "wrong numbers"})
-	return api.Refuse(api.CodeAccessDenied, "%d wrong numbers", numberTries), t.end(s, api.CodeNumberWrong)
+	return api.Refuse(api.CodeAccessDenied, "%d wrong numbers", numberTries), t.deny(s, api.CodeNumberWrong)
 }
 
-// end denies a sign-in that somebody has signed in for, and notes why.
-func (t *transaction) end(s *signIn, code api.Code) error {
+// deny ends a sign-in that somebody has signed in for, and notes why.
+func (t *transaction) deny(s *signIn, code api.Code) error {
 	if _, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String()); err != nil {
 		return err
 	}
@@ -422,5 +422,5 @@ func (t *transaction) abandon(s *signIn) error {
 		_, err := t.exec(`UPDATE sign_ins SET state = $1 WHERE id = $2`, signInDenied, s.id.String())
 		return err
 	}
-	return t.end(s, api.CodeAccessDenied)
+	return t.deny(s, api.CodeAccessDenied)
 }

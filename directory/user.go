@@ -84,9 +84,9 @@ func temporaryPassword() api.Secret {
 
 // addUser writes a new user down.
 func (t *transaction) addUser(u api.User, password, issuer, subject string) error {
-	n, err := t.exec(`INSERT INTO users (id, name, email, full_name, state, issuer, subject, password, temporary, totp, totp_step, recovery, failures, locked_until, created_at, created_by, signed_in_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '[]', 0, 0, $11, $12, 0) ON CONFLICT DO NOTHING`,
-		u.ID.String(), u.Name, u.Email, u.FullName, u.State, issuer, subject, password, bit(u.Temporary), []byte{}, millis(u.CreatedAt), u.CreatedBy)
+	n, err := t.exec(`INSERT INTO users (id, name, email, full_name, state, issuer, subject, password, temporary, totp, totp_step, recovery, failures, locked_until, created_at, created_by, signed_in_at, words)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '[]', 0, 0, $11, $12, 0, $13) ON CONFLICT DO NOTHING`,
+		u.ID.String(), u.Name, u.Email, u.FullName, u.State, issuer, subject, password, bit(u.Temporary), []byte{}, millis(u.CreatedAt), u.CreatedBy, userWords(&u.Person))
 	if err != nil {
 		return fmt.Errorf("adding the user: %w", err)
 	}
@@ -114,29 +114,6 @@ func (d *Directory) scanUser(row scanner) (*api.User, error) {
 		u.LockedUntil = until
 	}
 	return &u, nil
-}
-
-// UserPage is how many users a page of the list holds.
-const UserPage = 200
-
-// Users lists users by name, those after the one named, at most [UserPage].
-func (d *Directory) Users(ctx context.Context, after string) (list []*api.User, err error) {
-	if !storable(after) {
-		return nil, api.Refuse(api.CodeBadRequest, "%.70q is no name", after)
-	}
-	rows, err := d.store.read.QueryContext(ctx, `SELECT `+userColumns+` FROM users WHERE name > $1 ORDER BY name LIMIT $2`, after, UserPage)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		u, err := d.scanUser(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, u)
-	}
-	return list, rows.Err()
 }
 
 // FindUser gives the user of that id, name or address.

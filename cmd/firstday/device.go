@@ -26,7 +26,7 @@ func newDevice() *cobra.Command {
 		newChange("device remove", "ID", "End a device's enrolment at once; it may come back with a new package", "removed", parseID, (*api.Client).RemoveDevice),
 		newDeviceUser("bind", "Give a user a device; the account waits there until they sign in", "bound", (*api.Client).Bind),
 		newDeviceUser("unbind", "Take a device from a user; the account there is disabled, never deleted", "unbound", (*api.Client).Unbind),
-		newDeviceReveal())
+		newDeviceReveal(), newDeviceOpen())
 	return c
 }
 

@@ -12,6 +12,7 @@ import (
 	"firstday.dev/directory"
 	"firstday.dev/internal/atomicfile"
 	"firstday.dev/internal/filelock"
+	"firstday.dev/internal/sheet"
 	"firstday.dev/kit"
 	"firstday.dev/pkgbuild"
 	"firstday.dev/pkgbuild/bundle"
@@ -105,7 +106,7 @@ func exitCode(ctx context.Context, err error) int {
 		is(simulate.ErrSeveral, simulate.ErrOtherDevice, simulate.ErrScript, config.ErrNoSecret, config.ErrBadSecret, kit.ErrNoAgent, kit.ErrNoCredentialProvider, kit.ErrNoLoginPlugin, kit.ErrPayload, kit.ErrNotAKit, kit.ErrNobodySigns, kit.ErrMint, errOtherDirectory, kit.ErrNoNotary, notary.ErrKey, pkgbuild.ErrDescription, pkgbuild.ErrTree, munkipkg.ErrProject, pkgbuild.ErrChanged, ppkg.ErrBadPassword, ppkg.ErrSyntax, ppkg.ErrChanged, wim.ErrChanged, wim.ErrName, signing.ErrFormat,
 			directory.ErrBackupEncrypted, directory.ErrNoHostName, directory.ErrKeyOpen, directory.ErrPair, errIdentityFile,
 			winimage.ErrNotWindows, winimage.ErrAnswerFile,
-			order.ErrSerials, station.ErrLayout, station.ErrPreflight, media.ErrRefused, errNoSuchStick, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
+			sheet.ErrSerials, station.ErrLayout, station.ErrPreflight, media.ErrRefused, errNoSuchStick, fat32.ErrName, fat32.ErrFile, fat32.ErrFull, fat32.ErrSize, fat32.ErrLabel):
 		return exitInput
 	case api.CodeOf(err) != "", is(api.ErrUnreachable, errNoLogin, errProviderTest, simulate.ErrNotEnrolled):
 		return exitDirectory

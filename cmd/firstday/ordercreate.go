@@ -14,6 +14,7 @@ import (
 
 	"firstday.dev/api"
 	"firstday.dev/directory"
+	"firstday.dev/internal/sheet"
 	"firstday.dev/kit"
 	"firstday.dev/station/order"
 )
@@ -140,7 +141,7 @@ func readSerials(file string) ([]string, error) {
 	if info, err := f.Stat(); err != nil || info.IsDir() {
 		return nil, errors.Join(err, &fs.PathError{Op: "read", Path: file, Err: fs.ErrInvalid})
 	}
-	return order.ReadSerials(f, file)
+	return sheet.Serials(f, file)
 }
 
 // parseLife reads a span of time, in days, too: orders last long.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"firstday.dev/api"
+	"firstday.dev/internal/sheet"
 )
 
 func newUser() *cobra.Command {
@@ -28,7 +27,9 @@ func newUser() *cobra.Command {
 	c.AddCommand(newUserAdd(), newUserImport(), newUserList(), newUserShow(),
 		newChange("user disable", "USER", "Let a user sign in no more; accounts on devices stay, unless you unbind them", "disabled", asIs, (*api.Client).DisableUser),
 		newChange("user enable", "USER", "Let a disabled user sign in again", "active", asIs, (*api.Client).EnableUser),
-		newUserReset(), newUserLink(), newUserUnlink())
+		newUserReset(),
+		newChange("user reset-factors", "USER", "Take a user's second factor away; their password stays", "reset", asIs, (*api.Client).ResetFactors),
+		newUserLink(), newUserUnlink())
 	return c
 }
 
@@ -89,7 +90,8 @@ func describeCreated(w *text, u *api.CreatedUser) {
 }
 
 func newUserImport() *cobra.Command {
-	return &cobra.Command{
+	var dry bool
+	c := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Add the users of a CSV file, all of them or none",
 		Long: `Import adds the users of a CSV file (- for standard input). Its first line names
@@ -107,9 +109,12 @@ there gets one that is shown: name and temporary password, as CSV.`,
 				defer f.Close()
 				in = f
 			}
-			users, err := readUsers(io.LimitReader(in, api.MaxMessage))
+			users, err := readUsers(in)
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", args[0], err)}
+			}
+			if dry {
+				return checkUsers(c, client, users)
 			}
 			created, err := client.CreateUsers(c.Context(), users)
 			if err != nil {
@@ -123,65 +128,56 @@ there gets one that is shown: name and temporary password, as CSV.`,
 			})
 		}),
 	}
+	c.Flags().BoolVar(&dry, "dry-run", false, "tell what the import would come to, and add nobody")
+	return c
 }
 
-// readUsers reads users from CSV. Errors name the line.
-func readUsers(r io.Reader) ([]api.NewUser, error) {
-	in := csv.NewReader(r)
-	in.TrimLeadingSpace = true
-	columns, err := in.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, errors.New("the file is empty")
+// checkUsers tells what adding users would come to.
+func checkUsers(c *cobra.Command, client *api.Client, users []api.NewUser) error {
+	checks, err := client.CheckUsers(c.Context(), users)
+	if err != nil {
+		return err
 	}
+	return show(c, checks, func(w *text) {
+		for _, u := range checks {
+			verdict := "would be added"
+			if u.Code != "" {
+				verdict = string(u.Code) + ": " + u.Detail
+			}
+			w.line("%-20s  %s", u.Name, verdict)
+		}
+	})
+}
+
+// readUsers reads a list of users. Errors name the line.
+func readUsers(r io.Reader) ([]api.NewUser, error) {
+	list, err := sheet.Users(r)
 	if err != nil {
 		return nil, err
 	}
-	columns[0] = strings.TrimPrefix(columns[0], "\ufeff") // spreadsheets begin with it
-	var users []api.NewUser
-	for {
-		record, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return users, nil
+	users := make([]api.NewUser, len(list))
+	for i, u := range list {
+		if err := u.Check(); err != nil {
+			return nil, fmt.Errorf("line %d: %w", u.Line, err)
 		}
-		if err != nil {
-			return nil, err
-		}
-		line, _ := in.FieldPos(0)
-		u, err := userOf(columns, record)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", line, err)
-		}
-		users = append(users, u)
+		users[i] = u.NewUser
 	}
-}
-
-func userOf(columns, record []string) (u api.NewUser, err error) {
-	for i, column := range columns {
-		switch strings.TrimSpace(column) {
-		case "name":
-			u.Name = record[i]
-		case "email":
-			u.Email = record[i]
-		case "fullName":
-			u.FullName = record[i]
-		case "password":
-			u.Password = api.Secret(record[i])
-		default:
-			return u, fmt.Errorf("column %.40q is none of name, email, fullName and password", column)
-		}
-	}
-	u.Normalise()
-	return u, u.Check()
+	return users, nil
 }
 
 func newUserList() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   "List users by name",
-		Example: `  firstday user list --json`,
-		Args:    cobra.NoArgs,
+	var q api.UserQuery
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List users by name",
+		Example: `  firstday user list --json
+  firstday user list --search example`,
+		Args: cobra.NoArgs,
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, _ []string) error {
-			users, err := client.Users(c.Context())
+			if err := q.Check(); err != nil {
+				return usageError{err}
+			}
+			users, err := client.Users(c.Context(), q)
 			if err != nil {
 				return err
 			}
@@ -192,6 +188,8 @@ func newUserList() *cobra.Command {
 			})
 		}),
 	}
+	c.Flags().StringVar(&q.Text, "search", "", "words that users have in their name, address or full name (default: all users)")
+	return c
 }
 
 func newUserShow() *cobra.Command {

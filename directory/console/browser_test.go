@@ -68,7 +68,7 @@ func TestFromRightToLeft(t *testing.T) {
 	c.Open(d.At.URL + Path)
 	c.Click(`button[value="ar"]`)
 	c.Await(`document.documentElement.dir == "rtl"`)
-	for _, path := range []string{"", "keys", "keys/" + ids["keys"], "keys/new", "audit", "settings", "settings/history", "settings/providers/" + hostileProvider, "settings/providers/new"} {
+	for _, path := range []string{"", "devices", "devices/" + ids["devices"], "keys", "keys/" + ids["keys"], "keys/new", "audit", "users", "users/" + ids["users"], "users/import", "orders", "orders/new", "orders/" + ids["orders"], "settings", "settings/history", "settings/providers/" + hostileProvider, "settings/providers/new"} {
 		for _, phone := range []bool{false, true} {
 			c.Screen(phone, false)
 			c.Open(d.At.URL + Path + path)
@@ -162,7 +162,7 @@ func TestFirstLoadIsLight(t *testing.T) {
 	for i := range 60 {
 		d.mint(api.NewConnectKey{Label: fmt.Sprintf("key %d", i)})
 	}
-	for _, path := range []string{"", "keys", "keys/new", "audit", "settings"} {
+	for _, path := range []string{"", "devices", "keys", "keys/new", "audit", "users", "orders", "settings"} {
 		c := newChromium(t, d)
 		weight := c.Weigh()
 		c.Open(d.At.URL + Path + path)
@@ -181,7 +181,7 @@ func TestHostileTextsInABrowser(t *testing.T) {
 	ids := d.fill()
 	c := newChromium(t, d)
 	c.Before(`window.alert = () => { document.documentElement.dataset.hit = "yes" }`)
-	for _, path := range []string{"", "keys", "keys/" + ids["keys"], "audit"} {
+	for _, path := range []string{"", "devices", "devices/" + ids["devices"], "keys", "keys/" + ids["keys"], "audit", "users", "users/" + ids["users"], "orders", "orders/" + ids["orders"]} {
 		for _, phone := range []bool{false, true} {
 			c.Screen(phone, false)
 			c.Open(d.At.URL + Path + path)

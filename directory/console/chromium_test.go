@@ -68,7 +68,7 @@ func (c *chromium) live() {
 const screenshots = "../../docs/screenshots"
 
 // maxScreenshot bounds a picture, in bytes.
-const maxScreenshot = 100 << 10
+const maxScreenshot = 120 << 10
 
 // picture takes one of the window, where pictures are taken anew. It looks at the page
 // in that light in any case.

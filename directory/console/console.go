@@ -58,5 +58,5 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.mux.Serv
 
 // routes are all pages and forms of the console.
 func (c *Console) routes() []route {
-	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.keyRoutes(), c.auditRoutes(), c.signInRoutes(), c.accountRoutes(), c.administratorRoutes(), c.tokenRoutes(), c.settingsRoutes(), c.providerRoutes())
+	return slices.Concat(c.frameRoutes(), c.homeRoutes(), c.deviceRoutes(), c.keyRoutes(), c.auditRoutes(), c.signInRoutes(), c.accountRoutes(), c.administratorRoutes(), c.tokenRoutes(), c.userRoutes(), c.orderRoutes(), c.settingsRoutes(), c.providerRoutes())
 }

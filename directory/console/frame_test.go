@@ -120,27 +120,26 @@ type answer struct {
 	text string
 }
 
-// do sends a request below Path, as a browser on the console would.
+// do sends a form below Path, or asks for a page, as a browser on the console would.
 func (d *desk) do(method, path string, form url.Values) answer {
 	d.t.Helper()
-	var body io.Reader
-	if form != nil {
-		body = strings.NewReader(form.Encode())
+	if form == nil {
+		return d.send(method, path, "", nil)
 	}
+	return d.send(method, path, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+}
+
+// send sends a request, with a body if it has a type.
+func (d *desk) send(method, path, kind string, body io.Reader) answer {
+	d.t.Helper()
 	r, err := http.NewRequestWithContext(d.t.Context(), method, d.At.URL+Path+path, body)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	if form != nil {
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
-	return d.send(r)
-}
-
-// send sends a request as who is signed in.
-func (d *desk) send(r *http.Request) answer {
-	d.t.Helper()
 	for name, values := range d.header {
 		r.Header[name] = values
 	}

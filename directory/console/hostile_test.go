@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"firstday.dev/api"
 )
 
@@ -25,7 +27,8 @@ func hostileFacts() api.Facts {
 func (d *desk) fill() map[string]string {
 	d.t.Helper()
 	key := d.mint(api.NewConnectKey{Label: hostile, Batch: hostile, Tags: []string{hostile}, Approval: true})
-	d.enroll(key.Secret, hostileFacts())
+	device := d.enroll(key.Secret, hostileFacts()).DeviceID
+	d.keep(device)
 	few := d.mint(api.NewConnectKey{Label: hostile, Serials: []string{hostile}})
 	if _, err := d.Enroll(d.t.Context(), request(d.t, few.Secret, laptop("S1")), hostile); err == nil {
 		d.t.Error("a device with another serial number is in")
@@ -43,11 +46,60 @@ func (d *desk) fill() map[string]string {
 		d.t.Fatal(err)
 	}
 	d.fillSettings()
+	user, order := d.fillPeople()
 	return map[string]string{
-		"keys": few.ID.String(), "settings/providers": hostileProvider, "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
+		"users": user.String(), "orders": order.String(),
+		"keys": few.ID.String(), "devices": device.String(), "settings/providers": hostileProvider, "administrators": invitation.Administrator.ID.String(), "administrators/tokens": token.ID.String(),
 		"account/passkeys": me.Passkeys[0].ID.String(), "welcome": invitation.Secret.Reveal(),
 	}
 }
+
+// fillPeople makes a user with a device and sign-ins, and an order of which one device
+// came and one was refused.
+func (d *desk) fillPeople() (user, order uuid.UUID) {
+	d.t.Helper()
+	ctx := d.t.Context()
+	created, err := d.CreateUsers(ctx, "token:ann", []api.NewUser{{Name: "hostile", FullName: hostile}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	o, err := d.CreateOrder(ctx, "token:ann", api.NewOrder{PO: hostile[:60], Partner: hostile, Quantity: 2, Serials: []string{hostile + "1", hostile + "2"}, Tags: []string{hostile}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	key := d.mint(api.NewConnectKey{OrderID: o.ID})
+	facts := hostileFacts()
+	facts.Serial = hostile + "1"
+	device := d.enroll(key.Secret, facts)
+	facts.Serial = hostile + "3"
+	if _, err := d.Enroll(ctx, request(d.t, key.Secret, facts), hostile); err == nil {
+		d.t.Error("a device that is not on the list is in")
+	}
+	if err := d.Bind(ctx, "token:ann", device.DeviceID, "hostile"); err != nil {
+		d.t.Fatal(err)
+	}
+	return created[0].ID, o.ID
+}
+
+// keep gives a device a person and a sealed password, with hostile texts.
+func (d *desk) keep(device uuid.UUID) {
+	d.t.Helper()
+	if _, err := d.CreateUsers(d.t.Context(), "token:ann", []api.NewUser{{Name: "ann", FullName: hostile}}); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := d.Bind(d.t.Context(), "token:ann", device, "ann"); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.Escrow(d.t.Context(), device, &api.EscrowRequest{Account: "rescue", Sealed: []byte("sealed"), RecoveryKey: recipient}); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := d.Reveal(d.t.Context(), hostile, device, &api.RevealRequest{Reason: hostile}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// recipient is a recovery key's.
+const recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 // at fills a path of a route.
 func at(route string, ids map[string]string) string {

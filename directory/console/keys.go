@@ -34,6 +34,14 @@ func (k shownKey) Name() string {
 	return k.ID.String()
 }
 
+// Order is the id of the order that the key is of; empty: of none.
+func (k shownKey) Order() string {
+	if k.OrderID == uuid.Nil {
+		return ""
+	}
+	return k.OrderID.String()
+}
+
 // Usable tells whether a device may still come by the key.
 func (k shownKey) Usable() bool {
 	return k.RevokedAt.IsZero() && k.Uses < k.MaxUses && time.Now().Before(k.ExpiresAt)
@@ -180,7 +188,7 @@ type mintedKey struct{ *api.MintedConnectKey }
 func (m mintedKey) Secret() string { return m.MintedConnectKey.Secret.Reveal() }
 
 // number is a field that holds a whole number, from least to most.
-func (v *visit) number(field string, least, most int) int {
+func (v *visit) number(field string, least, most int) int { //nolint:unparam // the least is part of the sentence
 	n, err := strconv.Atoi(v.form(field))
 	if err != nil || n < least || n > most {
 		v.wrong(field, "This is a number from %d to %d.", least, most)

@@ -164,6 +164,14 @@ func (c *Console) has(method, path string) bool {
 	return false
 }
 
+// address is where a page is, such as keys/{id}; empty: the console has none.
+func (c *Console) address(path, id string) string {
+	if !c.has(http.MethodGet, Path+path) {
+		return ""
+	}
+	return Path + strings.ReplaceAll(path, "{id}", id)
+}
+
 // May tells templates whether who looks may do what a form of the address does.
 func (w *view) May(path string) bool {
 	for _, r := range w.visit.console.table {

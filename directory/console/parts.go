@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 )
@@ -14,8 +15,8 @@ type badge struct {
 	Text sentence
 }
 
-// field is one of a form: text, number, email, search, date, password, area, check
-// or select.
+// field is one of a form: text, number, email, search, date, password, area, check,
+// select, or names, which is a select of what people have named.
 type field struct {
 	*view
 	Name  string
@@ -27,7 +28,7 @@ type field struct {
 	Choices []choice
 }
 
-// choice is one of a select.
+// choice is one of a select. In one of names, the text is data where there is a value.
 type choice struct {
 	Value string
 	Text  sentence
@@ -151,4 +152,12 @@ type confirm struct {
 	Hidden   map[string]string
 	Do       sentence
 	To, Back string
+}
+
+// named is a thing by its name, which is data, and its page, if it has one.
+type named struct{ To, Text string }
+
+// newNamed makes one of the route of its page, such as users/{id}, and its id.
+func newNamed(v *view, route string, id any, text string) named {
+	return named{v.visit.console.address(route, url.PathEscape(fmt.Sprint(id))), text}
 }

@@ -219,8 +219,8 @@ func TestWrongSettings(t *testing.T) {
 	}
 }
 
-// upload sends the form with a file, as a browser does.
-func (d *desk) upload(file []byte, more map[string]string) answer {
+// uploadLogo sends the form with a file, as a browser does.
+func (d *desk) uploadLogo(file []byte, more map[string]string) answer {
 	d.t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
@@ -241,19 +241,13 @@ func (d *desk) upload(file []byte, more map[string]string) answer {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.At.URL+Path+"settings", &body)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", w.FormDataContentType())
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	return d.send(r)
+	return d.send(http.MethodPost, "settings", w.FormDataContentType(), &body)
 }
 
 // A logo is a PNG that is small; what was typed with one that is not is still there.
 func TestLogo(t *testing.T) {
 	d := newDesk(t)
-	if a := d.upload(picture(t), nil); a.StatusCode != http.StatusSeeOther {
+	if a := d.uploadLogo(picture(t), nil); a.StatusCode != http.StatusSeeOther {
 		t.Fatalf("%d\n%s", a.StatusCode, a.text)
 	}
 	logo := func() []byte {
@@ -267,18 +261,18 @@ func TestLogo(t *testing.T) {
 		t.Error("it is another one")
 	}
 	for what, file := range map[string][]byte{"no picture": []byte("GIF89a"), "half of one": picture(t)[:40], "too large": append(picture(t), make([]byte, api.MaxLogo)...), "a large one": make([]byte, 2<<20)} {
-		a := d.upload(file, map[string]string{"macos.text": "kept"})
+		a := d.uploadLogo(file, map[string]string{"macos.text": "kept"})
 		if a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.text, `id="logo-error"`) || !strings.Contains(a.text, `value="kept"`) {
 			t.Errorf("%s: %d", what, a.StatusCode)
 		}
 	}
-	if a := d.upload(make([]byte, maxSettings), nil); a.StatusCode != http.StatusRequestEntityTooLarge {
+	if a := d.uploadLogo(make([]byte, maxSettings), nil); a.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("more than may be: %d", a.StatusCode)
 	}
-	if a := d.upload(nil, nil); a.StatusCode != http.StatusSeeOther || logo() == nil {
+	if a := d.uploadLogo(nil, nil); a.StatusCode != http.StatusSeeOther || logo() == nil {
 		t.Errorf("without a file: %d, and the logo is gone", a.StatusCode)
 	}
-	if a := d.upload(nil, map[string]string{"logo.remove": "on"}); a.StatusCode != http.StatusSeeOther || logo() != nil {
+	if a := d.uploadLogo(nil, map[string]string{"logo.remove": "on"}); a.StatusCode != http.StatusSeeOther || logo() != nil {
 		t.Errorf("removed: %d", a.StatusCode)
 	}
 }

@@ -41,8 +41,8 @@ func wordOf[T ~string](of func(*api.PlatformSettings) *T, empty T) (get func(*ap
 		func(p *api.PlatformSettings, text string) error { *of(p) = T(text); return nil }
 }
 
-// listOf makes those of a list.
-func listOf(of func(*api.PlatformSettings) *[]string) (get func(*api.PlatformSettings) string, set func(*api.PlatformSettings, string) error) {
+// severalOf makes those of a list.
+func severalOf(of func(*api.PlatformSettings) *[]string) (get func(*api.PlatformSettings) string, set func(*api.PlatformSettings, string) error) {
 	return func(p *api.PlatformSettings) string { return strings.Join(*of(p), "\n") },
 		func(p *api.PlatformSettings, text string) error { *of(p) = split(text, "\n"); return nil }
 }
@@ -72,9 +72,9 @@ func platformSettings() []platformSetting {
 	words, setWords := wordOf(func(p *api.PlatformSettings) *string { return &p.Text }, "")
 	help, setHelp := wordOf(func(p *api.PlatformSettings) *string { return &p.HelpURL }, "")
 	account, setAccount := wordOf(func(p *api.PlatformSettings) *string { return &p.AccountName }, "")
-	builds, setBuilds := listOf(func(p *api.PlatformSettings) *[]string { return &p.Builds })
-	origins, setOrigins := listOf(func(p *api.PlatformSettings) *[]string { return &p.Origins })
-	domains, setDomains := listOf(func(p *api.PlatformSettings) *[]string { return &p.Domains })
+	builds, setBuilds := severalOf(func(p *api.PlatformSettings) *[]string { return &p.Builds })
+	origins, setOrigins := severalOf(func(p *api.PlatformSettings) *[]string { return &p.Origins })
+	domains, setDomains := severalOf(func(p *api.PlatformSettings) *[]string { return &p.Domains })
 	return []platformSetting{
 		{
 			key: "ssap", label: sentence("Offer the sign-in"), hint: sentence("Off, nobody new gets an account; who has one signs in as ever."), kind: "check",

@@ -36,13 +36,15 @@ func untranslated(t *testing.T, page string) (found []string) {
 		case html.TextNode:
 			check(n.Data)
 		case html.ElementNode:
-			own := false // in a language of its own
+			own := false // in a language of its own, or data
 			for _, a := range n.Attr {
 				switch a.Key {
 				case "aria-label", "data-label", "alt", "placeholder", "title", "data-copied":
 					check(a.Val)
 				case "lang":
-					own = n.Data != "html"
+					own = own || n.Data != "html"
+				case "dir":
+					own = own || n.Data == "option"
 				}
 			}
 			if own || n.Data == "title" || slices.Contains(asTheyAre, n.Data) {

@@ -227,6 +227,8 @@ func (l *language) functions() template.FuncMap {
 		"field":   newField,
 		"setting": newSettingField,
 		"choice":  func(value string, text sentence) choice { return choice{value, text} },
+		"named":   newNamed,
+		"bound":   bindingBadge, "holds": holdsDevice,
 		"choices": func(list ...choice) []choice { return list },
 		"asset":   assetAddress,
 		"column":  newColumn,

@@ -1,4 +1,4 @@
-package order
+package sheet
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ func inUTF16(order binary.ByteOrder, text string) string {
 	return b.String()
 }
 
-func TestReadSerials(t *testing.T) {
+func TestSerials(t *testing.T) {
 	want := []string{"5CD1", "5CD2"}
 	for name, text := range map[string]string{
 		"plain":              "5CD1\n5CD2\n",
@@ -46,7 +46,7 @@ func TestReadSerials(t *testing.T) {
 		"separator said":     "sep=;\r\nserial;a,b,c\r\n5CD1;x\r\n5CD2;y\r\n",
 		"more columns below": "5CD1\n5CD2,x,y\n",
 	} {
-		got, err := ReadSerials(strings.NewReader(text), "list.csv")
+		got, err := Serials(strings.NewReader(text), "list.csv")
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", name, err, diff)
 		}
@@ -71,7 +71,7 @@ func TestReadSerialsTellsMistakes(t *testing.T) {
 		"too many":       {strings.Repeat("\n", 10) + manySerials(api.MaxOrderQuantity+1), "more than 100000"},
 		"many mistakes":  {"5CD1\n" + strings.Repeat("5CD1\n", 25), "there are 5 mistakes more"},
 	} {
-		got, err := ReadSerials(strings.NewReader(test.text), "list.csv")
+		got, err := Serials(strings.NewReader(test.text), "list.csv")
 		if !errors.Is(err, ErrSerials) || !strings.Contains(fmt.Sprint(err), test.want) {
 			t.Errorf("%s: %d of them, %v", name, len(got), err)
 		}
@@ -88,19 +88,19 @@ func manySerials(n int) string {
 
 func TestReadAHundredThousandSerials(t *testing.T) {
 	for _, text := range []string{manySerials(api.MaxOrderQuantity), "serial\n" + manySerials(api.MaxOrderQuantity)} {
-		if got, err := ReadSerials(strings.NewReader(text), "list.csv"); err != nil || len(got) != api.MaxOrderQuantity {
+		if got, err := Serials(strings.NewReader(text), "list.csv"); err != nil || len(got) != api.MaxOrderQuantity {
 			t.Errorf("%d of them, %v", len(got), err)
 		}
 	}
 }
 
 // What is read makes an order that the directory takes.
-func FuzzReadSerials(f *testing.F) {
+func FuzzSerials(f *testing.F) {
 	for _, seed := range []string{"5CD1\n5CD2\n", "sep=;\nserial;x\n5CD1;y\n", inUTF16(binary.LittleEndian, "S/N\n1\n"), "\"a\nb\",1\n", "\ufeff", "\xff\xfe", "Ger\xe4t\t1\r2", "\"", "sep=,"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		serials, err := ReadSerials(bytes.NewReader(data), "list.csv")
+		serials, err := Serials(bytes.NewReader(data), "list.csv")
 		if err != nil {
 			if !errors.Is(err, ErrSerials) {
 				t.Error(err)
