@@ -91,3 +91,8 @@ func (c *Client) ResetFactors(ctx context.Context, name string) error {
 func (c *Client) UserDevices(ctx context.Context, name string) ([]UserDevice, error) {
 	return list[UserDevice](ctx, c, "/users/"+url.PathEscape(name)+"/devices")
 }
+
+// UserSignIns lists what became of a user's last sign-ins on devices, the last first.
+func (c *Client) UserSignIns(ctx context.Context, name string) ([]UserSignIn, error) {
+	return list[UserSignIn](ctx, c, "/users/"+url.PathEscape(name)+"/sign-ins")
+}

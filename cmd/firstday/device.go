@@ -14,40 +14,19 @@ import (
 func newDevice() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "device",
-		Short: "List devices, approve and remove them, give them to users",
-		Example: `  firstday device list
-  firstday device approve 019f…
+		Short: "Find devices, approve and remove them, give them to users",
+		Example: `  firstday device list --state pending
+  firstday device approve 019f… 019f…
   firstday device unbind 019f… ann`,
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
-	c.AddCommand(newDeviceList(), newDeviceShow(),
-		newChange("device approve", "ID", "Let a device in that waits for approval", "approved", parseID, (*api.Client).ApproveDevice),
-		newChange("device remove", "ID", "End a device's enrolment at once; it may come back with a new package", "removed", parseID, (*api.Client).RemoveDevice),
+	c.AddCommand(newDeviceList(), newDeviceShow(), newDeviceHistory(), newDeviceExport(),
+		newDeviceApprove(), newDeviceRemove(), newDeviceSSAP(),
 		newDeviceUser("bind", "Give a user a device; the account waits there until they sign in", "bound", (*api.Client).Bind),
 		newDeviceUser("unbind", "Take a device from a user; the account there is disabled, never deleted", "unbound", (*api.Client).Unbind),
 		newDeviceReveal(), newDeviceOpen())
 	return c
-}
-
-func newDeviceList() *cobra.Command {
-	return &cobra.Command{
-		Use:     "list",
-		Short:   "List enrolled devices by name",
-		Example: `  firstday device list --json`,
-		Args:    cobra.NoArgs,
-		RunE: asAdmin(func(c *cobra.Command, client *api.Client, _ []string) error {
-			devices, err := client.Devices(c.Context())
-			if err != nil {
-				return err
-			}
-			return show(c, devices, func(w *text) {
-				for _, d := range devices {
-					w.line("%s  %-8s  %-8s  %-20s  serial %s  %s", d.ID, d.State, d.Facts.Platform, d.Facts.Name, d.Facts.Serial, d.Batch)
-				}
-			})
-		}),
-	}
 }
 
 func newDeviceShow() *cobra.Command {
@@ -75,6 +54,9 @@ func describeDevice(w *text, d *api.Device) {
 	w.line("device    %s, %s", d.ID, d.State)
 	w.line("name      %s, serial %s, %s %s", f.Name, f.Serial, f.Manufacturer, f.Model)
 	w.line("system    %s %s, %s, agent %s", f.OS, f.OSVersion, f.Arch, f.AgentVersion)
+	if d.SSAPOff {
+		w.line("sign-in   is off on this device, whatever the settings say")
+	}
 	w.line("key       %s", describeKey(f))
 	w.line("disk      %s", describeDisk(f))
 	w.line("enrolled  %s, seen %s", d.EnrolledAt.Format(time.RFC3339), d.SeenAt.Format(time.RFC3339))

@@ -86,7 +86,7 @@ your organisation's directory and greet its new owner with "Sign in with <Org>".
 	root.PersistentFlags().Bool("json", false, "write the result as JSON to standard output, errors as JSON to standard error")
 	root.PersistentFlags().BoolP("quiet", "q", false, "show no progress")
 	root.AddCommand(newInit(), newBuild(), newInspect(), newVerify(), newSign(), newLint(), newPpkg(), newPkg(),
-		newUSB(), newStation(), newImage(), newSimulate(), newServe(), newWorker(), newDirectory(), newLogin(), newKey(), newOrder(), newPackage(), newDevice(), newUser(), newAdministrator(), newProvider(), newSettings(), newToken(), newAudit(), newMan())
+		newUSB(), newStation(), newImage(), newSimulate(), newServe(), newWorker(), newDirectory(), newLogin(), newOverview(), newKey(), newOrder(), newPackage(), newDevice(), newUser(), newAdministrator(), newProvider(), newSettings(), newToken(), newAudit(), newMan())
 	return root
 }
 

@@ -17,11 +17,12 @@ func newSettings() *cobra.Command {
 		Short: "Read and change how sign-in goes on devices",
 		Example: `  firstday settings get >settings.json
   firstday settings set settings.json
-  firstday settings set windows.ssap off`,
+  firstday settings set windows.ssap off
+  firstday settings history`,
 		Args: cobra.NoArgs,
 		RunE: help,
 	}
-	c.AddCommand(newSettingsGet(), newSettingsSet(), newSettingsRecoveryKey())
+	c.AddCommand(newSettingsGet(), newSettingsSet(), newSettingsHistory(), newSettingsRevert(), newSettingsRecoveryKey())
 	return c
 }
 

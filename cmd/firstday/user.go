@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -190,42 +189,6 @@ func newUserList() *cobra.Command {
 	}
 	c.Flags().StringVar(&q.Text, "search", "", "words that users have in their name, address or full name (default: all users)")
 	return c
-}
-
-func newUserShow() *cobra.Command {
-	return &cobra.Command{
-		Use:     "show USER",
-		Short:   "Show what is known of a user, named by id, name or e-mail address",
-		Example: `  firstday user show ann`,
-		Args:    cobra.ExactArgs(1),
-		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
-			u, err := client.User(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return show(c, u, func(w *text) { describeUser(w, u) })
-		}),
-	}
-}
-
-func describeUser(w *text, u *api.User) {
-	w.line("user      %s, %s, %s", u.Name, u.ID, u.State)
-	w.line("person    %s <%s>", u.FullName, u.Email)
-	w.line("created   %s by %s", u.CreatedAt.Format(time.RFC3339), u.CreatedBy)
-	switch {
-	case u.Provider != "":
-		w.line("signs in  with %s", u.Provider)
-	case u.Temporary:
-		w.line("signs in  with a temporary password; second factor %v", u.TOTP)
-	default:
-		w.line("signs in  with a password; second factor %v", u.TOTP)
-	}
-	if !u.SignedInAt.IsZero() {
-		w.line("last      %s", u.SignedInAt.Format(time.RFC3339))
-	}
-	if !u.LockedUntil.IsZero() {
-		w.line("locked    until %s, after wrong passwords", u.LockedUntil.Format(time.RFC3339))
-	}
 }
 
 func newUserReset() *cobra.Command {
