@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // deviceColumns are those of an exported list.
@@ -59,15 +60,23 @@ func deviceRecord(d *Device) []string {
 }
 
 // inert puts an apostrophe before what spreadsheets run: they show it as text then.
-// They skip spaces, and take the signs of full width for the others.
+// Where people write 1,5 for one and a half, a semicolon begins another cell.
 func inert(text string) string {
-	switch first := strings.TrimLeft(text, " \u00a0\u3000\ufeff"); {
-	case first == "":
-		return text
-	case strings.ContainsAny(first[:1], "=+-@\t\r\n|%"), strings.HasPrefix(first, "＝"), strings.HasPrefix(first, "＋"), strings.HasPrefix(first, "－"), strings.HasPrefix(first, "＠"):
-		return "'" + text
+	cells := strings.Split(text, ";")
+	for i, cell := range cells {
+		if runs(cell) {
+			cells[i] = "'" + cell
+		}
 	}
-	return text
+	return strings.Join(cells, ";")
+}
+
+// runs tells whether a spreadsheet may take a cell for a formula. They skip spaces,
+// and quotes that stand around a cell, and take the signs of full width for the
+// others.
+func runs(cell string) bool {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\u3000\ufeff\""))
+	return strings.ContainsRune("=+-@\t\r\n|%＝＋－＠", first)
 }
 
 // EachDevice reads all pages of a query, and gives their devices.

@@ -108,6 +108,8 @@ func (q *DeviceQuery) Check() error {
 		return fmt.Errorf("happened %.20q is none of %v", string(q.Happened), EventKinds)
 	case (q.Happened == "") != q.Since.IsZero():
 		return errors.New("what happened and since when must be told together")
+	case !q.Since.IsZero() && (q.Since.UTC().Year() < 1970 || q.Since.UTC().Year() > 9999): // an address has no others
+		return errors.New("since: nothing happened then")
 	case q.Sort != "" && !slices.Contains(DeviceSorts, q.Sort):
 		return fmt.Errorf("sort %.20q is none of %v", string(q.Sort), DeviceSorts)
 	case q.Limit < 0 || q.Limit > MaxDeviceLimit:
