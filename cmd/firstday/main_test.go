@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"fromjson":  fromJSON,
 	"configure": configure,
 	"signerof":  signerOf,
-	"firstjob":  firstJob,
+	"fromlist":  fromList,
 	"unzip":     unzip,
 }
 
@@ -174,17 +175,20 @@ func waitfor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("no %s after 30 seconds", args[0])
 }
 
-// firstjob VARIABLE FILE sets a variable to the id of the newest job of package list.
-func firstJob(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: firstjob variable file")
+// fromlist VARIABLE FILE N KEY sets a variable to what an object of a JSON list has, the
+// first of which is 0.
+func fromList(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: fromlist variable file n key")
 	}
-	var jobs []struct{ ID string }
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &jobs))
-	if len(jobs) == 0 {
-		ts.Fatalf("%s lists none", args[1])
+	var objects []map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &objects))
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	if n >= len(objects) || objects[n][args[3]] == nil {
+		ts.Fatalf("%s has no object %d with %s", args[1], n, args[3])
 	}
-	ts.Setenv(args[0], jobs[0].ID)
+	ts.Setenv(args[0], fmt.Sprint(objects[n][args[3]]))
 }
 
 // unzip FILE FOLDER unpacks.
