@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"math"
 	"os"
 	"runtime/debug"
 )
@@ -18,8 +19,13 @@ const (
 var ballast []byte //nolint:unused // it is there to be there
 
 // SaveMemory is for programs that do nothing but serve a directory: it lets the
-// garbage collector come more often. Who sets GOGC knows better.
+// garbage collector come more often. Who sets GOGC knows better. A limit that the
+// program has is lifted, unless GOMEMLIMIT sets one: with the ballast beyond it the
+// collector would never rest.
 func SaveMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(math.MaxInt64)
+	}
 	if os.Getenv("GOGC") == "" {
 		ballast = make([]byte, ballastSize)
 		debug.SetGCPercent(collectAt)

@@ -20,11 +20,14 @@ import (
 var version = "devel"
 
 // memoryLimit is what the garbage collector aims at, in bytes: nothing that
-// Firstday does needs more, and an imaging station may be small.
+// Firstday does needs more, and an imaging station may be small. Who sets GOMEMLIMIT
+// knows better.
 const memoryLimit = 40 << 20
 
 func main() {
-	debug.SetMemoryLimit(memoryLimit)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	os.Exit(run())
 }
 
