@@ -22,7 +22,9 @@ func newDevice() *cobra.Command {
 		RunE: help,
 	}
 	c.AddCommand(newDeviceList(), newDeviceShow(), newDeviceHistory(), newDeviceExport(),
-		newDeviceApprove(), newDeviceRemove(), newDeviceSSAP(),
+		newDeviceChange("approve", "Let devices in that wait for approval", api.BulkApprove, "is approved"),
+		newDeviceChange("remove", "End devices' enrolment at once; they may come back with a new package", api.BulkRemove, "is removed"),
+		newDeviceSSAP(),
 		newDeviceUser("bind", "Give a user a device; the account waits there until they sign in", "bound", (*api.Client).Bind),
 		newDeviceUser("unbind", "Take a device from a user; the account there is disabled, never deleted", "unbound", (*api.Client).Unbind),
 		newDeviceReveal(), newDeviceOpen())

@@ -9,28 +9,15 @@ import (
 	"firstday.dev/api"
 )
 
-func newDeviceApprove() *cobra.Command {
+// newDeviceChange makes a command that does one thing to all devices named.
+func newDeviceChange(verb, short string, action api.BulkAction, done string) *cobra.Command {
 	return &cobra.Command{
-		Use:   "approve ID…",
-		Short: "Let devices in that wait for approval",
-		Example: `  firstday device approve 019f…
-  firstday device approve 019f… 019f…`,
-		Args: cobra.MinimumNArgs(1),
+		Use:     verb + " ID…",
+		Short:   short,
+		Example: "  firstday device " + verb + " 019f…\n  firstday device " + verb + " 019f… 019f…",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
-			return changeDevices(c, client, api.BulkApprove, args, "is approved")
-		}),
-	}
-}
-
-func newDeviceRemove() *cobra.Command {
-	return &cobra.Command{
-		Use:   "remove ID…",
-		Short: "End devices' enrolment at once; they may come back with a new package",
-		Example: `  firstday device remove 019f…
-  firstday device remove 019f… 019f…`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: asAdmin(func(c *cobra.Command, client *api.Client, args []string) error {
-			return changeDevices(c, client, api.BulkRemove, args, "is removed")
+			return changeDevices(c, client, action, args, done)
 		}),
 	}
 }
