@@ -188,6 +188,9 @@ func (m *machine) tree() map[string]string {
 			return nil
 		}
 		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) && filepath.Ext(rel) == ".tmp" {
+			return nil // the service was just writing it, and has renamed it
+		}
 		files[rel] = string(data)
 		return err
 	})

@@ -240,11 +240,11 @@ func hintOf(e *engine, why []string) string {
 }
 
 // guarded has the guard put Apple's window back: by the agent's command, which needs
-// no service, and without any program of ours.
+// no service, and whose word it does not take, and without any program of ours.
 func (v *visitor) guarded() {
 	v.t.Helper()
 	v.programs[security] = v.device.Path("/usr/bin/security")
-	for by, runs := range map[string][]string{agentProgram: {agentProgram}, "the guard alone": {agentProgram, security, security, security}} {
+	for by, runs := range map[string][]string{agentProgram: {agentProgram, security}, "the guard alone": {agentProgram, security, security, security}} {
 		v.device.Arm()
 		v.spawned = nil
 		delete(v.programs, agentProgram)
