@@ -54,7 +54,7 @@ func TestDeviceHistory(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		do(last.ApproveDevice(t.Context(), "token:ann", id))
+		do(first.ApproveDevice(t.Context(), "token:ann", id))
 
 		// Three wrong numbers; then somebody gives up; then it is done.
 		started := start(t, first, id)
