@@ -251,9 +251,11 @@ func (w *window) look(what string) {
 	w.Look()
 }
 
-// tab goes from one control to the next until one is reached, as who has no mouse.
+// tab goes from one control to the next until one is reached, as who has no mouse. It
+// waits for one that is not there yet.
 func (w *window) tab(selector string) {
 	w.t.Helper()
+	w.Await(`document.querySelector(` + quote(selector) + `)`)
 	var seen []string
 	for range 40 {
 		if w.Is(`document.activeElement.matches(`+quote(selector)+`)`) == "true" {
