@@ -275,7 +275,7 @@ func (m *Mac) Hold(step string) {
 // Until waits until something is so.
 func Until(tb testing.TB, what string, is func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			tb.Fatalf("it does not come to that: %s", what)
 		}
