@@ -187,7 +187,24 @@ func (m *mac) begin(id string, context map[string]string, prepare ...func(*engin
 		m.call(mechanismInvoke, e.mechanism)
 	})
 	runtime.KeepAlive(name)
+	m.t.Cleanup(e.destroy) // a test that ends early leaves nobody at the window of the next one
 	return e
+}
+
+// destroy is authd that ends the mechanism, unless it has.
+func (e *engine) destroy() {
+	e.m.onMain(func() {
+		e.mu.Lock()
+		over := e.over
+		e.mu.Unlock()
+		if over || e.mechanism == 0 {
+			return
+		}
+		e.m.call(mechanismDestroy, e.mechanism)
+		e.mu.Lock()
+		e.over = true
+		e.mu.Unlock()
+	})
 }
 
 // ends waits for the result, has the mechanism taken back, and sees that there is no
@@ -207,13 +224,8 @@ func (e *engine) ends() uint32 {
 // takeBack is authd that ends the mechanism.
 func (e *engine) takeBack() {
 	e.m.t.Helper()
-	e.m.onMain(func() {
-		e.m.call(mechanismDeactivate, e.mechanism)
-		e.m.call(mechanismDestroy, e.mechanism)
-		e.mu.Lock()
-		e.over = true
-		e.mu.Unlock()
-	})
+	e.m.onMain(func() { e.m.call(mechanismDeactivate, e.mechanism) })
+	e.destroy()
 	e.m.onMain(func() {}) // what the plug-in has put there is done
 	select {
 	case r := <-e.results:

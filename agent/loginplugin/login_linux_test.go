@@ -504,6 +504,6 @@ func TestShippedTwoSessions(t *testing.T) {
 		t.Errorf("result %d for %q", r, second.context["username"])
 	}
 	first.results, second.results = make(chan uint32, 1), make(chan uint32, 1)
-	m.onMain(func() { m.call(mechanismDestroy, first.mechanism) })
+	first.destroy()
 	second.takeBack()
 }
